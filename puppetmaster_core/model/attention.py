@@ -1,0 +1,138 @@
+"""All-to-first attention (Eq. 4), the arms it is compared with, and cross-attention with drag tokens (§3.2).
+
+Shapes: B batch, N frames, H heads, L = h·w places of a frame, M keys, D channels of a head, K drags.
+Every arm has one signature, `(q, k, v, frames)`: q is (B·N, H, L, D), k and v are (B·N, H, L, D) or, where the arm
+reads frame 1 only, (B, H, L, D). The result has the shape of q.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+# Several rows of q share one row of k and v: (B·R, H, L, D) with (B, H, M, D), in one fused call and without a copy.
+def attend_folded(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    groups = k.shape[0]
+    folded = q.unflatten(0, (groups, -1)).transpose(1, 2)  # (B, H, R, L, D)
+    rows = folded.shape[2]
+    out = F.scaled_dot_product_attention(folded.flatten(2, 3), k, v, attn_mask=mask)
+    return out.unflatten(2, (rows, -1)).transpose(1, 2).flatten(0, 1)
+
+
+# Frame 1 of every video: (B·N, ...) -> (B, ...).
+def first_frames(x: Tensor, frames: int) -> Tensor:
+    return x.unflatten(0, (-1, frames))[:, 0]
+
+
+# All-to-first attention, Eq. 4: A_i = softmax(Q[i] K[0]^T / sqrt(D)) V[0], for all frames i at once.
+def all_to_first(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    if k.shape[0] == q.shape[0]:
+        k, v = first_frames(k, frames), first_frames(v, frames)
+    return attend_folded(q, k, v)
+
+
+# Eq. 4 as written, frame by frame: the slow reference of `all_to_first`.
+def all_to_first_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    if k.shape[0] == q.shape[0]:
+        k, v = first_frames(k, frames), first_frames(v, frames)
+    q = q.unflatten(0, (-1, frames))
+    out = torch.empty_like(q)
+    for i in range(frames):
+        logits = q[:, i] @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        out[:, i] = logits.softmax(-1) @ v
+    return out.flatten(0, 1)
+
+
+# Ordinary spatial self-attention, each frame to itself: Table 2, "No attention with the reference".
+def spatial(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way for a frame to attend: the function, and whether only frame 1 gives keys and values."""
+
+    attend: Callable[[Tensor, Tensor, Tensor, int], Tensor]
+    first_frame_only: bool
+
+
+ATTENTION_ARMS = {
+    "all_to_first": Arm(all_to_first, first_frame_only=True),
+    "spatial": Arm(spatial, first_frame_only=False),
+}
+
+
+class ForwardContext:
+    """What one forward pass shares with every drag layer: one object per network, filled by `DragUNet.forward`.
+
+    conditioning: the videos' `DragConditioning`. batch: B. frames: N. token_mask: (B, 1+K) bool, False where a drag
+    is absent, or None where every key is seen. It holds no parameter and never enters a state dict.
+    """
+
+    def __init__(self) -> None:
+        self.batch, self.frames = 1, 1
+        self.token_mask: Tensor | None = None
+        self.conditioning: Any = None
+
+    def fill(self, conditioning: Any, masked: bool) -> None:
+        self.batch, self.frames = conditioning.batch, conditioning.frames
+        self.token_mask = F.pad(conditioning.present, (1, 0), value=True) if masked else None
+        self.conditioning = conditioning
+
+    # Lets the maps go, and with them their graph; what a recomputed block reads in the backward pass stays.
+    def clear(self) -> None:
+        self.conditioning = None
+
+
+# (rows, length, H·D) -> (rows, H, length, D)
+def _split_heads(x: Tensor, heads: int) -> Tensor:
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+# (rows, H, length, D) -> the layer's output projection of (rows, length, H·D)
+def _project_out(attn: torch.nn.Module, x: Tensor) -> Tensor:
+    x = attn.to_out[0](x.transpose(1, 2).flatten(2))
+    return attn.to_out[1](x)
+
+
+class FrameAttention:
+    """Processor of the spatial self-attention layers: applies one arm of `ATTENTION_ARMS` (§3.3)."""
+
+    def __init__(self, arm: str, context: ForwardContext) -> None:
+        self.arm, self.context = arm, context
+
+    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, **_) -> Tensor:
+        arm, frames = ATTENTION_ARMS[self.arm], self.context.frames
+        source = first_frames(hidden_states, frames) if arm.first_frame_only else hidden_states
+        q, k, v = (
+            _split_heads(project(x), attn.heads)
+            for project, x in ((attn.to_q, hidden_states), (attn.to_k, source), (attn.to_v, source))
+        )
+        return _project_out(attn, arm.attend(q, k, v, frames))
+
+
+class TokenAttention:
+    """Processor of the cross-attention layers: one CLIP key, which is always seen, and K drag keys (§3.2).
+
+    In a spatial layer the rows are frames, each with its own tokens. In a temporal layer the rows are places, and
+    all of a video share the tokens of frame 1, so their keys and values are computed once per video.
+    """
+
+    def __init__(self, temporal: bool, context: ForwardContext) -> None:
+        self.temporal, self.context = temporal, context
+
+    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, **_) -> Tensor:
+        tokens, mask = encoder_hidden_states, None
+        if tokens.shape[1] > 1 and self.context.token_mask is not None:
+            mask = self.context.token_mask[:, None, None]  # (B, 1, 1, 1+K)
+            if not self.temporal:
+                mask = mask.repeat_interleave(self.context.frames, dim=0)
+        if self.temporal:
+            tokens = first_frames(tokens, tokens.shape[0] // self.context.batch)
+        q = _split_heads(attn.to_q(hidden_states), attn.heads)
+        k, v = (_split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
+        return _project_out(attn, attend_folded(q, k, v, mask))

@@ -1,0 +1,87 @@
+"""What the network refuses: each error says what came, what was wanted and what to do."""
+
+import torch
+from torch import Tensor
+
+from .attention import ATTENTION_ARMS
+from .conditioning import DragConditioning
+from .tokens import POSITIONS
+
+CHOICES = {
+    "drag_encoding": ("paper", "released"),
+    "modulation": ("scale_shift", "shift", "none"),
+    "token_sampling": ("bilinear", "nearest"),
+    "attention": tuple(ATTENTION_ARMS),
+}
+
+
+# Settings that do not exist or contradict each other, before anything is built.
+def check_config(config: dict) -> None:
+    for name, wanted in CHOICES.items():
+        if config[name] not in wanted:
+            raise ValueError(f"{name}={config[name]!r} given, wanted one of {', '.join(wanted)}")
+    if config["max_drags"] < 1:
+        raise ValueError(f"max_drags={config['max_drags']} given, wanted 1 or more: without drags it is SVD's network")
+    if config["modulation"] != "none" and not config["modulation_channels"]:
+        raise ValueError('no modulation_channels given, wanted one width or more: name them, or set modulation="none"')
+    unknown = set(config["token_positions"]) - set(POSITIONS)
+    if unknown or (config["drag_tokens"] and not config["token_positions"]):
+        raise ValueError(f"token_positions={config['token_positions']} given, wanted some of {', '.join(POSITIONS)}")
+    if config["token_position_channels"] % 4:
+        raise ValueError(
+            f"token_position_channels={config['token_position_channels']} given, wanted a multiple of 4: "
+            "sine and cosine of x and y take equal parts"
+        )
+
+
+# Drags that the network cannot encode.
+def check_drags(points: Tensor, present: Tensor, size: tuple[int, int], max_drags: int, device: torch.device) -> None:
+    if points.ndim != 4 or points.shape[-1] != 2:
+        raise ValueError(f"points of shape {tuple(points.shape)} given, wanted (batch, drags, frames, 2)")
+    if present.shape != points.shape[:2] or present.dtype != torch.bool:
+        raise ValueError(
+            f"present of shape {tuple(present.shape)} and {present.dtype} given, wanted {tuple(points.shape[:2])} "
+            "of torch.bool: one truth value per drag"
+        )
+    if points.shape[1] > max_drags:
+        raise ValueError(
+            f"{points.shape[1]} drags given, this network encodes at most {max_drags}: "
+            f"draw fewer, or train with max_drags={points.shape[1]}"
+        )
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"size {tuple(size)} given, wanted (h, w) of the latents, each 1 or more")
+    if points.device != device or present.device != device:
+        raise ValueError(f"drags on {points.device} given, the network is on {device}: move one with .to()")
+
+
+# Latents that do not fit the network or its conditioning.
+def check_inputs(sample: Tensor, conditioning: DragConditioning, channels: int, weight: Tensor) -> None:
+    if sample.ndim != 5 or sample.shape[2] != channels:
+        raise ValueError(
+            f"sample of shape {tuple(sample.shape)} given, wanted (batch, frames, {channels}, h, w): "
+            "noisy and image latents side by side on the channels"
+        )
+    batch, frames, _, *size = sample.shape
+    for name, got, wanted in (
+        ("videos", conditioning.batch, batch),
+        ("frames", conditioning.frames, frames),
+        ("latent size", conditioning.size, tuple(size)),
+    ):
+        if got != wanted:
+            raise ValueError(
+                f"conditioning for {name} {got} given, the sample has {wanted}: "
+                "make it with condition(points, present, size) of this sample's batch, frames and size"
+            )
+    if sample.device != weight.device or conditioning.points.device != weight.device:
+        raise ValueError(
+            f"sample on {sample.device} and conditioning on {conditioning.points.device} given, "
+            f"the network is on {weight.device}: move them with .to()"
+        )
+    if torch.is_autocast_enabled(weight.device.type):
+        return
+    kinds = {m.beta.dtype for m in conditioning.maps if m is not None} | {sample.dtype}
+    if kinds != {weight.dtype}:
+        raise ValueError(
+            f"sample of {sample.dtype} and conditioning of {', '.join(map(str, kinds))} given, the network is "
+            f"{weight.dtype}: convert them with .to(), or run under torch.autocast"
+        )

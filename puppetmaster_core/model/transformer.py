@@ -1,0 +1,55 @@
+"""One transformer of SVD's U-Net with the drags' two inputs: modulation before it, tokens in its cross-attention."""
+
+import torch
+from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
+from torch import Tensor
+
+from .attention import ForwardContext, FrameAttention, TokenAttention
+from .modulation import DragModulation, modulate
+from .tokens import DragTokens
+
+
+class DragTransformer(TransformerSpatioTemporalModel):
+    """SVD's spatio-temporal transformer, with its parameter names, plus `modulation` (Eq. 3) and `tokens` (§3.2).
+
+    index: which of the conditioning's modulation maps is this layer's.
+    """
+
+    # The drag version of a transformer that diffusers built, from the same arguments.
+    @classmethod
+    def like(cls, plain: TransformerSpatioTemporalModel, **drag_layers) -> "DragTransformer":
+        new = cls(
+            plain.num_attention_heads,
+            plain.attention_head_dim,
+            in_channels=plain.in_channels,
+            out_channels=plain.out_channels,
+            num_layers=len(plain.transformer_blocks),
+            cross_attention_dim=plain.transformer_blocks[0].attn2.cross_attention_dim,
+        )
+        new.attach(**drag_layers)
+        return new
+
+    def attach(
+        self,
+        index: int,
+        context: ForwardContext,
+        attention: str,
+        modulation: DragModulation | None,
+        tokens: DragTokens | None,
+    ) -> None:
+        self.index, self.context = index, context
+        self.modulation, self.tokens = modulation, tokens
+        for spatial, temporal in zip(self.transformer_blocks, self.temporal_transformer_blocks, strict=True):
+            spatial.attn1.set_processor(FrameAttention(attention, context))
+            spatial.attn2.set_processor(TokenAttention(False, context))
+            temporal.attn2.set_processor(TokenAttention(True, context))
+
+    # hidden_states: (B·N, C, h, w) from the residual block; encoder_hidden_states: (B·N, 1, D), the CLIP token.
+    def forward(self, hidden_states: Tensor, encoder_hidden_states=None, image_only_indicator=None, return_dict=True):
+        drags = self.context.conditioning
+        if self.modulation is not None:
+            hidden_states = modulate(hidden_states, drags.maps[self.index])
+        if self.tokens is not None:
+            tokens = self.tokens(hidden_states, drags.points)
+            encoder_hidden_states = torch.cat([encoder_hidden_states, tokens], dim=1)
+        return super().forward(hidden_states, encoder_hidden_states, image_only_indicator, return_dict)
