@@ -1,0 +1,244 @@
+"""Drags: what a user draws and what a clip is labelled with (§3.2).
+
+Letters: K drags, N frames, P points of a drawn path, (W, H) picture size in pixels.
+
+Coordinates are continuous and x comes first. In the unit square (0, 0) is the top-left corner of the picture (not the
+centre of a pixel) and (1, 1) the bottom-right corner. In pixels the same corners are (0, 0) and (W, H), so the centre
+of the top-left pixel is (0.5, 0.5): unit = pixels / (W, H). Points may leave the picture.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import torch
+
+FORMAT = "puppetmaster.drags/1"
+
+
+class DragError(ValueError):
+    """Drags that cannot be used. The message is one line: what came, what was wanted, what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drags:
+    """K drags over N frames: drag k starts at u = points[k, 0] and is at v^n = points[k, n - 1] in frame n.
+
+    Raises DragError unless points are finite, of shape (K, N, 2), with at least one drag and two frames.
+    """
+
+    points: np.ndarray  # (K, N, 2) float32, read-only, xy in the unit square
+
+    def __post_init__(self):
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is reported below
+            points = _numbers(self.points, "points").astype(np.float32)
+        if points.shape[:1] == (0,):
+            raise DragError("no drags came, at least one is wanted: draw one")
+        if points.ndim != 3 or points.shape[2] != 2:
+            raise DragError(f"points came with shape {points.shape}, wanted (K drags, N frames, 2)")
+        if points.shape[1] < 2:
+            raise DragError(f"drags came with {points.shape[1]} frames, at least 2 are wanted: the start and the end")
+        for k, n in np.argwhere(~np.isfinite(points).all(axis=2))[:1]:
+            raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, wanted finite numbers")
+        points.setflags(write=False)
+        object.__setattr__(self, "points", points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def frames(self) -> int:
+        """N, the number of frames."""
+        return self.points.shape[1]
+
+    @classmethod
+    def from_pixels(cls, points, image_size) -> "Drags":
+        """From points (K, N, 2) in pixels of a picture of image_size (W, H)."""
+        return cls(_numbers(points, "points") / _image_size(image_size))
+
+    def pixels(self, image_size) -> np.ndarray:
+        """Points (K, N, 2) in pixels of a picture of image_size (W, H), float64."""
+        return self.points * _image_size(image_size)
+
+    @classmethod
+    def from_json(cls, source, frames: int = 14) -> "Drags":
+        """Read the puppetmaster.drags/1 format from a path, a JSON text or a parsed dictionary.
+
+        Each drag is a path of at least two points in pixels, resampled by time to `frames` frames; two points make a
+        straight drag. Raises DragError, naming the file, when it cannot be read or does not follow the format.
+        """
+        try:
+            return cls(np.stack([resample_path(path, frames) for path in _paths(_record(source))]))
+        except DragError as error:
+            inline = isinstance(source, Mapping) or _is_text(source)
+            raise DragError(str(error) if inline else f"{source}: {error}") from None
+
+    def to_json(self, path=None, image_size=(256, 256)) -> str:
+        """JSON text in pixels of a picture of image_size (W, H), also written to `path` when one is given.
+
+        Read back with frames=N it gives the same points to the bit.
+        """
+        record = {
+            "format": FORMAT,
+            "image_size": _image_size(image_size).tolist(),
+            "drags": [{"points": points} for points in self.pixels(image_size).tolist()],
+        }
+        text = json.dumps(record)
+        if path is not None:
+            _write(Path(path), text + "\n")
+        return text
+
+    def resample(self, frames: int) -> "Drags":
+        """The same motion in another number of frames, linear between the old ones."""
+        return Drags(resample_path(self.points, frames))
+
+    def check_inside(self) -> "Drags":
+        """These drags, or DragError when no point of any of them lies in the picture."""
+        if not ((self.points >= 0) & (self.points <= 1)).all(axis=2).any():
+            raise DragError(
+                f"all drags lie outside the picture (drag 1 starts at {_xy(self.points[0, 0])}, "
+                "wanted 0 to 1 of its width and height): start on the object"
+            )
+        return self
+
+    # Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
+    def without_near_duplicates(
+        self, threshold: float = 20.0, size: int = 256, generator: np.random.Generator | None = None
+    ) -> "Drags":
+        """Drags of which no two are near: their squared distance in pixels, summed over frames, exceeds threshold · N.
+
+        threshold: δ / N, in squared pixels of a picture `size` pixels wide and high. generator: draws which one of a
+        pair goes (None: a fresh one, different from call to call).
+        """
+        generator = np.random.default_rng() if generator is None else generator
+        points = self.pixels((size, size))
+        distances = ((points[:, None] - points[None]) ** 2).sum(axis=(2, 3))  # (K, K)
+        kept = np.ones(len(self), dtype=bool)
+        for pair in combinations(range(len(self)), 2):
+            if kept[list(pair)].all() and distances[pair] <= threshold * self.frames:
+                kept[generator.choice(pair)] = False
+        return Drags(self.points[kept])
+
+    def tensors(self, max_drags: int, device=None) -> tuple[torch.Tensor, torch.Tensor]:
+        """points (K_max, N, 2) float32 and present (K_max,) bool; absent drags come last and are zero.
+
+        Raises DragError when there are more than max_drags.
+        """
+        check_count(len(self), max_drags)
+        points = torch.zeros(max_drags, self.frames, 2)
+        points[: len(self)] = torch.tensor(self.points)
+        present = torch.arange(max_drags) < len(self)
+        return points.to(device), present.to(device)
+
+
+def check_count(count: int, max_drags: int) -> None:
+    """DragError when `count` drags are more than a model encodes."""
+    if count > max_drags:
+        raise DragError(
+            f"{count} drags given, this checkpoint encodes at most {max_drags}: "
+            f"draw fewer, or train with max_drags={count}"
+        )
+
+
+def resample_path(path: np.ndarray, frames: int) -> np.ndarray:
+    """Paths (…, P, 2) drawn at an even pace to (…, frames, 2): first and last points stay, linear in time between."""
+    if frames < 2:
+        raise DragError(f"{frames} frames asked for, at least 2 are wanted: the start and the end")
+    last = path.shape[-2] - 1
+    time = np.linspace(0, last, frames)
+    before = np.minimum(time.astype(int), last - 1)
+    weight = (time - before)[:, None]
+    return (1 - weight) * path[..., before, :] + weight * path[..., before + 1, :]
+
+
+def _record(source):
+    """What a path, a JSON text or a dictionary holds, parsed."""
+    if isinstance(source, Mapping):
+        return source
+    try:
+        text = source if _is_text(source) else Path(source).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise DragError(f"cannot be read ({reason}), wanted a JSON file of drags") from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise DragError(f'not valid JSON{place}, wanted the format "{FORMAT}"') from None
+
+
+def _is_text(source) -> bool:
+    return isinstance(source, str) and source.lstrip().startswith(("{", "["))
+
+
+def _paths(record) -> list[np.ndarray]:
+    """The paths (P, 2) of a puppetmaster.drags/1 record, in the unit square."""
+    if not isinstance(record, Mapping):
+        raise DragError(f'{_show(record)} came, wanted an object of the format "{FORMAT}"')
+    if record.get("format") != FORMAT:
+        raise DragError(f'"format" came as {_show(record.get("format"))}, wanted "{FORMAT}"')
+    image_size, drags = _image_size(record.get("image_size")), record.get("drags")
+    if not isinstance(drags, list | tuple):
+        raise DragError(f'"drags" came as {_show(drags)}, wanted a list of {{"points": [[x, y], …]}}')
+    if not drags:
+        raise DragError("no drags came, at least one is wanted: draw one")
+    return [_path(drag, k) / image_size for k, drag in enumerate(drags, start=1)]
+
+
+def _path(drag, k: int) -> np.ndarray:
+    """The path (P, 2) of the k-th drag of a record, in pixels."""
+    if not isinstance(drag, Mapping):
+        raise DragError(f'drag {k} came as {_show(drag)}, wanted {{"points": [[x, y], …]}}')
+    path = _numbers(drag.get("points"), f'"points" of drag {k}')
+    if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2:
+        raise DragError(f'"points" of drag {k} came with shape {path.shape}, wanted at least two [x, y] pairs')
+    for p in np.flatnonzero(~np.isfinite(path).all(axis=1))[:1]:
+        raise DragError(f"point {p + 1} of drag {k} is {_xy(path[p])}, wanted finite numbers")
+    return path
+
+
+def _numbers(values, what: str) -> np.ndarray:
+    """A float64 array, or DragError: text, nulls, booleans and ragged lists are refused, not coerced."""
+    try:
+        array = np.array(values)
+    except ValueError:  # ragged
+        array = np.array(None)
+    if array.dtype.kind not in "iuf":
+        raise DragError(f"{what} came as {_show(values)}, wanted [x, y] pairs of numbers")
+    return array.astype(np.float64)
+
+
+def _image_size(size) -> np.ndarray:
+    """(W, H) as an array, or DragError."""
+    if not (
+        isinstance(size, list | tuple)
+        and len(size) == 2
+        and all(isinstance(side, Integral) and not isinstance(side, bool) and 0 < side < 1e6 for side in size)
+    ):
+        raise DragError(f"image_size came as {_show(size)}, wanted [width, height] in whole pixels, 1 or more")
+    return np.array(size)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _show(value) -> str:
+    """A value on one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _xy(point) -> str:
+    return f"({point[0]:.6g}, {point[1]:.6g})"

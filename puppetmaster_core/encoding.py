@@ -1,0 +1,112 @@
+"""enc(·, s): drags as pictures that a network reads at any resolution s (§3.2, App. A).
+
+Letters: … any batch axes, N frames, K drags, K_max the most a model encodes, (h, w) the grid, c channels of a drag.
+
+In every frame the channels of a drag are −1 but in the cells where it starts (u), is now (v^n) and ends (v^N).
+There they hold where inside the cell the point lies, so that no resolution loses the exact position.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from puppetmaster_core.drags import Drags, check_count
+
+# Which cell a coordinate p, measured in cells, falls into. Borders of cells are p = 0, 1, 2, …
+CELL_OF = {
+    "paper": torch.floor,  # ⌊s·h/H⌋
+    "released": lambda p: torch.round(p - 0.5),  # half to even: a point on a border goes to its even side
+}
+
+
+# Drag encoding, App. A.
+def encode_drags(
+    drags: Drags | torch.Tensor,
+    size: int | tuple[int, int],
+    convention: str = "paper",
+    max_drags: int = 5,
+    present: torch.Tensor | None = None,
+    end_location: bool = True,
+) -> torch.Tensor:
+    """The encoding (…, N, c·K_max, h, w) of drags on a grid of `size` s or (h, w); c = 6, or 4 without end_location.
+
+    drags: Drags, or points (…, K, N, 2), xy in the unit square, float32 or float64.
+    convention: "paper" takes ⌊·⌋ as cell and writes (h, w) offsets; "released" is what the authors' checkpoint was
+        trained with: round(· − ½), and (x, y) offsets. Both keep a point outside the grid in the nearest cell, with an
+        offset that then leaves [0, 1].
+    present: bool (…, K), or (…, N, K) to decide frame by frame; None: all are. An absent drag is −1 throughout.
+    end_location: write v^N too (ablation B of Table 2 leaves it out).
+
+    Channels run drag by drag: u, v^n, v^N of drag 1, then of drag 2, …; missing drags fill up with −1.
+    Raises DragError when K > max_drags, ValueError for shapes that do not fit.
+    """
+    points = torch.tensor(drags.points) if isinstance(drags, Drags) else drags
+    present = _present_by_frame(points, present)  # (…, N, K)
+    check_count(points.shape[-3], max_drags)
+
+    v = points.transpose(-3, -2)  # (…, N, K, 2)
+    places = [v[..., :1, :, :].expand_as(v), v, v[..., -1:, :, :].expand_as(v)]  # u, v^n, v^N
+    places = torch.stack(places if end_location else places[:2], dim=-2)  # (…, N, K, 3, 2)
+    (row, col), (dy, dx) = cells(places, size, convention)
+    offset = torch.stack((dy, dx) if convention == "paper" else (dx, dy), dim=-1)  # (…, N, K, 3, 2)
+
+    h, w = _grid(size)
+    in_row = row[..., None, None] == torch.arange(h, device=row.device)[:, None]  # (…, N, K, 3, h, 1)
+    in_col = col[..., None, None] == torch.arange(w, device=col.device)  # (…, N, K, 3, 1, w)
+    here = in_row & in_col & present[..., None, None, None]  # (…, N, K, 3, h, w)
+
+    code = torch.where(here.unsqueeze(-3), offset[..., None, None], -1.0)  # (…, N, K, 3, 2, h, w)
+    channels_per_drag = code.shape[-4] * code.shape[-3]
+    missing = channels_per_drag * (max_drags - points.shape[-3])
+    return F.pad(code.flatten(-5, -3), (0, 0, 0, 0, 0, missing), value=-1.0)  # (…, N, c·K_max, h, w)
+
+
+def cells(points: torch.Tensor, size: int | tuple[int, int], convention: str = "paper"):
+    """(row, column) of the cell of each point (…, 2), clamped to the grid, and (dy, dx), the point's offset from it.
+
+    All four are (…), of the dtype of the points and in units of cells.
+    """
+    if convention not in CELL_OF:
+        raise ValueError(f"convention came as {convention!r}, wanted one of {', '.join(CELL_OF)}")
+    h, w = _grid(size)
+    x, y = points[..., 0] * w, points[..., 1] * h
+    row = CELL_OF[convention](y).clamp(0, h - 1)
+    col = CELL_OF[convention](x).clamp(0, w - 1)
+    return (row, col), (y - row, x - col)
+
+
+# Drags as the authors' released code stores them: x_u, y_u, x_v^n, y_v^n in every frame, zeros where a drag is absent.
+def split_released(drags: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Released drags (…, N, K, 4) to points (…, K, N, 2) and present (…, N, K), both as `encode_drags` takes them.
+
+    A drag is absent from a frame where its four numbers are all zero; present.any(-2) (…, K) tells which slots hold a
+    drag at all. Frame 1 of the points is u, read from the first frame that has it.
+    """
+    if drags.ndim < 3 or drags.shape[-1] != 4:
+        raise ValueError(f"released drags came with shape {tuple(drags.shape)}, wanted (…, N frames, K drags, 4)")
+    present = (drags != 0).any(dim=-1)  # (…, N, K)
+    first = present.int().argmax(dim=-2)[..., None, :, None]  # (…, 1, K, 1)
+    u = drags[..., :2].take_along_dim(first, dim=-3)  # (…, 1, K, 2)
+    return torch.cat([u, drags[..., 1:, :, 2:]], dim=-3).transpose(-3, -2), present
+
+
+def _present_by_frame(points: torch.Tensor, present: torch.Tensor | None) -> torch.Tensor:
+    """present as (…, N, K), after a check of all shapes."""
+    if points.ndim < 3 or points.shape[-1] != 2 or points.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"points came as {points.dtype} {tuple(points.shape)}, wanted float32 or float64 (…, K drags, N frames, 2)"
+        )
+    *batch, drags, frames, _ = points.shape
+    if present is None:
+        return torch.ones(1, 1, dtype=torch.bool, device=points.device)
+    if tuple(present.shape) == (*batch, drags):
+        return present.bool()[..., None, :]
+    if tuple(present.shape) == (*batch, frames, drags):
+        return present.bool()
+    raise ValueError(
+        f"present came with shape {tuple(present.shape)}, "
+        f"wanted {(*batch, drags)} or, frame by frame, {(*batch, frames, drags)}"
+    )
+
+
+def _grid(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
