@@ -1,0 +1,70 @@
+# Every target makes what it needs, .venv first, and does nothing twice.
+PYTHON ?= python3
+SCALE ?= smoke
+WORKERS ?= 2
+
+BIN := .venv/bin
+READY := .venv/.ready
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lint demo lab reproduce sync lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the locked versions
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --prefer-binary --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+book: $(READY) ## run every notebook at laptop scale, build the book in build/book/html
+	$(BIN)/python -m puppetmaster_core.notebook.book build
+
+# One thread a process: the workers share the cores. Nothing a test does may ask the network.
+test lint: export OMP_NUM_THREADS = 1
+test: export NUMBA_NUM_THREADS = 1
+test: export MPLBACKEND = Agg
+test: export HF_HUB_OFFLINE = 1
+test: lint ## ruff, the tests, and every notebook at its default (CI) size
+ifneq ($(NOTEBOOKS),)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --nbval-lax --nbval-cell-timeout=240 $(NOTEBOOKS)
+endif
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests
+
+lint: $(READY) ## ruff and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+demo: $(READY) ## animate the bundled picture into build/demo.gif
+	mkdir -p build
+	$(BIN)/puppetmaster animate puppetmaster_core/examples/cabinet.png \
+		--drags puppetmaster_core/examples/cabinet.json --output build/demo.gif
+
+lab: $(READY) ## open the first notebook in JupyterLab
+	$(BIN)/jupyter lab notebooks/00_quickstart.ipynb
+
+reproduce: $(READY) ## every table again: make reproduce SCALE=smoke|tiny|mini|svd
+	$(BIN)/puppetmaster reproduce --scale $(SCALE)
+
+sync: $(READY) ## write each notebook from its text in notebooks/src
+	$(BIN)/python -m puppetmaster_core.notebook.book sync
+
+# Resolved in a scratch environment, torch first and by itself; its local suffix (+cpu) is dropped, so the line fits any build.
+lock: ## resolve the newest versions pyproject.toml allows into requirements.lock
+	rm -rf build/lock && mkdir -p build && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary \
+		setuptools '.[notebooks,book,tests]'
+	build/lock/bin/python -m pip check
+	{ echo '# Made by `make lock` from pyproject.toml: base, notebooks, book and tests, for Linux and Python 3.11.'; \
+	  build/lock/bin/python -m pip freeze --all --exclude pip --exclude puppetmaster-core \
+	  | sed -E 's/^(torch==[^+]+)\+.*/\1/'; } > build/requirements.lock
+	mv build/requirements.lock requirements.lock && rm -rf build/lock build/lib build/bdist.*
+
+clean: ## remove what was built and cached; .venv stays
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
