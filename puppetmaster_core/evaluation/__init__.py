@@ -1,0 +1,1 @@
+"""§5: how good a video is, and how sure we are."""

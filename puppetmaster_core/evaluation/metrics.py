@@ -1,0 +1,128 @@
+"""Metrics of a generated video against the true one (§5.1), and the spread of their mean over clips.
+
+Letters: N frames, (H, W) picture size in pixels. A video is (N, H, W, 3), either uint8 or floating point in [0, 1].
+
+Frame 1 is given to the model, so every metric looks at frames 2 to N only. Each function scores one clip; a table shows
+the mean of the clips' scores, every clip counting the same, with `bootstrap_interval` beside it.
+"""
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+MOVING_THRESHOLD = 8 / 255  # of the range [0, 1]: above what compression and palettes do to a still pixel
+MAX_PSNR = 100.0  # dB, stands for infinity where two frames are equal, so that means stay finite
+
+
+def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Peak signal-to-noise ratio in dB, 0 to MAX_PSNR, higher is better: 10·log10(1 / MSE), for values in [0, 1].
+
+    Without a mask: the mean of the frames' PSNR, as the field reports it for whole frames.
+    mask: bool (N, H, W). The PSNR of the error pooled over all its pixels in frames 2 to N; frames where little of the
+        region shows do not weigh as much as others, as they would in a mean over frames. NaN for an empty mask.
+    """
+    video, truth = _pair(video, truth)
+    error = (video - truth)[1:] ** 2  # (N - 1, H, W, 3)
+    if mask is None:
+        return float(_decibel(error.mean(axis=(1, 2, 3))).mean())
+    pixels = error[_mask(mask, truth)]
+    return float(_decibel(pixels.mean())) if pixels.size else float("nan")
+
+
+def moving_region(truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> np.ndarray:
+    """Pixels of each frame, bool (N, H, W), that differ from frame 1 by more than `threshold` in some colour channel.
+
+    Both what a moving part uncovers and what it covers are in it. threshold: in units of the range [0, 1].
+    """
+    truth = _unit_range(truth, "truth")
+    return np.abs(truth - truth[:1]).max(axis=3) > threshold
+
+
+def psnr_moving(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> float:
+    """PSNR in dB inside the moving region of the true video, pooled; NaN when nothing moves."""
+    return psnr(video, truth, moving_region(truth, threshold))
+
+
+def psnr_still(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> float:
+    """PSNR in dB outside the moving region of the true video, pooled.
+
+    Repeating frame 1 scores at least −20·log10(threshold) by construction: 30 dB for 8/255.
+    """
+    return psnr(video, truth, ~moving_region(truth, threshold))
+
+
+def ssim(video: np.ndarray, truth: np.ndarray) -> float:
+    """Structural similarity, −1 to 1, higher is better: scikit-image's (7×7 windows, colour), mean over frames."""
+    video, truth = _pair(video, truth)
+    pairs = zip(video[1:], truth[1:], strict=True)
+    return float(np.mean([structural_similarity(a, b, channel_axis=2, data_range=1.0) for a, b in pairs]))
+
+
+def edge_energy_ratio(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Edge energy of the video over that of the true one: 1 is as sharp, less is blurred, more is noisy; 0 to ∞.
+
+    Edge energy is the sum of squared differences between neighbouring pixels, over frames 2 to N, channels, and the
+    pixels of mask, bool (N, H, W), when one is given. NaN when the true video has no edges there.
+    """
+    video, truth = _pair(video, truth)
+    where = np.ones(truth[1:].shape[:3], dtype=bool) if mask is None else _mask(mask, truth)
+    energy, true_energy = (_edges(frames[1:])[where].sum() for frames in (video, truth))
+    return float(energy / true_energy) if true_energy else float("nan")
+
+
+def static_copy(frames: np.ndarray) -> np.ndarray:
+    """Frame 1 repeated N times, the baseline that any generator has to beat."""
+    return np.repeat(frames[:1], len(frames), axis=0)
+
+
+def bootstrap_interval(
+    values, generator: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
+) -> tuple[float, float]:
+    """(low, high) percentile bootstrap interval of the mean of values (one per clip), in their unit.
+
+    Clips are drawn with replacement `resamples` times. Leave out clips that have no score (NaN) first.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values came with shape {values.shape}, wanted one finite number per clip")
+    means = values[generator.integers(values.size, size=(resamples, values.size))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _decibel(mean_squared_error):
+    return -10 * np.log10(np.maximum(mean_squared_error, 10 ** (-MAX_PSNR / 10)))
+
+
+def _edges(frames: np.ndarray) -> np.ndarray:
+    """Squared differences of each pixel to its right and lower neighbours, summed over channels: (N, H, W)."""
+    right = np.diff(frames, axis=2, append=frames[:, :, -1:])
+    below = np.diff(frames, axis=1, append=frames[:, -1:])
+    return (right**2 + below**2).sum(axis=3)
+
+
+def _pair(video: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    video, truth = _unit_range(video, "video"), _unit_range(truth, "truth")
+    if video.shape != truth.shape:
+        raise ValueError(f"video came with shape {video.shape}, wanted that of the truth, {truth.shape}")
+    return video, truth
+
+
+def _unit_range(frames: np.ndarray, what: str) -> np.ndarray:
+    """A video as float64 in [0, 1], its shape and range checked."""
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2:
+        raise ValueError(f"{what} came with shape {frames.shape}, wanted (N frames, 2 or more, H, W, 3)")
+    if frames.dtype == np.uint8:
+        return frames / 255.0
+    if frames.dtype.kind != "f" or not (frames.min() >= 0 and frames.max() <= 1):
+        raise ValueError(
+            f"{what} came as {frames.dtype} from {frames.min()} to {frames.max()}, wanted uint8, or floats from 0 to 1"
+        )
+    return frames.astype(np.float64)
+
+
+def _mask(mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Frames 2 to N of a mask, its shape and type checked."""
+    if mask.shape != truth.shape[:3] or mask.dtype != bool:
+        raise ValueError(f"mask came as {mask.dtype} {mask.shape}, wanted bool {truth.shape[:3]}")
+    return mask[1:]

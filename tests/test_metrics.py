@@ -1,0 +1,146 @@
+"""Video metrics against hand-worked cases and scikit-image."""
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from puppetmaster_core.evaluation.metrics import (
+    MAX_PSNR,
+    bootstrap_interval,
+    edge_energy_ratio,
+    moving_region,
+    psnr,
+    psnr_moving,
+    psnr_still,
+    ssim,
+    static_copy,
+)
+
+
+def grey(*values, side=8):
+    """A video of evenly grey frames."""
+    return np.ones((len(values), side, side, 3)) * np.reshape(values, (-1, 1, 1, 1))
+
+
+def noisy_pair(seed=0, shape=(4, 16, 16, 3)):
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, 256, shape, dtype=np.uint8)
+    noise = generator.integers(-20, 21, shape)
+    return np.clip(truth + noise, 0, 255).astype(np.uint8), truth
+
+
+def test_psnr_by_hand():
+    # Errors of 0.1 and 0.01: 20 and 40 dB, mean 30. Frame 1, although wrong, does not count.
+    assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0)) == pytest.approx(30)
+    # Pooled: the mean squared error is (0.01 + 0.0001) / 2.
+    everywhere = np.ones((3, 8, 8), dtype=bool)
+    assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0), everywhere) == pytest.approx(-10 * np.log10(0.00505))
+    assert psnr(grey(0, 1), grey(0, 0)) == 0
+    assert psnr(grey(1, 0), grey(0, 0)) == MAX_PSNR
+
+
+def test_psnr_agrees_with_skimage_and_across_types():
+    video, truth = noisy_pair()
+    frames = [peak_signal_noise_ratio(b, a) for a, b in zip(video[1:], truth[1:], strict=True)]
+    assert psnr(video, truth) == pytest.approx(np.mean(frames))
+    assert psnr(video / 255, (truth / 255).astype(np.float32)) == pytest.approx(psnr(video, truth), abs=1e-4)
+
+
+def test_regions_by_hand():
+    # A white square of 2×2 pixels in a black picture moves 2 pixels to the right in frame 2 and stays there.
+    truth = np.zeros((3, 8, 8, 3), dtype=np.uint8)
+    truth[0, 2:4, 2:4] = truth[1:, 2:4, 4:6] = 255
+    truth[2, 7, 7] = 8, 8, 8  # at the threshold: still
+    moving = moving_region(truth)
+    expected = np.zeros((3, 8, 8), dtype=bool)
+    expected[1:, 2:4, 2:6] = True
+    np.testing.assert_array_equal(moving, expected)
+    assert moving_region(truth, threshold=7 / 255).sum() == expected.sum() + 1
+
+    copy = static_copy(truth)
+    assert psnr_moving(copy, truth) == 0  # wrong by 1 everywhere it moves
+    # Still: one pixel off by 8/255 among 2·64 − 16.
+    assert psnr_still(copy, truth) == pytest.approx(-10 * np.log10((8 / 255) ** 2 / 112))
+    blurred = np.where(moving[..., None], 127.5, truth).astype(np.uint8)
+    assert psnr_moving(blurred, truth) == pytest.approx(6, abs=0.05)
+    assert psnr_still(blurred, truth) == MAX_PSNR
+
+
+def test_repeating_frame_1_scores_thirty_decibel_where_it_is_still():
+    truth = np.cumsum(np.random.default_rng(0).integers(0, 4, (5, 16, 16, 3)), axis=0).astype(np.uint8)
+    assert psnr_still(static_copy(truth), truth) >= -20 * np.log10(8 / 255) > 30
+
+
+def test_a_region_without_pixels_has_no_score():
+    still = grey(0.5, 0.5)
+    assert np.isnan(psnr_moving(still, still))
+    assert np.isnan(edge_energy_ratio(still, still))
+
+
+def test_ssim():
+    video, truth = noisy_pair()
+    assert ssim(truth, truth) == pytest.approx(1)
+    frames = [structural_similarity(a, b, channel_axis=2) for a, b in zip(video[1:], truth[1:], strict=True)]
+    assert ssim(video, truth) == pytest.approx(np.mean(frames))
+    spoilt = truth.copy()
+    spoilt[0] = 0
+    assert ssim(spoilt, truth) == pytest.approx(1)
+
+
+def test_edge_energy_by_hand():
+    # One edge between two halves, 8 pixel pairs a channel: half the contrast has a quarter of the energy.
+    truth = grey(0, 0)
+    truth[:, :, 4:] = 1
+    assert edge_energy_ratio(truth / 2, truth) == pytest.approx(1 / 4)
+    # A ramp over two pixel pairs: twice as many differences, each half as large.
+    soft = truth.copy()
+    soft[:, :, 4] = 0.5
+    assert edge_energy_ratio(soft, truth) == pytest.approx(1 / 2)
+    assert edge_energy_ratio(truth, truth) == 1
+    left = np.zeros((2, 8, 8), dtype=bool)
+    left[:, :, :3] = True
+    assert np.isnan(edge_energy_ratio(soft, truth, left))
+    left[:, :, 3] = True  # the edge belongs to the pixel on its left
+    assert edge_energy_ratio(soft, truth, left) == pytest.approx(1 / 4)
+
+
+def test_static_copy():
+    frames = noisy_pair()[0]
+    copy = static_copy(frames)
+    assert copy.shape == frames.shape and copy.dtype == frames.dtype
+    assert (copy == frames[0]).all()
+
+
+def test_bootstrap_interval():
+    values = np.random.default_rng(0).normal(25, 2, size=200)
+    low, high = bootstrap_interval(values, np.random.default_rng(1))
+    assert (low, high) == bootstrap_interval(values, np.random.default_rng(1))
+    # For so many values the interval is the normal one, mean ± 1.96 standard errors.
+    error = values.std() / np.sqrt(200)
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
+    assert bootstrap_interval([3.0], np.random.default_rng(0)) == (3, 3)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan], [[1.0]]])
+def test_bootstrap_refuses_missing_scores(values):
+    with pytest.raises(ValueError, match="wanted one finite number per clip"):
+        bootstrap_interval(values, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("video", "mask", "message"),
+    [
+        (grey(0, 0, 0), None, r"video came with shape \(3, 8, 8, 3\), wanted that of the truth, \(2, 8, 8, 3\)"),
+        (grey(0, 0)[0], None, r"video came with shape \(8, 8, 3\)"),
+        (grey(0), None, r"video came with shape \(1, 8, 8, 3\)"),
+        (grey(0, 255), None, "video came as float64 from 0.0 to 255.0, wanted uint8, or floats from 0 to 1"),
+        (grey(0, np.nan), None, "video came as float64 from nan to nan"),
+        (grey(0, 255).astype(int), None, "video came as int64"),
+        (grey(0, 0), np.ones((8, 8), dtype=bool), r"mask came as bool \(8, 8\), wanted bool \(2, 8, 8\)"),
+        (grey(0, 0), np.ones((2, 8, 8)), "mask came as float64"),
+    ],
+)
+def test_errors(video, mask, message):
+    with pytest.raises(ValueError, match=message):
+        psnr(video, grey(0, 0), mask)
