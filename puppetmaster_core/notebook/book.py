@@ -198,7 +198,8 @@ def build(root: Path) -> Path:
 
 def network_requests(html: Path) -> list[str]:
     """Scripts, styles, fonts and pictures that a page would fetch from elsewhere when it is opened."""
-    loads = re.compile(r"<(?:script|img|iframe|video|source)\b[^>]*\bsrc=\"((?:https?:)?//[^\"]+)|<link\b[^>]*\bhref=\"((?:https?:)?//[^\"]+)")
+    outside = r"\b[^>]*\b{}=\"((?:https?:)?//[^\"]+)"
+    loads = re.compile(r"<(?:script|img|iframe|video|source)" + outside.format("src") + "|<link" + outside.format("href"))
     return [
         f"{page.relative_to(html)} loads {one or other} from the network"
         for page in sorted(html.rglob("*.html"))

@@ -1,0 +1,214 @@
+"""What the house stands on: versions that agree, imports that run one way, nothing of one machine in the files."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SET_UP_EXTRAS = ["notebooks", "book", "tests"]
+
+
+def committed_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def requirements(*extras: str) -> list[Requirement]:
+    lists = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in extras)]
+    return [Requirement(line) for lines in lists for line in lines]
+
+
+def locked() -> dict[str, Version]:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): Version(str(pin.specifier).removeprefix("==")) for pin in pins}
+
+
+# ---- versions --------------------------------------------------------------------------------------------------------
+
+
+def test_every_requirement_of_the_set_up_is_locked_within_its_range():
+    versions = locked()
+    for requirement in requirements(*SET_UP_EXTRAS):
+        version = versions.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in requirements.lock: run `make lock`"
+        assert requirement.specifier.contains(version), f"locked {requirement.name} {version}, wanted {requirement.specifier}"
+
+
+def test_the_lock_fits_any_build_and_any_index():
+    text = (ROOT / "requirements.lock").read_text()
+    assert locked()["torch"] == Version("2.13.0")
+    assert not re.search(r"\+|://|--|@|\.whl", text), "a local version, an address or an option is in the lock"
+    assert "torchvision" not in locked()
+    assert not [name for name in locked() if name.startswith(("nvidia-", "cuda-"))]
+
+
+def test_extras_are_all_there_and_none_brings_torchvision():
+    extras = PROJECT["optional-dependencies"]
+    assert set(extras) == {"notebooks", "book", "tests", "tracking", "blender", "scale-out", "dev"}
+    assert "torchvision" not in {requirement.name for requirement in requirements(*extras)}
+
+
+def test_environment_yml_installs_the_lock_and_this_checkout():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    python = next(entry for entry in conda if entry.startswith("python="))
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(python.removeprefix("python="))
+    assert f"Python {python.removeprefix('python=')}" in (ROOT / "requirements.lock").read_text().splitlines()[0]
+    assert {entry.split("=")[0] for entry in conda} == {"python", "pip"}, "versions belong in requirements.lock"
+    assert pip == ["-r requirements.lock", f"-e .[{','.join(SET_UP_EXTRAS)}]"]
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+PERSON = {
+    "type": "object",
+    "required": ["family-names"],
+    "properties": {name: {"type": "string"} for name in ("family-names", "given-names", "affiliation", "email", "orcid")},
+    "additionalProperties": False,
+}
+ENTITY = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}, "additionalProperties": False}
+AUTHORS = {"type": "array", "minItems": 1, "items": {"anyOf": [PERSON, ENTITY]}}
+# The part of the Citation File Format 1.2.0 that our file uses; a key outside it is an error.
+CITATION = {
+    "type": "object",
+    "required": ["cff-version", "message", "title", "authors"],
+    "additionalProperties": False,
+    "properties": {
+        "cff-version": {"const": "1.2.0"},
+        **{key: {"type": "string", "minLength": 1} for key in ("message", "title", "abstract", "version")},
+        "type": {"enum": ["software", "dataset"]},
+        "license": {"const": PROJECT["license"]},
+        "authors": AUTHORS,
+        "keywords": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
+        "references": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["authors", "title", "type"],
+                "additionalProperties": False,
+                "properties": {
+                    "type": {"const": "article"},
+                    "title": {"type": "string"},
+                    "scope": {"type": "string"},
+                    "authors": AUTHORS,
+                    "year": {"type": "integer"},
+                    "url": {"type": "string", "pattern": "^https://"},
+                    "identifiers": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["type", "value"],
+                            "properties": {"type": {"enum": ["doi", "url", "swh", "other"]}, "value": {"type": "string"}},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_citation_is_valid_and_names_this_version():
+    import puppetmaster_core
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    jsonschema.validate(citation, CITATION)
+    assert citation["version"] == puppetmaster_core.__version__
+    assert citation["authors"] == PROJECT["authors"]
+
+
+def test_licence_is_apache_2():
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text and "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
+
+
+def test_no_committed_file_holds_a_path_of_one_machine():
+    # Spelled in pieces, or this file would find itself.
+    somebodys = rb"(?<![\w.$~-])/(?:home|Users)/[\w.-]+/|(?<![\w./-])/" + rb"root/|[A-Z]:\\+Users\\"
+    here = {str(ROOT), str(ROOT.parent / "shared"), str(Path(sys.prefix).resolve())}
+    pattern = re.compile(b"|".join([somebodys, *(re.escape(path.encode()) for path in here)]))
+    found = []
+    for path in committed_files():
+        if path.suffix in {".safetensors", ".gif", ".png", ".mp4", ".glb", ".npz"}:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {hit.group().decode()}" for hit in pattern.finditer(path.read_bytes())]
+    assert not found, found
+
+
+def test_a_core_file_is_one_idea():
+    lines = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in (ROOT / "puppetmaster_core").rglob("*.py")}
+    assert not (long := {name: count for name, count in lines.items() if count >= 300}), f"300 lines or more: {long}"
+
+
+def test_notebooks_are_committed_without_outputs():
+    import nbformat
+
+    for path in committed_files():
+        if path.suffix == ".ipynb":
+            cells = nbformat.read(path, as_version=4).cells
+            assert not any(cell.get("outputs") for cell in cells), f"{path.name} holds outputs: run `make sync`"
+
+
+def test_every_make_command_in_the_readme_is_a_target():
+    if not (ROOT / "README.md").exists():
+        pytest.skip("no README.md yet")
+    code = re.findall(r"```.*?```|`[^`]+`", (ROOT / "README.md").read_text(), re.S)
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(code)))
+    assert named and named <= make_targets()
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
+
+
+def test_the_promised_targets_are_there():
+    assert {"book", "test", "demo", "lab", "reproduce", "sync", "clean"} <= make_targets()
+
+
+def test_ci_calls_make_test():
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o100, ".ci/run cannot be executed"
+    assert "set -euo pipefail" in script.read_text() and "make test" in script.read_text()
+
+
+def test_hooks_are_local():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert {repository["repo"] for repository in hooks["repos"]} == {"local"}
+
+
+# ---- imports ---------------------------------------------------------------------------------------------------------
+
+
+def test_imports_run_one_way():
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_the_package_is_light_until_used():
+    code = "import sys, puppetmaster_core as p; print(sorted({'torch', 'numpy', 'diffusers'} & set(sys.modules)), dir(p))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[]")
+    for name in ("Drags", "DragUNet", "PuppetMasterPipeline", "encode_drags"):
+        assert name in done.stdout
+
+
+def test_an_unknown_name_says_so():
+    import puppetmaster_core
+
+    with pytest.raises(AttributeError, match="no attribute 'Drag'"):
+        _ = puppetmaster_core.Drag
