@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.attention_processor import AttnProcessor2_0
 from torch import Tensor
 
 
@@ -69,17 +70,18 @@ ATTENTION_ARMS = {
 class ForwardContext:
     """What one forward pass shares with every drag layer: one object per network, filled by `DragUNet.forward`.
 
-    conditioning: the videos' `DragConditioning`. batch: B. frames: N. token_mask: (B, 1+K) bool, False where a drag
-    is absent, or None where every key is seen. It holds no parameter and never enters a state dict.
+    conditioning: the videos' `DragConditioning`. batch: B. frames: N. tokens: whether cross-attention sees drag
+    tokens. token_mask: (B, N, 1+K) bool, False where a drag is absent, or None where every key is seen.
+    It holds no parameter and never enters a state dict.
     """
 
     def __init__(self) -> None:
-        self.batch, self.frames = 1, 1
+        self.batch, self.frames, self.tokens = 1, 1, False
         self.token_mask: Tensor | None = None
         self.conditioning: Any = None
 
-    def fill(self, conditioning: Any, masked: bool) -> None:
-        self.batch, self.frames = conditioning.batch, conditioning.frames
+    def fill(self, conditioning: Any, tokens: bool, masked: bool) -> None:
+        self.batch, self.frames, self.tokens = conditioning.batch, conditioning.frames, tokens
         self.token_mask = F.pad(conditioning.present, (1, 0), value=True) if masked else None
         self.conditioning = conditioning
 
@@ -124,13 +126,15 @@ class TokenAttention:
 
     def __init__(self, temporal: bool, context: ForwardContext) -> None:
         self.temporal, self.context = temporal, context
+        self.without_tokens = AttnProcessor2_0()
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, **_) -> Tensor:
-        tokens, mask = encoder_hidden_states, None
-        if tokens.shape[1] > 1 and self.context.token_mask is not None:
-            mask = self.context.token_mask[:, None, None]  # (B, 1, 1, 1+K)
-            if not self.temporal:
-                mask = mask.repeat_interleave(self.context.frames, dim=0)
+        tokens = encoder_hidden_states  # (rows, 1+K, D)
+        if tokens.shape[1] == 1:  # no drags: the layer is SVD's, to the bit
+            return self.without_tokens(attn, hidden_states, tokens)
+        mask = self.context.token_mask  # (B, N, 1+K)
+        if mask is not None:
+            mask = (mask[:, 0] if self.temporal else mask.flatten(0, 1))[:, None, None]
         if self.temporal:
             tokens = first_frames(tokens, tokens.shape[0] // self.context.batch)
         q = _split_heads(attn.to_q(hidden_states), attn.heads)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from puppetmaster_core.drags import check_count
+
 from .attention import ATTENTION_ARMS
 from .conditioning import DragConditioning
 from .tokens import POSITIONS
@@ -38,16 +40,13 @@ def check_config(config: dict) -> None:
 def check_drags(points: Tensor, present: Tensor, size: tuple[int, int], max_drags: int, device: torch.device) -> None:
     if points.ndim != 4 or points.shape[-1] != 2:
         raise ValueError(f"points of shape {tuple(points.shape)} given, wanted (batch, drags, frames, 2)")
-    if present.shape != points.shape[:2] or present.dtype != torch.bool:
+    batch, drags, frames, _ = points.shape
+    if tuple(present.shape) not in ((batch, drags), (batch, frames, drags)) or present.dtype != torch.bool:
         raise ValueError(
-            f"present of shape {tuple(present.shape)} and {present.dtype} given, wanted {tuple(points.shape[:2])} "
-            "of torch.bool: one truth value per drag"
+            f"present of shape {tuple(present.shape)} and {present.dtype} given, wanted torch.bool of {(batch, drags)}, "
+            f"a truth value per drag, or of {(batch, frames, drags)}, one per frame and drag"
         )
-    if points.shape[1] > max_drags:
-        raise ValueError(
-            f"{points.shape[1]} drags given, this network encodes at most {max_drags}: "
-            f"draw fewer, or train with max_drags={points.shape[1]}"
-        )
+    check_count(drags, max_drags)
     if len(size) != 2 or min(size) < 1:
         raise ValueError(f"size {tuple(size)} given, wanted (h, w) of the latents, each 1 or more")
     if points.device != device or present.device != device:

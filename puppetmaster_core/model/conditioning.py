@@ -18,7 +18,7 @@ class DragConditioning:
 
     maps: tuple[Modulation | None, ...]  # one per transformer, each gamma and beta (B, N, C, h_s, w_s) at its own size
     points: Tensor  # (B, K, N, 2), xy in [0, 1]
-    present: Tensor  # (B, K) bool
+    present: Tensor  # (B, N, K) bool
     size: tuple[int, int]  # (h, w) of the latents
 
     @property
@@ -44,17 +44,13 @@ class DragConditioning:
             None if same[0] is None else Modulation(*(_cat(pair) for pair in zip(*same, strict=True)))
             for same in zip(*(part.maps for part in parts), strict=True)
         )
-        return DragConditioning(
-            maps, torch.cat([p.points for p in parts]), torch.cat([p.present for p in parts]), parts[0].size
-        )
+        return DragConditioning(maps, torch.cat([p.points for p in parts]), torch.cat([p.present for p in parts]), parts[0].size)
 
     # The same conditioning for `batch` videos of `frames` frames: a view, no memory. Its own batch and frames are 1.
     def expand(self, batch: int, frames: int) -> "DragConditioning":
-        maps = tuple(
-            m and Modulation(*(x if x is None else x.expand(batch, frames, -1, -1, -1) for x in m)) for m in self.maps
-        )
+        maps = tuple(m and Modulation(*(x if x is None else x.expand(batch, frames, -1, -1, -1) for x in m)) for m in self.maps)
         points = self.points.expand(batch, -1, frames, -1)
-        return DragConditioning(maps, points, self.present.expand(batch, -1), self.size)
+        return DragConditioning(maps, points, self.present.expand(batch, frames, -1), self.size)
 
     # To a device and the network's floating-point type. Points keep theirs: a place needs more digits than a feature.
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "DragConditioning":

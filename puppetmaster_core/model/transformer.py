@@ -49,7 +49,9 @@ class DragTransformer(TransformerSpatioTemporalModel):
         drags = self.context.conditioning
         if self.modulation is not None:
             hidden_states = modulate(hidden_states, drags.maps[self.index])
-        if self.tokens is not None:
+        if self.tokens is not None and self.context.tokens:
             tokens = self.tokens(hidden_states, drags.points)
+            if self.context.token_mask is None:  # absent drags are seen, as zeros
+                tokens = tokens * drags.present.flatten(0, 1)[..., None]
             encoder_hidden_states = torch.cat([encoder_hidden_states, tokens], dim=1)
         return super().forward(hidden_states, encoder_hidden_states, image_only_indicator, return_dict)

@@ -8,6 +8,7 @@ from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemp
 from torch import Tensor, nn
 
 from puppetmaster_core.encoding import encode_drags
+
 from .attention import ForwardContext
 from .checks import check_config, check_drags, check_inputs
 from .conditioning import DragConditioning
@@ -121,9 +122,11 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         return sorted(found, key=lambda module: module.index)
 
     # All gamma_s and beta_s of Eq. 3 for a latent grid of `size` (h, w), which no noise level changes.
-    # points: (B, K, N, 2), xy in [0, 1]; present: (B, K) bool; K may be below max_drags.
+    # points: (B, K, N, 2), xy in [0, 1]; present: bool (B, K), or (B, N, K) frame by frame; K may be below max_drags.
     def condition(self, points: Tensor, present: Tensor, size: tuple[int, int]) -> DragConditioning:
         check_drags(points, present, size, self.config.max_drags, self.conv_in.weight.device)
+        if present.ndim == 2:
+            present = present[:, None].expand(-1, points.shape[2], -1)
         missing = self.config.max_drags - points.shape[1]
         points = nn.functional.pad(points, (0, 0, 0, 0, 0, missing))
         present = nn.functional.pad(present, (0, missing))
@@ -167,10 +170,12 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         return_dict: bool = True,
     ):
         batch, frames = sample.shape[:2]
+        masked = self.config.token_mask
+        tokens = not masked or conditioning is not None  # without drags, masked tokens change nothing
         if conditioning is None:
             conditioning = self.null_conditioning(batch, frames, tuple(sample.shape[-2:]))
         check_inputs(sample, conditioning, self.config.in_channels, self.conv_in.weight)
-        self.context.fill(conditioning, masked=self.config.token_mask)
+        self.context.fill(conditioning, tokens, masked)
         try:
             return super().forward(sample, timestep, encoder_hidden_states, added_time_ids, return_dict)
         finally:
