@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import jupytext
@@ -186,6 +187,8 @@ def build(root: Path) -> Path:
     (pages / "notebooks").mkdir(exist_ok=True)
     for path in executed:
         shutil.copy2(path, pages / "notebooks")
+    (pages / "_static").mkdir(exist_ok=True)
+    shutil.copy2(mathjax(), pages / "_static")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", pages, "--path-output", root / OUT]
     if subprocess.run([*map(str, command), "-W", "--keep-going", "--quiet"]).returncode:
         raise BookError(["jupyter-book stopped: its messages are above"])
@@ -194,6 +197,15 @@ def build(root: Path) -> Path:
     if found:
         raise BookError(found)
     return html / "index.html"
+
+
+def mathjax() -> Path:
+    """MathJax 3 in one script. The package that brings it is a Sphinx extension whose name no import statement can
+    spell; used as one it would choose the build with web fonts, which browsers refuse to load from a file."""
+    package = find_spec("sphinx-mathjax-offline")
+    if package is None:
+        raise BookError(["MathJax is missing: pip install sphinx-mathjax-offline, or `make setup`"])
+    return Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
 
 
 def network_requests(html: Path) -> list[str]:
