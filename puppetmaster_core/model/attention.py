@@ -7,12 +7,13 @@ reads frame 1 only, (B, H, L, D). The result has the shape of q.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from diffusers.models.attention_processor import AttnProcessor2_0
 from torch import Tensor
+
+from .context import ForwardContext
 
 
 # Several rows of q share one row of k and v: (B·R, H, L, D) with (B, H, M, D), in one fused call and without a copy.
@@ -65,29 +66,6 @@ ATTENTION_ARMS = {
     "all_to_first": Arm(all_to_first, first_frame_only=True),
     "spatial": Arm(spatial, first_frame_only=False),
 }
-
-
-class ForwardContext:
-    """What one forward pass shares with every drag layer: one object per network, filled by `DragUNet.forward`.
-
-    conditioning: the videos' `DragConditioning`. batch: B. frames: N. tokens: whether cross-attention sees drag
-    tokens. token_mask: (B, N, 1+K) bool, False where a drag is absent, or None where every key is seen.
-    It holds no parameter and never enters a state dict.
-    """
-
-    def __init__(self) -> None:
-        self.batch, self.frames, self.tokens = 1, 1, False
-        self.token_mask: Tensor | None = None
-        self.conditioning: Any = None
-
-    def fill(self, conditioning: Any, tokens: bool, masked: bool) -> None:
-        self.batch, self.frames, self.tokens = conditioning.batch, conditioning.frames, tokens
-        self.token_mask = F.pad(conditioning.present, (1, 0), value=True) if masked else None
-        self.conditioning = conditioning
-
-    # Lets the maps go, and with them their graph; what a recomputed block reads in the backward pass stays.
-    def clear(self) -> None:
-        self.conditioning = None
 
 
 # (rows, length, H·D) -> (rows, H, length, D)

@@ -4,7 +4,8 @@ import torch
 from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
 from torch import Tensor
 
-from .attention import ForwardContext, FrameAttention, TokenAttention
+from .attention import FrameAttention, TokenAttention
+from .context import ForwardContext
 from .modulation import DragModulation, modulate
 from .tokens import DragTokens
 

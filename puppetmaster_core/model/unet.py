@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from puppetmaster_core.encoding import encode_drags
 
-from .attention import ForwardContext
 from .checks import check_config, check_drags, check_inputs
 from .conditioning import DragConditioning
+from .context import BlockCheckpoint, ForwardContext
 from .modulation import DragModulation
 from .tokens import DragTokens
 from .transformer import DragTransformer
@@ -157,6 +157,9 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         points = self.conv_in.weight.new_zeros(1, self.config.max_drags, 1, 2)
         present = points.new_zeros(1, self.config.max_drags, dtype=bool, device=device)
         return self.condition(points, present, size).expand(batch, frames)
+
+    def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
+        super().enable_gradient_checkpointing(gradient_checkpointing_func or BlockCheckpoint(self.context))
 
     # sample: (B, N, C_in, h, w), noisy latents and image latents side by side; encoder_hidden_states: (B, 1, D);
     # added_time_ids: (B, 3). No conditioning means no drags.

@@ -1,0 +1,59 @@
+"""What one forward pass tells every drag layer beside the arguments that diffusers' blocks hand down.
+
+Shapes: B batch, N frames, K drags.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .conditioning import DragConditioning
+
+
+class ForwardContext:
+    """One per network, shared by its layers, filled by `DragUNet.forward`. No parameter, never in a state dict.
+
+    conditioning: the videos' drags. batch: B. frames: N. tokens: whether cross-attention sees drag tokens.
+    token_mask: (B, N, 1+K) bool, False where a drag is absent, or None where every key is seen.
+    """
+
+    def __init__(self) -> None:
+        self.batch, self.frames, self.tokens = 1, 1, False
+        self.token_mask: Tensor | None = None
+        self.conditioning: DragConditioning | None = None
+
+    def fill(self, conditioning: DragConditioning, tokens: bool, masked: bool) -> None:
+        self.batch, self.frames, self.tokens = conditioning.batch, conditioning.frames, tokens
+        self.token_mask = F.pad(conditioning.present, (1, 0), value=True) if masked else None
+        self.conditioning = conditioning
+
+    # Lets the modulation maps go after the forward pass, and with them their graph.
+    def clear(self) -> None:
+        self.conditioning = None
+
+    # For gradient checkpointing: nothing special now, and this very state when the block is computed again.
+    def replay(self) -> tuple[AbstractContextManager, AbstractContextManager]:
+        return nullcontext(), self._as_it_was(dict(vars(self)))
+
+    @contextmanager
+    def _as_it_was(self, then: dict[str, Any]) -> Iterator[None]:
+        now = dict(vars(self))
+        vars(self).update(then)
+        try:
+            yield
+        finally:
+            vars(self).update(now)
+
+
+class BlockCheckpoint:
+    """Gradient checkpointing that recomputes a block under the context of its own forward pass, not of the last one."""
+
+    def __init__(self, context: ForwardContext) -> None:
+        self.context = context
+
+    def __call__(self, block: nn.Module, *args):
+        return checkpoint(block, *args, use_reentrant=False, context_fn=self.context.replay)
