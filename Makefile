@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@
 
-book: $(READY) ## run every notebook at laptop scale, build the book in build/book/html
+book: $(READY) ## run every notebook at laptop scale, build the book in build/book/_build/html
 	$(BIN)/python -m puppetmaster_core.notebook.book build
 
 # One thread a process: the workers share the cores. Nothing a test does may ask the network.
