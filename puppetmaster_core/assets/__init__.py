@@ -1,0 +1,7 @@
+"""Animated 3D objects (§4): one interface for whatever moves, and the procedural library."""
+
+from puppetmaster_core.assets.asset import AnimatedAsset, AnimationClip, Material
+from puppetmaster_core.assets.cabinets import make_cabinet
+from puppetmaster_core.assets.joints import ArticulatedAsset, Joint
+
+__all__ = ["AnimatedAsset", "AnimationClip", "ArticulatedAsset", "Joint", "Material", "make_cabinet"]

@@ -1,0 +1,62 @@
+"""What the renderer and the drag sampler need to know of an animated object, wherever it came from.
+
+Letters: V vertices, F triangles, S sub-models. Units: metres and seconds; +y is up, +z is the front (glTF's axes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Material:
+    """A surface's colour: `color` linear RGB in [0, 1], multiplied by `texture` (h, w, 3) uint8 where there is one."""
+
+    color: tuple[float, float, float]
+    texture: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class AnimationClip:
+    """One named animation of an asset, `duration` in seconds."""
+
+    name: str
+    duration: float
+
+
+@dataclass
+class AnimatedAsset:
+    """Triangles whose vertices move: the topology is fixed, `vertices(clip, t)` gives the positions.
+
+    Every triangle belongs to one sub-model, the unit of the paper's drag sampling (§4): "assets constructed in a
+    bottom-up manner, consisting of multiple sub-models that align well with semantic parts".
+    """
+
+    faces: np.ndarray  # (F, 3) int32, indices of vertices
+    uv: np.ndarray  # (F, 3, 2) float32, texture coordinates of each corner
+    material: np.ndarray  # (F,) int32, index into materials
+    submodel: np.ndarray  # (F,) int32, index into submodels
+    materials: list[Material]
+    submodels: list[str]
+    clips: list[AnimationClip]
+    category: str = "Other"  # GObjaverse's category names, or our own
+    provenance: dict = field(default_factory=dict)  # source, licence, seed: goes into every clip made from the asset
+
+    def vertices(self, clip: int | str, t: float) -> np.ndarray:
+        """Positions (V, 3) float64 of all vertices of animation `clip` at time `t` seconds."""
+        raise NotImplementedError("a concrete asset says how its vertices move")
+
+    def clip_index(self, clip: int | str) -> int:
+        """The index of an animation given by index or name."""
+        names = [c.name for c in self.clips]
+        if isinstance(clip, str) and clip in names:
+            return names.index(clip)
+        if isinstance(clip, int) and 0 <= clip < len(names):
+            return clip
+        raise ValueError(f"animation {clip!r} asked for, this asset has {names}: name one of them or give its index")
+
+    def sample_times(self, clip: int | str, frames: int) -> np.ndarray:
+        """`frames` times in seconds spread evenly over the animation, first and last included."""
+        return np.linspace(0.0, self.clips[self.clip_index(clip)].duration, frames)

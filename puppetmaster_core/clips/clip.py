@@ -1,0 +1,68 @@
+"""The one record that travels from the renderer to the metric."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from puppetmaster_core.assets import AnimatedAsset
+from puppetmaster_core.clips.sampling import sample_points
+from puppetmaster_core.clips.tracks import SurfacePoints, track
+from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A rendered animation. Letters: N frames, H = W pixels, P tracks."""
+
+    frames: np.ndarray  # (N, H, W, 3) uint8
+    alpha: np.ndarray  # (N, H, W) uint8
+    part_ids: np.ndarray  # (N, H, W) int16, -1 = background
+    tracks: np.ndarray  # (P, N, 2) float32, xy in [0, 1]; candidates for drags, visible in frame 1
+    visibility: np.ndarray  # (P, N) bool
+    track_parts: np.ndarray  # (P,) int16, the sub-model each track rides on
+    camera: dict
+    category: str
+    provenance: dict = field(default_factory=dict)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write to one .npz without pickle; the file appears whole or not at all."""
+        path = Path(path)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
+        text = json.dumps({"camera": self.camera, "category": self.category, "provenance": self.provenance})
+        partial = path.with_name(path.name + ".partial")
+        with open(partial, "wb") as file:
+            np.savez_compressed(file, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Clip:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files if name != "meta"}
+            return cls(**arrays, **json.loads(stored["meta"].tobytes()))
+
+
+def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, frames: int = 14, animation: int | str = 0,
+              camera: Camera | None = None, candidates: int = 4) -> Clip:
+    """Render one animation of `asset` from one view and follow `candidates` points on every part that moves."""
+    times = asset.sample_times(animation, frames)
+    positions = np.stack([asset.vertices(animation, t) for t in times])
+    camera = camera or drag_a_move_camera(rng, positions)
+    return label_clip(asset, positions, camera, render(asset, positions, camera, size), rng, candidates)
+
+
+def label_clip(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering,
+               rng: np.random.Generator, candidates: int = 4) -> Clip:
+    """Attach tracks to a rendering: any renderer that fills a `Rendering` ends here."""
+    surface = SurfacePoints.visible(rendering)
+    points = surface.positions(asset, positions)
+    tracks, visibility = track(points, camera, rendering)
+    part = asset.submodel[surface.face]
+    chosen = sample_points(points, tracks, part, rng, candidates)
+    index = np.concatenate([*chosen.values(), np.empty(0, int)]).astype(int)
+    return Clip(rendering.frames, rendering.alpha, rendering.part_ids, tracks[index], visibility[index],
+                part[index].astype(np.int16), camera.to_dict(), asset.category, dict(asset.provenance))

@@ -1,0 +1,73 @@
+"""Between pictures and what the diffusion works on.
+
+Letters: B batch, N frames, C channels, (h, w) latent grid. Pictures are (…, 3, H, W) in [−1, 1]; z are the VAE's latents
+as they leave the encoder, x what is diffused.
+
+Two additions to the paper, for models trained from nothing, both off for SVD:
+residual latents diffuse z^n − z^1, so that the network starts at a still video instead of learning to copy frame 1;
+anchored decoding adds what the VAE lost of frame 1 back wherever a frame still shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from diffusers import AutoencoderKLTemporalDecoder
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """How z becomes x and back."""
+
+    scale: float = 0.18215  # x = scale · z, or scale · (z^n − z^1): about unit variance
+    residual: bool = False
+    anchor: float = 0.0  # anchored decoding's tolerance in [0, 2] of pixel range, 0 = off
+
+    def diffused(self, z: Tensor, z_first: Tensor) -> Tensor:
+        """x (B, N, C, h, w) of latents z of the same shape; z_first (B, C, h, w) are those of the given picture."""
+        return (z - z_first[:, None] if self.residual else z) * self.scale
+
+    def undiffused(self, x: Tensor, z_first: Tensor) -> Tensor:
+        """The inverse of `diffused`."""
+        z = x / self.scale
+        return z + z_first[:, None] if self.residual else z
+
+
+def patch_size(vae: AutoencoderKLTemporalDecoder) -> int:
+    """Pixels a side that the VAE takes as one: 12 input channels are patches of 2×2. 1 for SVD."""
+    return round((vae.config.in_channels / 3) ** 0.5)
+
+
+def downscale(vae: AutoencoderKLTemporalDecoder) -> int:
+    """Pixels a side of one latent cell: 8 for SVD."""
+    return patch_size(vae) * 2 ** (len(vae.config.block_out_channels) - 1)
+
+
+def encode_distribution(vae: AutoencoderKLTemporalDecoder, pictures: Tensor):
+    """The VAE's posterior of pictures (B, 3, H, W)."""
+    return vae.encode(F.pixel_unshuffle(pictures, patch_size(vae))).latent_dist
+
+
+def encode(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> Tensor:
+    """Latents z (B, C, h, w) of pictures (B, 3, H, W): the posterior's mode."""
+    return encode_distribution(vae, pictures).mode()
+
+
+def decode(vae: AutoencoderKLTemporalDecoder, z: Tensor) -> Tensor:
+    """Pictures (B, N, 3, H, W) of latents z (B, N, C, h, w)."""
+    flat = vae.decode(z.flatten(0, 1), num_frames=z.shape[1]).sample
+    return F.pixel_shuffle(flat, patch_size(vae)).unflatten(0, z.shape[:2])
+
+
+def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, tolerance: float) -> Tensor:
+    """Pictures (B, N, 3, H, W): D(z^n), plus first − D(z_first) where D(z^n) is within `tolerance` of D(z_first).
+
+    first (B, 3, H, W) is the given picture. The correction fades linearly to nothing at a difference of `tolerance`.
+    """
+    decoded = decode(vae, z)
+    still = decode(vae, z_first[:, None].expand_as(z))
+    change = (decoded - still).abs().amax(2, keepdim=True)
+    keep = (1 - change / tolerance).clamp(0, 1)
+    return decoded + keep * (first[:, None] - still)

@@ -1,0 +1,88 @@
+"""The scales: what each model is made of and how it is sampled. The same classes run at every scale.
+
+A preset holds constructor arguments only; `pipeline.build` and the training stages turn them into modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+CROSS_DOWN, DOWN = "CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"
+CROSS_UP, UP = "CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One scale. The dictionaries are arguments of the class that each comment names."""
+
+    name: str
+    size: int  # pixels a side of the square picture
+    frames: int  # N
+    vae: dict  # diffusers' AutoencoderKLTemporalDecoder
+    image_encoder: dict  # transformers' CLIPVisionConfig
+    unet: dict  # DragUNet
+    residual: bool = False  # diffuse z^n − z^1 (LatentSpace)
+    anchor: float = 0.0  # anchored decoding's tolerance (LatentSpace), 0 = off
+    steps: int = 50  # sampling steps, App. C.2
+    min_guidance: float = 1.0
+    max_guidance: float = 5.0  # App. C.2
+    training: dict = field(default_factory=dict)  # RunSettings of each stage, by its name
+
+    def __post_init__(self):
+        if self.unet["in_channels"] != self.unet["out_channels"] + self.vae["latent_channels"]:
+            raise ValueError(f"{self.name}: the U-Net reads noisy and image latents side by side, so in_channels must be "
+                             f"{self.unet['out_channels']} + {self.vae['latent_channels']}, not {self.unet['in_channels']}")
+
+
+def _vae(channels: tuple[int, ...], latent_channels: int) -> dict:
+    """A VAE on 2×2 patches: len(channels) − 1 halvings and the patch make 2^len(channels) pixels a latent cell."""
+    return {
+        "in_channels": 12, "out_channels": 12, "block_out_channels": channels, "layers_per_block": 1,
+        "down_block_types": ("DownEncoderBlock2D",) * len(channels), "latent_channels": latent_channels,
+        "scaling_factor": 1.0, "force_upcast": False,
+    }
+
+
+def _clip(size: int, patch: int, width: int, layers: int, projection: int) -> dict:
+    return {
+        "hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers,
+        "num_attention_heads": max(1, width // 32), "image_size": size, "patch_size": patch, "projection_dim": projection,
+    }
+
+
+def _unet(channels: tuple[int, ...], latent_channels: int, cross: int, modulation: tuple[int, ...], frames: int) -> dict:
+    """SVD's layout: cross-attention at every level but the deepest."""
+    levels = len(channels)
+    return {
+        "in_channels": 2 * latent_channels, "out_channels": latent_channels, "block_out_channels": channels,
+        "down_block_types": (CROSS_DOWN,) * (levels - 1) + (DOWN,), "up_block_types": (UP,) + (CROSS_UP,) * (levels - 1),
+        "num_attention_heads": tuple(c // 32 for c in channels), "cross_attention_dim": cross,
+        "addition_time_embed_dim": 32, "projection_class_embeddings_input_dim": 96, "num_frames": frames,
+        "modulation_channels": modulation, "token_position_channels": 32,
+    }
+
+
+SMOKE = Preset(
+    name="smoke",
+    size=64,
+    frames=4,
+    vae=_vae((32, 32, 32), 4),
+    image_encoder=_clip(64, 16, 32, 1, 32),
+    unet=_unet((32, 64), 4, 32, (16, 16), 4),
+    steps=2,
+)
+
+TINY = Preset(
+    name="tiny",
+    size=64,
+    frames=14,
+    vae=_vae((64, 96, 128), 16),
+    image_encoder=_clip(64, 8, 64, 2, 64),
+    unet=_unet((64, 96, 128), 16, 64, (32, 48), 14),
+    residual=True,
+    anchor=0.25,
+    steps=12,
+    max_guidance=2.0,
+)
+
+PRESETS = {preset.name: preset for preset in (SMOKE, TINY)}

@@ -1,0 +1,76 @@
+"""Stage 2: the denoising network ε_θ with its drags (Eq. 2, App. C.1), on cached latents.
+
+Letters: B batch, N frames, K drags, C latent channels, (h, w) latent grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import CLIPVisionModelWithProjection
+
+from puppetmaster_core.diffusion import diffusion_loss, drop_drags, sample_sigmas
+from puppetmaster_core.latents import LatentSpace
+from puppetmaster_core.model import DragUNet
+from puppetmaster_core.pictures import clip_pixels
+from puppetmaster_core.training.data import ClipArrays, pictures
+from puppetmaster_core.training.loop import RunSettings, fit
+
+DRAG_DROPOUT = 0.1  # App. C.1
+STRAIGHT = 0.5  # share of items whose drags are straight lines, as Drag-a-Move's and as people draw them
+
+
+class Denoiser(nn.Module):
+    """The loss of one batch. The image encoder learns along: a small one from nothing has nothing to keep."""
+
+    def __init__(self, unet: DragUNet, image_encoder: CLIPVisionModelWithProjection, time_ids: Tensor):
+        super().__init__()
+        self.unet, self.image_encoder = unet, image_encoder
+        self.register_buffer("time_ids", time_ids, persistent=False)
+
+    def forward(self, x: Tensor, z_first: Tensor, clip_input: Tensor, points: Tensor, present: Tensor, sigma: Tensor,
+                noise: Tensor) -> Tensor:
+        """Mean v-prediction error of x (B, N, C, h, w) at noise levels sigma (B,).
+
+        z_first (B, C, h, w), clip_input (B, 3, S, S), points (B, K, N, 2), present (B, K).
+        """
+        embedding = self.image_encoder(clip_input).image_embeds[:, None]
+        given = z_first[:, None].expand(-1, x.shape[1], -1, -1, -1)
+        conditioning = self.unet.condition(points, present, tuple(x.shape[-2:]))
+        time_ids = self.time_ids.expand(len(x), -1)
+
+        def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
+            sample = torch.cat([scaled, given], dim=2)
+            return self.unet(sample, c_noise, embedding, time_ids, conditioning, return_dict=False)[0].float()
+
+        return diffusion_loss(network, x, sigma, noise).mean()
+
+
+def residual_scale(latents: np.ndarray, residual: bool) -> float:
+    """1 / standard deviation of what is diffused, so that it has about unit variance. latents (n, N, C, h, w)."""
+    some = latents[:: max(1, len(latents) // 500)].astype(np.float32)
+    return float(1 / (some[:, 1:] - some[:, :1] if residual else some).std())
+
+
+def train_denoiser(model: Denoiser, clips: ClipArrays, latents: np.ndarray, space: LatentSpace, settings: RunSettings,
+                   record: dict, sample: Callable | None = None) -> Denoiser:
+    """Train on random clips, a random drag for each part that moves; returns the model with its EMA weights."""
+    max_drags, image_size = model.unet.config.max_drags, model.image_encoder.config.image_size
+
+    def loss(wrapped, step, generator):
+        device = model.time_ids.device
+        rng = np.random.default_rng([settings.seed, step])
+        index = rng.integers(len(clips), size=settings.batch_size)
+        points, present = clips.batch_of_drags(index, rng, max_drags, STRAIGHT)
+        z = torch.from_numpy(latents[index]).float().to(device)
+        x = space.diffused(z, z[:, 0])
+        clip_input = clip_pixels(pictures(clips.frames[index, 0]).to(device), image_size)
+        sigma = sample_sigmas(len(x), generator).to(device)
+        noise = torch.randn(x.shape, generator=generator).to(device)
+        present = drop_drags(present, DRAG_DROPOUT, generator)
+        return wrapped(x, z[:, 0], clip_input, points.to(device), present.to(device), sigma, noise), {}
+
+    return fit(model, loss, settings, record=record, sample=sample)

@@ -1,0 +1,57 @@
+"""Stage 1: the VAE (E, D) of §3.1, from nothing. Only needed where no pre-trained one is used."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLTemporalDecoder
+from torch import Tensor, nn
+
+from puppetmaster_core.latents import decode, downscale, encode, encode_distribution
+from puppetmaster_core.training.data import ClipArrays, pictures
+from puppetmaster_core.training.loop import RunSettings, fit
+
+KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
+WINDOW = 7  # consecutive frames of a clip in one training item: the decoder's temporal layers need neighbours
+
+
+class Reconstruction(nn.Module):
+    """The VAE's loss on a video: squared + a tenth of the absolute error, and the KL term."""
+
+    def __init__(self, vae: AutoencoderKLTemporalDecoder):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, video: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """video (B, T, 3, H, W) in [−1, 1], noise (B·T, C, h, w): loss, squared error, KL in nats a colour value."""
+        posterior = encode_distribution(self.vae, video.flatten(0, 1))
+        z = posterior.mean + posterior.std * noise
+        error = decode(self.vae, z.unflatten(0, video.shape[:2])).float() - video
+        squared, kl = error.square().mean(), posterior.kl().sum() / video.numel()
+        return squared + 0.1 * error.abs().mean() + KL_WEIGHT * kl, squared, kl
+
+
+def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: RunSettings, record: dict):
+    """Train on random windows of random clips; returns the VAE with its EMA weights."""
+    side = clips.frames.shape[2] // downscale(vae)
+
+    def loss(model, step, generator):
+        rng = np.random.default_rng([settings.seed, step])
+        index = rng.integers(len(clips), size=settings.batch_size)
+        start = rng.integers(clips.frames.shape[1] - WINDOW + 1, size=settings.batch_size)
+        video = np.stack([clips.frames[i, s : s + WINDOW] for i, s in zip(index, start, strict=True)])
+        noise = torch.randn(settings.batch_size * WINDOW, vae.config.latent_channels, side, side, generator=generator)
+        value, squared, kl = model(pictures(video).to(vae.device), noise.to(vae.device))
+        return value, {"psnr": 10 * math.log10(4 / squared.item()), "kl": kl.item()}
+
+    @torch.no_grad()
+    def sample(_):
+        video = pictures(clips.frames[:4, :1]).to(vae.device)
+        again = decode(vae, encode(vae, video.flatten(0, 1))[:, None])
+        pair = torch.cat([video[:, 0], again[:, 0]]).clamp(-1, 1) / 2 + 0.5
+        return {"above: pictures, below: reconstructions": torch.cat([torch.cat(list(row), 2) for row in pair.chunk(2)], 1)}
+
+    fit(Reconstruction(vae), loss, settings, record=record, sample=sample)
+    return vae
