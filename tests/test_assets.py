@@ -1,0 +1,61 @@
+"""Cabinets as articulated assets: what moves, how far, and that a seed means one cabinet."""
+
+import numpy as np
+import pytest
+
+from puppetmaster_core.assets import Joint, make_cabinet
+
+
+def test_a_prismatic_joint_slides_along_its_axis():
+    moved = Joint("prismatic", (0.0, 0.0, 1.0)).apply(np.array([[1.0, 2.0, 3.0]]), 0.5)
+    np.testing.assert_allclose(moved, [[1, 2, 3.5]])
+
+
+def test_a_revolute_joint_turns_about_its_hinge():
+    # A quarter turn about +y takes +x to -z; the hinge at x = 1 stays where it is.
+    joint = Joint("revolute", (0.0, 1.0, 0.0), origin=(1.0, 0.0, 0.0))
+    moved = joint.apply(np.array([[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]), np.pi / 2)
+    np.testing.assert_allclose(moved, [[1, 0, 0], [1, 0, -1]], atol=1e-12)
+
+
+def test_an_unknown_joint_is_refused():
+    with pytest.raises(ValueError, match="'screw' given"):
+        Joint("screw")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_cabinet_moves_only_its_moving_parts(seed):
+    cabinet = make_cabinet(seed)
+    first, last = cabinet.vertices(0, 0.0), cabinet.vertices("move", cabinet.clips[0].duration)
+    shift = np.linalg.norm(last - first, axis=1)
+    moved = {int(s) for s in np.unique(cabinet.vertex_submodel[shift > 1e-9])}
+    assert moved == set(cabinet.moving) and 1 <= len(moved) <= 3
+    assert {cabinet.submodels[s] for s in moved} <= {"door", "drawer"}
+
+
+def test_the_rest_pose_fits_the_unit_cube():
+    for seed in range(5):
+        rest = make_cabinet(seed).rest
+        assert np.ptp(rest, axis=0).max() == pytest.approx(1.0)
+        np.testing.assert_allclose(rest.max(0) + rest.min(0), 0, atol=1e-9)
+
+
+def test_doors_and_drawers_open_towards_the_viewer():
+    # Fronts face +z: the further a joint is open, the further the part's foremost point is to the front.
+    for seed in range(20):
+        cabinet = make_cabinet(seed)
+        for part in cabinet.moving:
+            own = cabinet.vertex_submodel == part
+            front = [cabinet.joints[part].apply(cabinet.rest[own], q * 0.5)[:, 2].max() for q in (0.0, 0.5, 1.0)]
+            assert front[0] < front[1] < front[2]
+
+
+def test_a_seed_is_a_cabinet():
+    a, b, other = make_cabinet(7), make_cabinet(7), make_cabinet(8)
+    np.testing.assert_array_equal(a.vertices(0, 0.3), b.vertices(0, 0.3))
+    assert a.rest.shape != other.rest.shape or not np.array_equal(a.rest, other.rest)
+
+
+def test_an_unknown_animation_is_named():
+    with pytest.raises(ValueError, match=r"'wave' asked for, this asset has \['move'\]"):
+        make_cabinet(0).vertices("wave", 0.0)
