@@ -4,6 +4,7 @@ Shapes: B batch, N frames, K drags, C channels, (h, w) the latent grid.
 """
 
 from diffusers.configuration_utils import register_to_config
+from diffusers.models.modeling_utils import ModelMixin  # noqa: F401, diffusers looks for it here when it loads a DragUNet
 from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 from torch import Tensor, nn
 
