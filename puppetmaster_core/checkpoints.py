@@ -1,0 +1,209 @@
+"""Models on disk: where a name leads, and whether its files can be trusted and are whole.
+
+A model is a folder in diffusers' layout. This file reads headers only, with the standard library alone, so that a command
+finds a bad model before it has spent seconds on importing PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+SHIPPED = Path(__file__).parent / "weights"
+INDEX = "model_index.json"
+SAFE = ".safetensors"
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+MAX_HEADER = 100_000_000  # bytes, the limit of the safetensors format
+
+
+class ModelError(ValueError):
+    """A model that cannot be used. The message is one line: what came, what was wanted, what to do."""
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(index.parent.name for index in SHIPPED.glob(f"*/{INDEX}"))
+
+
+def find_model(name_or_path) -> Path | str:
+    """The folder of a shipped model or of a path, or the hub's id (OWNER/NAME) as it came. Raises ModelError."""
+    name = str(name_or_path)
+    if name in shipped_models():
+        return SHIPPED / name
+    if name and Path(name).is_dir():
+        return Path(name)
+    shipped = ", ".join(shipped_models()) or "none yet"
+    wanted = f"wanted a shipped model ({shipped}), a folder, or OWNER/NAME on the Hugging Face hub"
+    if name and Path(name).exists():
+        raise ModelError(f"model {name!r} is a file, {wanted}: give the folder that holds {INDEX}")
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
+        raise ModelError(f"no model {name!r}, {wanted}: check the name")
+    return name
+
+
+def fetch(name_or_path, download: Callable[[str], str]) -> Path:
+    """The folder of a model, from the hub if it is not here, checked by `check_model`. Raises ModelError."""
+    found = find_model(name_or_path)
+    try:
+        folder = found if isinstance(found, Path) else Path(download(found))
+    except Exception as error:  # whatever the hub's client raises: no network, no such model, no permission, …
+        raise ModelError(f"model {found!r} is no folder here, and the hub did not give it: {_one_line(error)}") from error
+    check_model(folder)
+    return folder
+
+
+def read_index(folder: Path) -> dict:
+    """model_index.json of a model's folder: its classes by component, its plain settings."""
+    if not (folder / INDEX).is_file():
+        raise ModelError(f"{folder}: no {INDEX} there, wanted the folder of a whole model: check the path")
+    return _json(folder / INDEX)
+
+
+def read_config(folder: Path, component: str) -> dict:
+    """The constructor arguments of one component."""
+    return _json(folder / component / "config.json")
+
+
+def check_model(folder: Path) -> None:
+    """Raise ModelError unless every component is there, in safetensors files that are whole."""
+    for component, origin in read_index(folder).items():
+        if component.startswith("_") or not isinstance(origin, list) or None in origin:
+            continue
+        if not (folder / component).is_dir():
+            raise ModelError(f"{folder}: no folder {component!r} there, wanted the folder of a whole model: get it again")
+        if component != "scheduler":
+            tensor_shapes(folder / component)
+
+
+def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a component's safetensors files, from their headers."""
+    files = sorted(folder.glob(f"*{SAFE}"))
+    if not files:
+        pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
+        came = f"pickled weights ({pickles[0]}), which can run code" if pickles else "no weights"
+        raise ModelError(f"{folder}: {came}, wanted {SAFE} files: get the model in that format")
+    for index in folder.glob(f"*{SAFE}.index*.json"):
+        parts = _json(index).get("weight_map")
+        missing = set(parts.values()) - {path.name for path in files} if isinstance(parts, dict) else {index.name}
+        if missing:
+            raise ModelError(f"{folder}: {min(missing)} is missing or broken, wanted all parts of the weights: get it again")
+    shapes = {}
+    for path in files:
+        shapes |= _header(path)
+    return shapes
+
+
+def variant_of(folder: Path) -> str | None:
+    """"fp16" where a model has its weights in half precision only."""
+    names = [path.name for path in folder.glob(f"*/*{SAFE}")]
+    return "fp16" if names and all(".fp16" in name for name in names) else None
+
+
+def _header(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a safetensors file, after a check that none is cut off."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > MAX_HEADER:
+                raise ValueError("no header")
+            header = json.loads(file.read(length))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+        raise ModelError(f"{path}: not a {SAFE} file, or damaged; wanted whole weights: get the model again") from None
+    size, wanted = path.stat().st_size, 8 + length + end
+    if size != wanted:
+        raise ModelError(f"{path}: {size} bytes came, wanted {wanted}: the file is cut off or damaged, get the model again")
+    return shapes
+
+
+def _json(path: Path) -> dict:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise ModelError(f"{path}: not a readable JSON object, wanted a model's settings: get the model again")
+    return record
+
+
+def check_complete(folder: Path, state: Mapping) -> None:
+    """Raise ModelError where a component's files lack a tensor of `state` (name → tensor), or have another shape."""
+    found, wanted = tensor_shapes(folder), {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
+    if wrong:
+        came = found.get(wrong[0], "nothing")
+        raise ModelError(f"{folder}: {came} came for {wrong[0]}, wanted {wanted[wrong[0]]}: get the model again")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to save a model to, which becomes `folder` at the end, or nothing after an error.
+
+    A model that was there goes, but not the files beside it, such as its card. No path of this machine stays in it.
+    """
+    taken = any(folder.iterdir()) and not (folder / INDEX).is_file() if folder.is_dir() else folder.exists()
+    if taken:
+        raise ModelError(f"{folder}: something else is there, wanted a new folder or one with a model: choose another name")
+    partial, old = (folder.with_name(f".{os.getpid()}-{word}-{folder.name}") for word in ("new", "old"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        for path in partial.rglob("*.json"):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record.pop("_name_or_path", None) is not None:
+                path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        if folder.exists():
+            for path in folder.iterdir():
+                if path.is_file() and not (partial / path.name).exists():
+                    shutil.copy2(path, partial)
+            folder.replace(old)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """What diffusers and transformers raise in here becomes a ModelError, and what they print is not shown."""
+    try:
+        with quiet():
+            yield
+    except ModelError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+        reason = _one_line(error)
+        raise ModelError(f"{folder}: cannot be loaded ({reason}), wanted a model of this version: get it again") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """diffusers and transformers without warnings and bars: what they warn of here is checked, and said in one line."""
+    from diffusers.utils import logging as diffusers_log
+    from transformers.utils import logging as transformers_log
+
+    logs = (diffusers_log, transformers_log)
+    levels, bars = [log.get_verbosity() for log in logs], [log.is_progress_bar_enabled() for log in logs]
+    for log in logs:
+        log.set_verbosity_error()
+        log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for log, level, bar in zip(logs, levels, bars, strict=True):
+            log.set_verbosity(level)
+            if bar:
+                log.enable_progress_bar()
+
+
+def _one_line(error: Exception) -> str:
+    """What an error of a library says, short."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"

@@ -1,0 +1,122 @@
+"""Animate a picture: what the drags pull at moves along them.
+
+example:
+  puppetmaster animate cabinet.png --drags cabinet.json --output cabinet.gif
+
+A drag file looks like this, in pixels of the picture, with two points or a whole path for each drag:
+  {"format": "puppetmaster.drags/1", "image_size": [256, 256], "drags": [{"points": [[96, 140], [60, 170]]}]}
+A clip of Drag-a-Move works too: its ID.gif as IMAGE (frame 1 is taken) and its ID.npz as drags.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from puppetmaster_core.cli.arguments import BadInput, number, whole
+from puppetmaster_core.cli.drag_files import read_drags
+
+HELP = "move the parts of a picture along drags"
+SHOWN = 256  # pixels; videos of small models are enlarged to about this
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="any picture; frame 1 of an animated one")
+    parser.add_argument("--drags", type=Path, required=True, metavar="D.json", help="drags on the picture, .json or .npz")
+    parser.add_argument("--output", type=Path, required=True, metavar="OUT.gif",
+                        help="NAME.gif, NAME.mp4, or a new folder for one PNG a frame")
+    parser.add_argument("--model", default="tiny", help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)")
+    parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the model's)")
+    parser.add_argument("--guidance", type=number(1, 100), metavar="W",
+                        help="how firmly the last frame follows the drags, from 1 (default: the model's)")
+    parser.add_argument("--solver", choices=("euler", "dpm++"), help="sampling method (default: the model's)")
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="another seed, another video (default: 0)")
+    parser.add_argument("--overlay", action="store_true", help="draw the drags over the video")
+    parser.add_argument("--upscale", type=whole(1, 16), metavar="TIMES",
+                        help=f"enlarge the frames (default: to about {SHOWN} pixels)")
+    parser.add_argument("--fps", type=number(1, 50), help="frames a second (default: the model's)")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    clock = {"start": time.perf_counter()}
+    with bad_input():
+        picture, drags = check(arguments)
+        clock["check"] = time.perf_counter()
+        pipeline = load(arguments.model)
+        clock["load"] = time.perf_counter()
+        least, most = pipeline.config.min_guidance, arguments.guidance
+        video = pipeline(picture, drags, steps=arguments.steps, min_guidance=min(least, most or least), max_guidance=most,
+                         solver=arguments.solver, seed=arguments.seed)
+        clock["sample"] = time.perf_counter()
+        times = arguments.upscale or max(1, round(SHOWN / max(video.frames.shape[1:3])))
+        video.save(arguments.output, overlay=arguments.overlay, upscale=times, fps=arguments.fps)
+        clock["write"] = time.perf_counter()
+    count, height, width, _ = video.frames.shape
+    report = {
+        "output": str(arguments.output), "frames": count, "size": [width * times, height * times], "drags": len(drags),
+        "model": arguments.model, "seed": arguments.seed,
+        "seconds": {stage: round(clock[stage] - before, 2) for before, stage in zip(clock.values(), list(clock)[1:], strict=False)},
+    }
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        seconds = clock["write"] - clock["start"]
+        print(f"{arguments.output}: {count} frames of {width * times}×{height * times} pixels, in {seconds:.1f} s")
+
+
+def check(arguments: argparse.Namespace):
+    """The opened picture and the drags, once all input is known to be good. PyTorch is imported last."""
+    from puppetmaster_core.checkpoints import check_model, find_model, read_config, read_index
+    from puppetmaster_core.pictures import open_picture
+    from puppetmaster_core.video import check_output
+
+    check_output(arguments.output)
+    picture = open_picture(arguments.image)
+    if not arguments.drags.is_file():
+        raise BadInput(f"{arguments.drags}: no such file, wanted drags as .json or .npz: check the path")
+    folder = find_model(arguments.model)
+    if isinstance(folder, str):  # on the hub: its settings are not known yet
+        return picture, read_drags(arguments.drags, 14, picture.size).check_inside()
+    check_model(folder)
+    frames, most = read_index(folder).get("frames", 14), read_config(folder, "unet").get("max_drags", 5)
+
+    from puppetmaster_core.drags import check_count
+
+    drags = read_drags(arguments.drags, frames, picture.size).check_inside()
+    check_count(len(drags), most)
+    return picture, drags
+
+
+def load(model: str):
+    """The pipeline, on the GPU where there is one."""
+    import torch
+
+    from puppetmaster_core.pipeline import PuppetMasterPipeline
+
+    pipeline = PuppetMasterPipeline.from_pretrained(model)
+    pipeline.set_progress_bar_config(desc="sampling", file=sys.stderr, leave=False)
+    return pipeline.to("cuda") if torch.cuda.is_available() else pipeline
+
+
+@contextmanager
+def bad_input():
+    """The errors that bad input raises, as BadInput."""
+    from puppetmaster_core.checkpoints import ModelError
+    from puppetmaster_core.pictures import PictureError
+    from puppetmaster_core.video import OutputError
+
+    try:
+        yield
+    except (ModelError, PictureError, OutputError) as error:
+        raise BadInput(str(error)) from error
+    except ValueError as error:
+        from puppetmaster_core.drags import DragError
+
+        if isinstance(error, DragError):
+            raise BadInput(str(error)) from error
+        raise

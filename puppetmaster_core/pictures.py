@@ -1,0 +1,120 @@
+"""Pictures as people have them, and the square that a model sees: upright, RGB, on white, padded, never squashed.
+
+Letters: (W, H) size of a picture in pixels, S side of the model's square, N frames, K drags.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from puppetmaster_core.drags import Drags
+
+WHITE = (255, 255, 255)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the colours CLIP was trained on
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class PictureError(ValueError):
+    """A picture that cannot be used. The message is one line: what came, what was wanted, what to do."""
+
+
+def open_picture(source) -> Image.Image:
+    """The picture as RGB: turned upright as its EXIF says, transparency on white, frame 1 of an animation.
+
+    source: a path, a Pillow image of any mode, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats
+    in [0, 1]. Raises PictureError.
+    """
+    if isinstance(source, np.ndarray):
+        return _on_white(_from_array(source))
+    given = isinstance(source, Image.Image)
+    name = "the picture" if given else source
+    try:
+        with nullcontext(source) if given else Image.open(source) as picture:
+            picture.load()
+            return _on_white(ImageOps.exif_transpose(picture))
+    except FileNotFoundError:
+        raise PictureError(f"{name}: no such file, wanted a picture: check the path") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError(f"{name}: not a picture in a known format, wanted PNG, JPEG, GIF or the like") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:120]
+        raise PictureError(f"{name}: cannot be read ({reason}), wanted a whole PNG, JPEG, GIF or the like") from None
+    except (TypeError, AttributeError):
+        raise PictureError(f"a {type(source).__name__} came, wanted a path, a Pillow image or an array") from None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in the S×S square: scaled to fit, in the middle, white beside it."""
+
+    side: int  # S
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, picture_size: tuple[int, int], side: int) -> Placement:
+        """The placement of a picture of picture_size (W, H)."""
+        width, height = (max(1, round(length * side / max(picture_size))) for length in picture_size)
+        return cls(side, (side - width) // 2, (side - height) // 2, width, height)
+
+    def pad(self, picture: Image.Image) -> Image.Image:
+        """The square S×S with the picture in its place."""
+        square = Image.new("RGB", (self.side, self.side), WHITE)
+        square.paste(picture.resize((self.width, self.height), Image.Resampling.LANCZOS), (self.left, self.top))
+        return square
+
+    def cut(self, frames: np.ndarray) -> np.ndarray:
+        """The picture's part (N, height, width, 3) of frames (N, S, S, 3)."""
+        return frames[:, self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def drags_in(self, drags: Drags) -> Drags:
+        """Drags on the picture, in its unit square, as drags on the padded square."""
+        size, corner = np.array([self.width, self.height]), np.array([self.left, self.top])
+        return replace(drags, points=(drags.points * size + corner) / self.side)
+
+
+# As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.
+def clip_pixels(pictures: Tensor, size: int) -> Tensor:
+    """What CLIP sees, (B, 3, size, size), of pictures (B, 3, H, W) in [−1, 1]."""
+    from torch.nn.functional import interpolate
+
+    if pictures.shape[-2:] != (size, size):
+        resized = interpolate(pictures.float(), (size, size), mode="bicubic", antialias=True)
+        pictures = resized.to(pictures.dtype)
+    mean, std = (pictures.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
+    return (pictures / 2 + 0.5 - mean) / std
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Any mode to RGB."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = Image.fromarray(_to_8_bits(np.asarray(picture)))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, (*WHITE, 255))
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Grey levels of 16 bits, or floats in [0, 1], as uint8; larger values saturate."""
+    scale = 255.0 if values.dtype.kind == "f" else 1 / 257
+    return (np.nan_to_num(values).astype(np.float64) * scale).round().clip(0, 255).astype(np.uint8)
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)) or 0 in array.shape:
+        raise PictureError(f"a picture came with shape {array.shape}, wanted (H, W), (H, W, 3) or (H, W, 4)")
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
+        raise PictureError(f"a picture came as {array.dtype}, wanted uint8, uint16 or floats in [0, 1]")
+    return Image.fromarray(array if array.dtype == np.uint8 else _to_8_bits(array))

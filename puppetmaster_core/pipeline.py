@@ -1,0 +1,279 @@
+"""A picture and drags in, a video out (App. C.2): a diffusers pipeline around the drag network.
+
+Letters: B videos, N frames, C latent channels, (h, w) latent grid, D width of the CLIP embedding, S side of the square
+picture that the model sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLTemporalDecoder, DiffusionPipeline
+from torch import Tensor
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from puppetmaster_core import checkpoints
+from puppetmaster_core.checkpoints import ModelError
+from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
+from puppetmaster_core.drags import DragError, Drags
+from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode
+from puppetmaster_core.model import DragConditioning, DragUNet
+from puppetmaster_core.pictures import Placement, clip_pixels, open_picture
+from puppetmaster_core.presets import Preset
+from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, sample
+from puppetmaster_core.video import Video
+
+
+def build(preset: Preset, seed: int = 0, **given) -> PuppetMasterPipeline:
+    """A pipeline as a preset describes it, with random weights drawn from `seed`.
+
+    given: modules or settings (arguments of PuppetMasterPipeline) to take instead.
+    """
+    makers = {
+        "vae": lambda: AutoencoderKLTemporalDecoder(**preset.vae),
+        "image_encoder": lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**preset.image_encoder)),
+        "unet": lambda: DragUNet(**preset.unet),
+        "scheduler": lambda: make_solver("euler"),
+    }
+    with torch.random.fork_rng(devices=[]):
+        for name in makers.keys() - given.keys():
+            torch.manual_seed(seed)
+            module = makers[name]()
+            given[name] = module.eval() if isinstance(module, torch.nn.Module) else module
+    names = ("size", "frames", "residual", "anchor", "steps", "min_guidance", "max_guidance")
+    settings = {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
+    return PuppetMasterPipeline(**settings | given)
+
+
+class PuppetMasterPipeline(DiffusionPipeline):
+    """image + drags → `Video`. Beside the four modules there are plain values only, kept in model_index.json.
+
+    size: S. frames: N. latent_scale, residual, anchor: the `LatentSpace`. steps, min_guidance, max_guidance: sampling
+    defaults. fps, motion_bucket, noise_augmentation: SVD's conditions, the same for every video.
+    """
+
+    model_cpu_offload_seq = "image_encoder->unet->vae"
+
+    def __init__(
+        self,
+        vae: AutoencoderKLTemporalDecoder,
+        image_encoder: CLIPVisionModelWithProjection,
+        unet: DragUNet,
+        scheduler: Scheduler,
+        size: int = 256,
+        frames: int = 14,
+        latent_scale: float = 0.18215,
+        residual: bool = False,
+        anchor: float = 0.0,
+        steps: int = 50,
+        min_guidance: float = 1.0,
+        max_guidance: float = MAX_GUIDANCE,
+        fps: float = 7.0,
+        motion_bucket: float = 127.0,
+        noise_augmentation: float = 0.0,
+    ):
+        super().__init__()
+        _check_modules(vae, image_encoder, unet, size)
+        self.register_modules(vae=vae, image_encoder=image_encoder, unet=unet, scheduler=scheduler)
+        self.register_to_config(size=size, frames=frames, latent_scale=latent_scale, residual=residual, anchor=anchor)
+        self.register_to_config(steps=steps, min_guidance=min_guidance, max_guidance=max_guidance)
+        self.register_to_config(fps=fps, motion_bucket=motion_bucket, noise_augmentation=noise_augmentation)
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, **options) -> PuppetMasterPipeline:
+        """A shipped model ("tiny"), a folder, or a hub id OWNER/NAME (downloaded); further options as in diffusers.
+
+        Weights load in float32 unless dtype says otherwise, and from safetensors only. Raises ModelError.
+        """
+        if options.setdefault("use_safetensors", True) is not True:
+            raise ModelError("use_safetensors=False came, but pickled weights can run code: leave it out")
+        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options))
+        options.setdefault("variant", checkpoints.variant_of(folder))
+        if "torch_dtype" not in options:  # what older versions of diffusers called it
+            options.setdefault("dtype", torch.float32)
+        with checkpoints.loading(folder):
+            pipeline = super().from_pretrained(folder, **options)
+            for name in {"vae", "image_encoder", "unet"} - options.keys():
+                checkpoints.check_complete(folder / name, getattr(pipeline, name).state_dict())
+        return pipeline
+
+    def save_pretrained(self, save_directory, **options) -> None:
+        """Save to a folder in diffusers' layout: variant ("fp16"), and parts of at most max_shard_size ("16MB").
+
+        The folder appears whole or not at all; a model that is there already is replaced. Raises ModelError where the
+        folder holds something else.
+        """
+        if options.get("safe_serialization", True) is not True:
+            raise ModelError("safe_serialization=False came, but weights are saved as safetensors only: leave it out")
+        with checkpoints.quiet(), checkpoints.new_folder(Path(save_directory)) as folder:
+            super().save_pretrained(folder, **options)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image,
+        drags: Drags | Sequence[Drags | None] | None = None,
+        *,
+        steps: int | None = None,
+        min_guidance: float | None = None,
+        max_guidance: float | None = None,
+        solver: str | None = None,
+        seed: int | Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+        keep_padding: bool = False,
+        output_type: str = "video",
+        callback_on_step_end: Callable | None = None,
+    ) -> Video | list[Video] | Tensor:
+        """Animate a picture.
+
+        image: whatever `open_picture` takes, of any size: white is added to make it square. drags: on the picture as
+        it came, brought to N frames; None: the model moves what it likes. A list of drags, a list of seeds, or lists
+        of equal length of both make as many videos of the one picture, and a list of videos comes back.
+        steps, min_guidance, max_guidance: None takes the model's own. Guidance grows over the frames; a maximum of 1
+        spares the second half of the work. solver: "euler", "dpm++", or None for `self.scheduler`.
+        seed: gives the same noise on every device. generator: is drawn from instead, video by video.
+        keep_padding: frames are the padded square, not the picture's own shape. output_type: "video"; "pt", pictures
+        (B, N, 3, S, S) in [0, 1]; or "latent", z (B, N, C, h, w). callback_on_step_end: diffusers', given "latents".
+
+        Raises PictureError, DragError, or ValueError for settings.
+        """
+        weight = self._guidance(min_guidance, max_guidance)
+        scheduler = self._scheduler(solver, steps)
+        sets, generators = _one_each(drags, seed, generator)
+        if output_type not in ("video", "pt", "latent"):
+            raise ValueError(f"output_type={output_type!r} came, wanted video, pt or latent")
+        picture = open_picture(image)
+        placement = Placement.of(picture.size, self.config.size)
+        sets = [d and d.resample(self.config.frames) for d in sets]
+        on_square = [d and placement.drags_in(d) for d in sets]
+
+        first = as_tensor(placement.pad(picture)).to(self._execution_device)
+        z_first, given, embedding = self.look(first, generators)
+        conditioning = self.condition(on_square, z_first.shape[-2:])
+        if not any(sets):
+            weight = None
+        elif weight is not None:
+            null = self.condition([None] * len(sets), z_first.shape[-2:])
+            conditioning = DragConditioning.cat([null, conditioning])
+        noise = draw_noise((self.config.frames, *z_first.shape[1:]), generators).to(first.device)
+        x = sample(self.unet, scheduler, noise, given, embedding, self.time_ids(), conditioning, weight, self.progress_bar,
+                   callback_on_step_end and partial(_call_back, callback_on_step_end, self))
+        z = self.latent_space.undiffused(x, z_first)
+        if output_type == "latent":
+            return z
+        pictures = self.decode(z, first, z_first)
+        self.maybe_free_model_hooks()
+        if output_type == "pt":
+            return pictures
+        frames = (pictures * 255).round().byte().movedim(2, -1).cpu().numpy()  # (B, N, S, S, 3)
+        shown = on_square if keep_padding else sets
+        videos = [Video(f if keep_padding else placement.cut(f), self.config.fps, d) for f, d in zip(frames, shown, strict=True)]
+        return videos if isinstance(drags, Sequence) or isinstance(seed, Sequence) else videos[0]
+
+    @property
+    def latent_space(self) -> LatentSpace:
+        return LatentSpace(self.config.latent_scale, self.config.residual, self.config.anchor)
+
+    # What the network is told of the picture, §3.1: its latents, and its CLIP embedding.
+    def look(self, first: Tensor, generators: Sequence[torch.Generator | None]) -> tuple[Tensor, Tensor, Tensor]:
+        """z_first (1, C, h, w), the latents given to the network (B, C, h, w), the embedding (B, 1, D).
+
+        first: (1, 3, S, S) in [−1, 1]. generators: one a video, for noise augmentation.
+        """
+        if self.vae.dtype == torch.float16 and self.vae.config.force_upcast:
+            self.vae.float()  # SVD's overflows in half precision
+        pictures, augmentation = first.to(self.vae.dtype), self.config.noise_augmentation
+        z_first = given = encode(self.vae, pictures)
+        if augmentation:
+            noise = draw_noise(first.shape[1:], generators).to(pictures)
+            given = encode(self.vae, pictures + augmentation * noise)
+        clip_input = clip_pixels(first, self.image_encoder.config.image_size).to(self.image_encoder.dtype)
+        embedding = self.image_encoder(clip_input).image_embeds[:, None]
+        count = len(generators)
+        return z_first.float(), given.float().expand(count, -1, -1, -1), embedding.expand(count, -1, -1)
+
+    # Once per video: nothing of it depends on the noise level.
+    def condition(self, drags: Sequence[Drags | None], size: Sequence[int]) -> DragConditioning:
+        """The conditioning of B videos from drags on the square, None for a video without; size: (h, w)."""
+        if not any(drags):
+            return self.unet.null_conditioning(len(drags), self.config.frames, tuple(size))
+        most, device = self.unet.config.max_drags, self._execution_device
+        absent = torch.zeros(most, self.config.frames, 2), torch.zeros(most, dtype=torch.bool)
+        points, present = zip(*(d.tensors(most) if d else absent for d in drags), strict=True)
+        return self.unet.condition(torch.stack(points).to(device), torch.stack(present).to(device), tuple(size))
+
+    # SVD's conditions beside the picture; its network was trained on the frame rate less one.
+    def time_ids(self) -> Tensor:
+        """(1, 3), the network's added_time_ids."""
+        return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
+
+    def decode(self, z: Tensor, first: Tensor, z_first: Tensor) -> Tensor:
+        """Pictures (B, N, 3, S, S) in [0, 1] of latents z (B, N, C, h, w); anchored decoding returns frame 1 as given."""
+        z, z_first, given = z.to(self.vae.dtype), z_first.to(self.vae.dtype), first.to(self.vae.dtype)
+        if self.config.anchor:
+            pictures = decode_anchored(self.vae, z, given, z_first, self.config.anchor)
+            pictures[:, 0] = given
+        else:
+            pictures = decode(self.vae, z)
+        return (pictures.float() / 2 + 0.5).clamp(0, 1)
+
+    def _guidance(self, minimum: float | None, maximum: float | None) -> Tensor | None:
+        """The weight of every frame (N,), or None where guidance changes nothing."""
+        minimum = self.config.min_guidance if minimum is None else minimum
+        maximum = self.config.max_guidance if maximum is None else maximum
+        weight = frame_guidance(self.config.frames, minimum, maximum)
+        return None if maximum == 1 else weight
+
+    def _scheduler(self, solver: str | None, steps: int | None):
+        steps = self.config.steps if steps is None else steps
+        if not 1 <= steps <= 1000:
+            raise ValueError(f"steps={steps} came, wanted 1 to 1000")
+        scheduler = self.scheduler if solver is None else make_solver(solver)
+        scheduler.set_timesteps(steps, device=self._execution_device)
+        return scheduler
+
+
+def _call_back(callback: Callable, pipeline: PuppetMasterPipeline, step: int, timestep: Tensor, x: Tensor) -> Tensor:
+    """diffusers' signature of a callback, whose answer may replace the latents."""
+    return callback(pipeline, step, timestep, {"latents": x}).get("latents", x)
+
+
+def as_tensor(picture) -> Tensor:
+    """A picture of (W, H) pixels as (1, 3, H, W) in [−1, 1]."""
+    return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 127.5 - 1
+
+
+def _one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Generator | None]]:
+    """Drags and a generator for each of B videos."""
+    if seed is not None and generator is not None:
+        raise ValueError("seed and generator came, wanted one of them")
+    sets = list(drags) if isinstance(drags, Sequence) else [drags]
+    seeds = list(seed) if isinstance(seed, Sequence) else [seed]
+    counts = {len(sets), len(seeds)} - {1}
+    if len(counts) > 1 or 0 in counts:
+        raise ValueError(f"{len(sets)} sets of drags and {len(seeds)} seeds came, wanted as many of both, or one of either")
+    for wrong in (d for d in sets if not isinstance(d, Drags | None)):
+        raise DragError(f"a {type(wrong).__name__} came as drags, wanted Drags: Drags.from_json reads them")
+    count = counts.pop() if counts else 1
+    seeds = seeds if len(seeds) == count else seeds * count
+    generators = [generator if s is None else torch.Generator().manual_seed(s) for s in seeds]
+    return sets if len(sets) == count else sets * count, generators
+
+
+def _check_modules(vae, image_encoder, unet, size: int) -> None:
+    """Modules that do not fit each other, before anything is computed."""
+    if not isinstance(unet, DragUNet):
+        raise ModelError(f"a {type(unet).__name__} came as unet, wanted a DragUNet")
+    wanted = unet.config.out_channels + vae.config.latent_channels
+    if unet.config.in_channels != wanted:
+        raise ModelError(f"a U-Net of {unet.config.in_channels} input channels came, wanted {wanted} for these latents and those "
+                         "of the picture: use the VAE it was trained with")
+    if size % downscale(vae):
+        raise ModelError(f"size={size} came, wanted a multiple of {downscale(vae)}, the pixels of a latent cell")
+    width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
+    if isinstance(wanted, int) and width != wanted:
+        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")

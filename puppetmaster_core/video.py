@@ -1,0 +1,137 @@
+"""What the pipeline gives back: frames, and how they become a GIF, an MP4 or a folder of PNG pictures.
+
+Letters: N frames, (H, W) size of a frame in pixels.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from puppetmaster_core.drags import Drags
+
+
+class OutputError(ValueError):
+    """A file that cannot be written. The message is one line: what came, what was wanted, what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """A generated video and the drags it was asked for."""
+
+    frames: np.ndarray  # (N, H, W, 3) uint8
+    fps: float = 7.0  # frames a second, SVD's
+    drags: Drags | None = None  # in the unit square of a frame
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def save(self, path, *, overlay: bool | Drags = False, upscale: int = 1, fps: float | None = None) -> Path:
+        """Write to path: NAME.gif, NAME.mp4, or a folder that gets one PNG a frame. It appears whole or not at all.
+
+        overlay: True draws the video's drags over it, `Drags` draws those. upscale: enlarge this many times.
+        Raises OutputError.
+        """
+        path = check_output(path)
+        rate = self.fps if fps is None else fps
+        if not 0 < rate <= 100:
+            raise OutputError(f"fps={fps} came, wanted a rate above 0 and up to 100 frames a second")
+        frames = enlarge(self.frames, upscale)
+        drags = self.drags if overlay is True else overlay
+        if drags:
+            from puppetmaster_core.overlay import draw_drags
+
+            frames = draw_drags(frames, drags)
+        with _unfinished(path) as partial:
+            WRITERS[path.suffix.lower()](frames, partial, rate)
+        return path
+
+
+def check_output(path) -> Path:
+    """The path, or OutputError when `Video.save` could not write there. Leaves nothing behind."""
+    path = Path(path)
+    if not path.name:
+        raise OutputError(f"{path}: this is a folder, wanted a name ending in .gif or .mp4, or a new folder for PNGs")
+    if path.suffix.lower() not in WRITERS:
+        raise OutputError(f"{path}: files ending in {path.suffix} are not written, wanted .gif, .mp4 or a folder for PNGs")
+    with _unfinished(path, keep=False) as partial:
+        if path.suffix and path.is_dir():
+            raise OutputError(f"{path}: this is a folder, wanted a file: choose another name")
+        if not path.suffix and path.exists() and not path.is_dir():
+            raise OutputError(f"{path}: this is a file, wanted a folder for PNGs or a name ending in .gif or .mp4")
+        if not path.suffix and path.exists() and any(path.iterdir()):
+            raise OutputError(f"{path}: this folder is not empty, wanted a new or an empty one: choose another name")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: cannot be overwritten, no permission: choose another name")
+        partial.touch()
+    return path
+
+
+def enlarge(frames: np.ndarray, times: int) -> np.ndarray:
+    """Frames (N, H, W, 3) uint8, `times` as wide and high."""
+    if not isinstance(times, int) or not 1 <= times <= 16:
+        raise OutputError(f"upscale={times} came, wanted a whole number from 1 to 16")
+    if times == 1:
+        return frames
+    size = (frames.shape[2] * times, frames.shape[1] * times)
+    return np.stack([np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)) for frame in frames])
+
+
+@contextmanager
+def _unfinished(path: Path, keep: bool = True) -> Iterator[Path]:
+    """A path to write to, which becomes `path` at the end, or nothing after an error."""
+    partial = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        if keep:
+            partial.replace(path)
+    except OSError as error:
+        reason = error.strerror or "it failed"
+        raise OutputError(f"{path}: cannot be written ({reason}), wanted a place to write to: choose another") from None
+    finally:
+        if os.path.isdir(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+        elif os.path.exists(partial):
+            partial.unlink()
+
+
+def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
+    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever."""
+    count, height, width, _ = frames.shape
+    strip = Image.fromarray(frames.reshape(count * height, width, 3))
+    strip = strip.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    pages = [strip.crop((0, n * height, width, (n + 1) * height)) for n in range(count)]
+    duration = max(20, round(100 / fps) * 10)  # milliseconds; browsers slow down anything faster
+    pages[0].save(path, format="GIF", save_all=True, append_images=pages[1:], duration=duration, loop=0, optimize=False)
+
+
+def _write_mp4(frames: np.ndarray, path: Path, fps: float) -> None:
+    """H.264 that any player shows; odd sides gain a repeated pixel, since colour is stored for 2×2 pixels."""
+    from imageio_ffmpeg import write_frames
+
+    _, height, width, _ = frames.shape
+    frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    quality = ["-crf", "16", "-movflags", "+faststart"]
+    writer = write_frames(str(path), frames.shape[2:0:-1], fps=fps, quality=None, macro_block_size=1, output_params=quality)
+    writer.send(None)
+    for frame in frames:
+        writer.send(np.ascontiguousarray(frame))
+    writer.close()
+
+
+def _write_pngs(frames: np.ndarray, path: Path, fps: float) -> None:
+    path.mkdir()
+    for n, frame in enumerate(frames, start=1):
+        Image.fromarray(frame).save(path / f"frame_{n:03d}.png")
+
+
+WRITERS = {".gif": _write_gif, ".mp4": _write_mp4, "": _write_pngs}

@@ -1,0 +1,140 @@
+"""Videos become files that are whole, still where nothing moves, and never half-written."""
+
+import os
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.overlay import draw_drags
+from puppetmaster_core.video import OutputError, Video, check_output, enlarge
+
+DRAGS = Drags([[[0.2, 0.2], [0.8, 0.8]]])
+
+
+@pytest.fixture
+def video():
+    """A smooth background that does not move, and a square that does."""
+    y, x = np.mgrid[:33, :47]
+    frames = np.stack([np.stack([4 * x, 6 * y, 128 + x + y], -1)] * 6).clip(0, 255).astype(np.uint8)
+    for n, frame in enumerate(frames):
+        frame[5:15, 3 + 4 * n : 13 + 4 * n] = (250, 40, 40)
+    return Video(frames, drags=DRAGS)
+
+
+def gif_frames(path):
+    with Image.open(path) as file:
+        return np.stack([np.asarray(file.convert("RGB")) for n in range(file.n_frames) if file.seek(n) is None])
+
+
+def test_gif_loops_at_its_rate_and_still_parts_do_not_flicker(video, tmp_path):
+    path = video.save(tmp_path / "a.gif")
+    frames = gif_frames(path)
+    assert frames.shape == video.frames.shape
+    assert (frames[:, 20:] == frames[:1, 20:]).all()
+    error = np.mean((frames.astype(float) - video.frames) ** 2)
+    assert 10 * np.log10(255**2 / error) > 35
+    with Image.open(path) as file:
+        assert file.info["loop"] == 0 and file.info["duration"] == 140  # 7 frames a second
+    video.save(path, fps=20)
+    with Image.open(path) as file:
+        assert file.info["duration"] == 50
+
+
+def test_gif_of_few_colours_is_exact(tmp_path):
+    frames = np.full((3, 8, 8, 3), 255, np.uint8)
+    for n in range(3):
+        frames[n, n, :3] = [(10, 20, 30), (200, 0, 9), (0, 0, 0)]
+    assert np.array_equal(gif_frames(Video(frames).save(tmp_path / "a.gif")), frames)
+
+
+def test_mp4_plays_everywhere_and_odd_sides_are_not_squashed(video, tmp_path):
+    path = video.save(tmp_path / "a.mp4")
+    frames, about = iio.imread(path), iio.immeta(path)
+    assert frames.shape == (6, 34, 48, 3)
+    assert (about["codec"], about["fps"]) == ("h264", 7.0) and about["pix_fmt"].startswith("yuv420p")
+    error = np.mean((frames[:, 20:33, :47].astype(float) - video.frames[:, 20:]) ** 2)
+    assert 10 * np.log10(255**2 / error) > 30
+
+
+def test_pngs_are_exact(video, tmp_path):
+    folder = video.save(tmp_path / "pngs")
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"frame_{n:03d}.png" for n in range(1, 7)]
+    assert np.array_equal(np.stack([np.asarray(Image.open(folder / name)) for name in names]), video.frames)
+
+
+def test_overlay_and_upscale(video, tmp_path):
+    large = enlarge(video.frames, 3)
+    assert large.shape == (6, 99, 141, 3)
+    for overlay, drags in ((True, DRAGS), (other := Drags([[[0.9, 0.1], [0.1, 0.1]]]), other)):
+        folder = video.save(tmp_path / f"drawn{overlay is True}", overlay=overlay, upscale=3)
+        frames = np.stack([np.asarray(Image.open(path)) for path in sorted(folder.iterdir())])
+        assert np.array_equal(frames, draw_drags(large, drags))
+    without = Video(video.frames).save(tmp_path / "plain", overlay=True)
+    assert np.array_equal(np.asarray(Image.open(without / "frame_001.png")), video.frames[0])
+
+
+def test_what_was_there_is_replaced_and_nothing_else_is_left(video, tmp_path):
+    (tmp_path / "a.gif").write_text("old")
+    video.save(tmp_path / "a.gif")
+    video.save(tmp_path / "b.mp4")
+    (tmp_path / "empty").mkdir()
+    video.save(tmp_path / "empty")
+    assert len(gif_frames(tmp_path / "a.gif")) == 6
+    assert sorted(os.listdir(tmp_path)) == ["a.gif", "b.mp4", "empty"]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.mp4", "pngs"])
+def test_a_failure_half_way_leaves_what_was_there(video, tmp_path, monkeypatch, name):
+    if name != "pngs":
+        (tmp_path / name).write_text("old")
+
+    def fail(frames, path, fps):
+        path.write_text("half") if path.suffix else path.mkdir()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(__import__("puppetmaster_core.video", fromlist=["WRITERS"]).WRITERS, (tmp_path / name).suffix, fail)
+    with pytest.raises(OutputError, match="No space left"):
+        video.save(tmp_path / name)
+    assert os.listdir(tmp_path) == ([name] if name != "pngs" else [])
+    assert name == "pngs" or (tmp_path / name).read_text() == "old"
+
+
+def test_places_that_cannot_be_written_to_are_known_before(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    (tmp_path / "folder.gif").mkdir()
+    for name, message in {
+        "a.avi": "wanted .gif, .mp4",
+        "none/a.gif": "No such file",
+        "file/a.gif": "Not a directory",
+        "file": "this is a file",
+        "full": "not empty",
+        "folder.gif": "this is a folder",
+        "n" * 300 + ".gif": "too long",
+    }.items():
+        with pytest.raises(OutputError, match=message):
+            check_output(tmp_path / name)
+    with pytest.raises(OutputError, match="folder"):
+        check_output(".")
+    for name in ("new.gif", "new.MP4", "new"):
+        check_output(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder.gif", "full"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_known_before(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(OutputError, match="Permission denied"):
+        check_output(tmp_path / "locked" / "a.gif")
+
+
+@pytest.mark.parametrize("options", [{"upscale": 0}, {"upscale": 1.5}, {"upscale": 17}, {"fps": 0}, {"fps": -1}])
+def test_senseless_settings_are_refused(video, tmp_path, options):
+    with pytest.raises(OutputError, match="wanted"):
+        video.save(tmp_path / "a.gif", **options)
+    assert not os.listdir(tmp_path)
