@@ -121,7 +121,8 @@ def test_without_drags_it_is_diffusers_svd_pipeline():
     down = ("DownEncoderBlock2D",) * 4
     vae = AutoencoderKLTemporalDecoder(block_out_channels=(32,) * 4, down_block_types=down, layers_per_block=1).eval()
     clip = CLIPVisionModelWithProjection(CLIPVisionConfig(**SMOKE.image_encoder | {"image_size": 224, "patch_size": 56})).eval()
-    plain = UNetSpatioTemporalConditionModel(**{k: v for k, v in SMOKE.unet.items() if not k.startswith(("modul", "token"))}).eval()
+    its_own = {name: value for name, value in SMOKE.unet.items() if not name.startswith(("modulation", "token"))}
+    plain = UNetSpatioTemporalConditionModel(**its_own).eval()
     unet = DragUNet(**SMOKE.unet | {"attention": "spatial", "modulation": "none", "drag_tokens": False}).eval()
     unet.load_state_dict(plain.state_dict())
     ours = build(SMOKE, vae=vae, image_encoder=clip, unet=unet, size=224, latent_scale=0.18215, noise_augmentation=0.02)

@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, number, whole
@@ -43,30 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    clock = {"start": time.perf_counter()}
+    clock = [time.perf_counter()]
     with bad_input():
         picture, drags = check(arguments)
-        clock["check"] = time.perf_counter()
+        clock.append(time.perf_counter())
         pipeline = load(arguments.model)
-        clock["load"] = time.perf_counter()
+        clock.append(time.perf_counter())
         least, most = pipeline.config.min_guidance, arguments.guidance
         video = pipeline(picture, drags, steps=arguments.steps, min_guidance=min(least, most or least), max_guidance=most,
                          solver=arguments.solver, seed=arguments.seed)
-        clock["sample"] = time.perf_counter()
+        clock.append(time.perf_counter())
         times = arguments.upscale or max(1, round(SHOWN / max(video.frames.shape[1:3])))
         video.save(arguments.output, overlay=arguments.overlay, upscale=times, fps=arguments.fps)
-        clock["write"] = time.perf_counter()
+        clock.append(time.perf_counter())
     count, height, width, _ = video.frames.shape
+    seconds = [round(after - before, 2) for before, after in pairwise(clock)]
     report = {
         "output": str(arguments.output), "frames": count, "size": [width * times, height * times], "drags": len(drags),
         "model": arguments.model, "seed": arguments.seed,
-        "seconds": {stage: round(clock[stage] - before, 2) for before, stage in zip(clock.values(), list(clock)[1:], strict=False)},
+        "seconds": dict(zip(("check", "load", "sample", "write"), seconds, strict=True)),
     }
     if arguments.json:
         print(json.dumps(report))
     else:
-        seconds = clock["write"] - clock["start"]
-        print(f"{arguments.output}: {count} frames of {width * times}×{height * times} pixels, in {seconds:.1f} s")
+        print(f"{arguments.output}: {count} frames of {width * times}×{height * times} pixels, in {sum(seconds):.1f} s")
 
 
 def check(arguments: argparse.Namespace):
