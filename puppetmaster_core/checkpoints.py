@@ -159,6 +159,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record.pop("_name_or_path", None) is not None:
                 path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        mode = (partial / INDEX).stat().st_mode
+        for path in partial.rglob(f"*{SAFE}"):
+            path.chmod(mode)  # safetensors writes files that only their owner may read
         if folder.exists():
             for path in folder.iterdir():
                 if path.is_file() and not (partial / path.name).exists():

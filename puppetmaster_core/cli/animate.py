@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, number, whole
+from puppetmaster_core.cli.arguments import BadInput, number, quick_start, whole
 from puppetmaster_core.cli.drag_files import read_drags
 
 HELP = "move the parts of a picture along drags"
@@ -46,9 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     clock = [time.perf_counter()]
     with bad_input():
-        picture, drags = check(arguments)
-        clock.append(time.perf_counter())
-        pipeline = load(arguments.model)
+        with quick_start():
+            picture, drags = check(arguments)
+            clock.append(time.perf_counter())
+            pipeline = load(arguments.model)
         clock.append(time.perf_counter())
         least, most = pipeline.config.min_guidance, arguments.guidance
         video = pipeline(picture, drags, steps=arguments.steps, min_guidance=min(least, most or least), max_guidance=most,

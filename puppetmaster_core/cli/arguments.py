@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class BadInput(ValueError):
@@ -39,3 +42,19 @@ def number(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+@contextmanager
+def quick_start() -> Iterator[None]:
+    """For the heavy imports of a command that lives for seconds: no garbage collection, now or of them later.
+
+    It saves about a third of the time they take, ending included. Threads do not spin while they wait, which takes three
+    times as long where something else is running.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when PyTorch is imported
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
