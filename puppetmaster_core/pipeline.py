@@ -131,7 +131,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """Animate a picture.
 
         image: whatever `open_picture` takes, of any size: white is added to make it square. drags: on the picture as
-        it came, brought to N frames; None: the model moves what it likes. A list of drags, a list of seeds, or lists
+        it came, upright, brought to N frames; None: the model moves what it likes. A list of drags, a list of seeds, or lists
         of equal length of both make as many videos of the one picture, and a list of videos comes back.
         steps, min_guidance, max_guidance: None takes the model's own. Guidance grows over the frames; a maximum of 1
         spares the second half of the work. solver: "euler", "dpm++", or None for `self.scheduler`.
@@ -139,7 +139,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         keep_padding: frames are the padded square, not the picture's own shape. output_type: "video"; "pt", pictures
         (B, N, 3, S, S) in [0, 1]; or "latent", z (B, N, C, h, w). callback_on_step_end: diffusers', given "latents".
 
-        Raises PictureError, DragError, or ValueError for settings.
+        Raises PictureError, DragError, ValueError for settings, FloatingPointError when the network overflows.
         """
         weight = self._guidance(min_guidance, max_guidance)
         scheduler = self._scheduler(solver, steps)
@@ -219,6 +219,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
             pictures[:, 0] = given
         else:
             pictures = decode(self.vae, z)
+        if not pictures.isfinite().all():
+            raise FloatingPointError(f"the video is not finite in {self.unet.dtype}: load the model with dtype=torch.float32")
         return (pictures.float() / 2 + 0.5).clamp(0, 1)
 
     def _guidance(self, minimum: float | None, maximum: float | None) -> Tensor | None:
@@ -260,7 +262,7 @@ def _one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Ge
         raise DragError(f"a {type(wrong).__name__} came as drags, wanted Drags: Drags.from_json reads them")
     count = counts.pop() if counts else 1
     seeds = seeds if len(seeds) == count else seeds * count
-    generators = [generator if s is None else torch.Generator().manual_seed(s) for s in seeds]
+    generators = [generator if s is None else torch.Generator().manual_seed(int(s)) for s in seeds]
     return sets if len(sets) == count else sets * count, generators
 
 
