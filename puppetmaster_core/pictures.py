@@ -83,6 +83,13 @@ class Placement:
         return replace(drags, points=(drags.points * size + corner) / self.side)
 
 
+def as_tensor(picture: Image.Image) -> Tensor:
+    """A picture of (W, H) pixels as (1, 3, H, W) in [−1, 1]."""
+    import torch
+
+    return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 127.5 - 1
+
+
 # As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.
 def clip_pixels(pictures: Tensor, size: int) -> Tensor:
     """What CLIP sees, (B, 3, size, size), of pictures (B, 3, H, W) in [−1, 1]."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, DiffusionPipeline
 from torch import Tensor
@@ -19,12 +18,12 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from puppetmaster_core import checkpoints
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
-from puppetmaster_core.drags import DragError, Drags
+from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
-from puppetmaster_core.pictures import Placement, clip_pixels, open_picture
+from puppetmaster_core.pictures import Placement, as_tensor, clip_pixels, open_picture
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, sample
+from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, one_each, sample
 from puppetmaster_core.video import Video
 
 
@@ -143,7 +142,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """
         weight = self._guidance(min_guidance, max_guidance)
         scheduler = self._scheduler(solver, steps)
-        sets, generators = _one_each(drags, seed, generator)
+        sets, generators = one_each(drags, seed, generator)
         if output_type not in ("video", "pt", "latent"):
             raise ValueError(f"output_type={output_type!r} came, wanted video, pt or latent")
         picture = open_picture(image)
@@ -242,28 +241,6 @@ class PuppetMasterPipeline(DiffusionPipeline):
 def _call_back(callback: Callable, pipeline: PuppetMasterPipeline, step: int, timestep: Tensor, x: Tensor) -> Tensor:
     """diffusers' signature of a callback, whose answer may replace the latents."""
     return callback(pipeline, step, timestep, {"latents": x}).get("latents", x)
-
-
-def as_tensor(picture) -> Tensor:
-    """A picture of (W, H) pixels as (1, 3, H, W) in [−1, 1]."""
-    return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 127.5 - 1
-
-
-def _one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Generator | None]]:
-    """Drags and a generator for each of B videos."""
-    if seed is not None and generator is not None:
-        raise ValueError("seed and generator came, wanted one of them")
-    sets = list(drags) if isinstance(drags, Sequence) else [drags]
-    seeds = list(seed) if isinstance(seed, Sequence) else [seed]
-    counts = {len(sets), len(seeds)} - {1}
-    if len(counts) > 1 or 0 in counts:
-        raise ValueError(f"{len(sets)} sets of drags and {len(seeds)} seeds came, wanted as many of both, or one of either")
-    for wrong in (d for d in sets if not isinstance(d, Drags | None)):
-        raise DragError(f"a {type(wrong).__name__} came as drags, wanted Drags: Drags.from_json reads them")
-    count = counts.pop() if counts else 1
-    seeds = seeds if len(seeds) == count else seeds * count
-    generators = [generator if s is None else torch.Generator().manual_seed(int(s)) for s in seeds]
-    return sets if len(sets) == count else sets * count, generators
 
 
 def _check_modules(vae, image_encoder, unet, size: int) -> None:

@@ -12,6 +12,7 @@ from diffusers import EDMDPMSolverMultistepScheduler, EulerDiscreteScheduler
 from torch import Tensor
 
 from puppetmaster_core.diffusion import SIGMA_MAX, SIGMA_MIN, guide
+from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.model import DragConditioning, DragUNet
 
 EDM = {"sigma_min": SIGMA_MIN, "sigma_max": SIGMA_MAX, "prediction_type": "v_prediction"}
@@ -35,6 +36,23 @@ def make_solver(name: str) -> Scheduler:
     if name == "dpm++":
         return EDMDPMSolverMultistepScheduler(**EDM, sigma_data=1.0, sigma_schedule="exponential")
     raise ValueError(f"solver={name!r} came, wanted one of {', '.join(SOLVERS)}")
+
+
+def one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Generator | None]]:
+    """Drags and a generator for each of B videos."""
+    if seed is not None and generator is not None:
+        raise ValueError("seed and generator came, wanted one of them")
+    sets = list(drags) if isinstance(drags, Sequence) else [drags]
+    seeds = list(seed) if isinstance(seed, Sequence) else [seed]
+    counts = {len(sets), len(seeds)} - {1}
+    if len(counts) > 1 or 0 in counts:
+        raise ValueError(f"{len(sets)} sets of drags and {len(seeds)} seeds came, wanted as many of both, or one of either")
+    for wrong in (d for d in sets if not isinstance(d, Drags | None)):
+        raise DragError(f"a {type(wrong).__name__} came as drags, wanted Drags: Drags.from_json reads them")
+    count = counts.pop() if counts else 1
+    seeds = seeds if len(seeds) == count else seeds * count
+    generators = [generator if s is None else torch.Generator().manual_seed(int(s)) for s in seeds]
+    return sets if len(sets) == count else sets * count, generators
 
 
 def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None]) -> Tensor:

@@ -302,7 +302,7 @@ def test_a_call_that_makes_no_sense_is_refused_before_any_work(pipe, picture, ar
 def test_a_video_that_is_not_finite_is_an_error(picture):
     pipe = build(SMOKE, latent_scale=1e-45)
     pipe.set_progress_bar_config(disable=True)
-    with pytest.raises(FloatingPointError, match="not finite in torch.float32"):
+    with pytest.raises(FloatingPointError, match="not finite"):
         pipe(picture, RIGHT, seed=0)
 
 
