@@ -17,7 +17,7 @@ from puppetmaster_core.model.attention import (
     spatial,
 )
 from puppetmaster_core.model.modulation import DragModulation, Modulation, modulate
-from puppetmaster_core.model.tokens import drag_positions, embed_positions, sample_features
+from puppetmaster_core.model.tokens import drag_positions, embed_points, sample_features
 from puppetmaster_core.model.unet import halved
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
@@ -261,20 +261,19 @@ def test_positions_of_a_drag():
 
 def test_position_embedding_tells_places_apart():
     grid = torch.cartesian_prod(torch.linspace(0, 1, 33), torch.linspace(0, 1, 33))
-    distances = torch.cdist(embed_positions(grid, 64), embed_positions(grid, 64)) + 10 * torch.eye(len(grid))
+    distances = torch.cdist(embed_points(grid, 64), embed_points(grid, 64)) + 10 * torch.eye(len(grid))
     assert distances.min() > 0.5
 
 
-@pytest.mark.parametrize("sampling", ["bilinear", "nearest"])
-def test_features_are_read_where_the_point_is(sampling):
+def test_features_are_read_where_the_point_is():
     h, w = 4, 6
     y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     features = torch.stack([x, y]).float()[None]  # a map that holds its own cell
     centres = torch.tensor([[0, 0], [5, 3], [2, 1]]) + 0.5
     points = (centres / torch.tensor([w, h]))[None, :, None]
-    assert torch.allclose(sample_features(features, points, sampling)[0, :, 0], centres - 0.5, atol=1e-5)
+    assert torch.allclose(sample_features(features, points)[0, :, 0], centres - 0.5, atol=1e-5)
     outside = torch.tensor([[-0.3, 0.5], [1.2, 1.7]])[None, :, None]
-    got = sample_features(features, outside, sampling)[0, :, 0]
+    got = sample_features(features, outside)[0, :, 0]
     assert got[0, 0] == 0 and torch.equal(got[1], torch.tensor([5.0, 3.0]))
 
 
@@ -282,7 +281,7 @@ def test_detached_tokens_give_no_gradient_to_features():
     for detach in (True, False):
         tokens = network(token_detach=detach).drag_transformers()[0].tokens
         features = torch.randn(3, 32, 8, 8, requires_grad=True)
-        tokens(features, drags(1, 3)[0]).sum().backward()
+        tokens(features, drags(1, 3)[0], torch.ones(1, 3, 3, dtype=bool)).sum().backward()
         assert (features.grad is None) == detach
 
 

@@ -54,6 +54,13 @@ def spatial(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v)
 
 
+# The static reference video, §5.3: rows are B noised videos, then B reference videos. Frame i of both branches attends
+# to frame i of the reference, whose keys and values know nothing of the noise.
+def static_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    clean = slice(q.shape[0] // 2, None)
+    return torch.cat([F.scaled_dot_product_attention(branch, k[clean], v[clean]) for branch in q.chunk(2)])
+
+
 @dataclass(frozen=True)
 class Arm:
     """One way for a frame to attend: the function, and whether only frame 1 gives keys and values."""
@@ -65,6 +72,7 @@ class Arm:
 ATTENTION_ARMS = {
     "all_to_first": Arm(all_to_first, first_frame_only=True),
     "spatial": Arm(spatial, first_frame_only=False),
+    "static_reference": Arm(static_reference, first_frame_only=False),
 }
 
 

@@ -12,7 +12,7 @@ from .tokens import POSITIONS
 CHOICES = {
     "drag_encoding": ("paper", "released"),
     "modulation": ("scale_shift", "shift", "none"),
-    "token_sampling": ("bilinear", "nearest"),
+    "token_embedding": ("points", "cells"),
     "attention": tuple(ATTENTION_ARMS),
 }
 
@@ -29,6 +29,16 @@ def check_config(config: dict) -> None:
     unknown = set(config["token_positions"]) - set(POSITIONS)
     if unknown or (config["drag_tokens"] and not config["token_positions"]):
         raise ValueError(f"token_positions={config['token_positions']} given, wanted some of {', '.join(POSITIONS)}")
+    if "vN" in config["token_positions"] and config["drag_tokens"] and not config["end_location"]:
+        raise ValueError(
+            f"end_location=False and token_positions={config['token_positions']} given: without end locations, "
+            "tokens read u and vn only"
+        )
+    if config["attention"] == "static_reference" and config["in_channels"] != 2 * config["out_channels"]:
+        raise ValueError(
+            f"attention='static_reference' with {config['in_channels']} input channels given, wanted "
+            f"{2 * config['out_channels']}: noisy and image latents of {config['out_channels']} channels each"
+        )
     if config["token_position_channels"] % 4:
         raise ValueError(
             f"token_position_channels={config['token_position_channels']} given, wanted a multiple of 4: "

@@ -19,40 +19,47 @@ def drag_positions(points: Tensor, names: tuple[str, ...]) -> Tensor:
 
 
 # Sin-cos embedding of points in the unit square: (..., 2) -> (..., channels), half a period to 64 across the picture.
-def embed_positions(points: Tensor, channels: int) -> Tensor:
+def embed_points(points: Tensor, channels: int) -> Tensor:
     octaves = torch.linspace(0, 7, channels // 4, dtype=points.dtype, device=points.device)
     angles = points[..., None] * (math.pi * torch.exp2(octaves))  # (..., 2, channels / 4)
     return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2)
 
 
-# Features at points, xy in [0, 1] (outside: the nearest place inside): (R, C, h, w), (R, K, P, 2) -> (R, K, P, C).
-def sample_features(features: Tensor, points: Tensor, sampling: str = "bilinear") -> Tensor:
-    if sampling == "bilinear":
-        found = F.grid_sample(features, points * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False)
-        return found.permute(0, 2, 3, 1)
-    h, w = features.shape[-2:]
-    size = torch.tensor([w, h], device=points.device)
-    x, y = (points * size).floor().long().clamp(torch.zeros_like(size), size - 1).unbind(-1)
-    rows = torch.arange(features.shape[0], device=points.device)[:, None, None]
-    return features.permute(0, 2, 3, 1)[rows, y, x]
+# Features at points, xy in [0, 1], between cells bilinearly (outside: the nearest place inside).
+# (R, C, h, w), (R, K, P, 2) -> (R, K, P, C)
+def sample_features(features: Tensor, points: Tensor) -> Tensor:
+    found = F.grid_sample(features, points * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False)
+    return found.permute(0, 2, 3, 1)
+
+
+# Sin-cos embedding as the released code has it: of whole cells 0, 1, 2, ..., read between them like features.
+def embed_cells(points: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    rates = 1e4 ** -torch.arange(0, 1, 4 / channels, dtype=points.dtype, device=points.device)
+    y, x = (torch.arange(length, dtype=points.dtype, device=points.device)[:, None] * rates for length in size)
+    x, y = (torch.cat([angles.sin(), angles.cos()], dim=-1).T for angles in (x, y))  # (channels / 2, w), (..., h)
+    cells = torch.cat([x[:, None].expand(-1, *size), y[:, :, None].expand(-1, *size)])
+    return sample_features(cells.expand(points.shape[0], -1, -1, -1), points)
 
 
 class DragTokens(nn.Module):
-    """Feature map (B·N, C, h, w) and points (B, K, N, 2) -> tokens (B·N, K, token_channels)."""
+    """Feature map (B·N, C, h, w), points (B, K, N, 2), present (B, N, K) -> tokens (B·N, K, token_channels).
+
+    The token of a drag that is never present is zero; one that is absent from some frames is read at (0, 0) there.
+    """
 
     def __init__(
         self,
         channels: int,
         token_channels: int,
         positions: tuple[str, ...] = POSITIONS,
+        embedding: str = "points",
         position_channels: int = 64,
         hidden: int | None = None,
-        sampling: str = "bilinear",
         detach: bool = False,
     ) -> None:
         super().__init__()
-        self.positions, self.position_channels = tuple(positions), position_channels
-        self.sampling, self.detach = sampling, detach
+        self.positions, self.embedding, self.position_channels = tuple(positions), embedding, position_channels
+        self.detach = detach
         hidden = hidden or token_channels
         self.mlp = nn.Sequential(
             nn.Linear(len(positions) * (channels + position_channels), hidden),
@@ -60,8 +67,14 @@ class DragTokens(nn.Module):
             nn.Linear(hidden, token_channels),
         )
 
-    def forward(self, features: Tensor, points: Tensor) -> Tensor:
+    def forward(self, features: Tensor, points: Tensor, present: Tensor) -> Tensor:
         places = drag_positions(points.to(features.dtype), self.positions)  # (B·N, K, P, 2)
-        found = sample_features(features.detach() if self.detach else features, places, self.sampling)
-        where = embed_positions(places, self.position_channels)
-        return self.mlp(torch.cat([found.flatten(2), where.flatten(2)], dim=-1))
+        places = places * present.flatten(0, 1)[..., None, None]
+        found = sample_features(features.detach() if self.detach else features, places)
+        if self.embedding == "points":
+            where = embed_points(places, self.position_channels)
+        else:
+            where = embed_cells(places, self.position_channels, features.shape[-2:])
+        tokens = self.mlp(torch.cat([found.flatten(2), where.flatten(2)], dim=-1))
+        ever = present.any(dim=1, keepdim=True).expand_as(present)
+        return tokens * ever.flatten(0, 1)[..., None]

@@ -3,9 +3,16 @@
 Shapes: B batch, N frames, K drags, C channels, (h, w) the latent grid.
 """
 
+from collections.abc import Iterator, Mapping
+from os import PathLike
+
+import torch
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_utils import ModelMixin  # noqa: F401, diffusers looks for it here when it loads a DragUNet
-from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+from diffusers.models.unets.unet_spatio_temporal_condition import (
+    UNetSpatioTemporalConditionModel,
+    UNetSpatioTemporalConditionOutput,
+)
 from torch import Tensor, nn
 
 from puppetmaster_core.encoding import encode_drags
@@ -13,8 +20,8 @@ from puppetmaster_core.encoding import encode_drags
 from .checks import check_config, check_drags, check_inputs
 from .conditioning import DragConditioning
 from .context import BlockCheckpoint, ForwardContext
-from .modulation import DragModulation
-from .tokens import DragTokens
+from .reference import beside_static_reference
+from .released import RELEASED, read_released, released_name
 from .transformer import DragTransformer
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
@@ -26,10 +33,13 @@ class DragUNet(UNetSpatioTemporalConditionModel):
     max_drags: K_max. drag_encoding, end_location: conventions of `encode_drags`; without end locations c = 4.
     modulation: "scale_shift" (Eq. 3), "shift" or "none"; modulation_channels: widths of its convolutions.
     drag_tokens: whether cross-attention sees a token per drag. token_positions: the places a token reads, among
-    u, vn, vN. token_position_channels: width of each place's embedding. token_hidden: width of the token's
-    perceptron (None: that of the tokens). token_sampling: "bilinear" or "nearest". token_detach: no gradient from
-    tokens into features. token_mask: absent drags are masked, or else are tokens of zeros.
-    attention: an arm of `ATTENTION_ARMS`. modulate_mid: whether the middle block gets the drags too.
+    u, vn, vN. token_embedding: sin-cos of "points" or, between them, of "cells"; token_position_channels: its width.
+    token_hidden: width of the token's perceptron (None: that of the tokens). token_detach: no gradient from tokens
+    into features. token_mask: absent drags are masked, or else are tokens of zeros.
+    attention: an arm of `ATTENTION_ARMS`. reference_scale: what "static_reference" multiplies image latents by to
+    have latents of a video (SVD: 0.18215, residual latents: 0). modulate_mid: whether the middle block gets drags.
+    time_ids: whether frame rate, motion bucket and noise augmentation count. up_norm_eps: of the group norms in the
+    residual blocks of the up blocks with cross-attention (None: diffusers').
     """
 
     @register_to_config
@@ -55,13 +65,16 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         modulation_channels: tuple[int, ...] = (256, 320, 320),
         drag_tokens: bool = True,
         token_positions: tuple[str, ...] = ("u", "vn", "vN"),
+        token_embedding: str = "points",
         token_position_channels: int = 64,
         token_hidden: int | None = None,
-        token_sampling: str = "bilinear",
         token_detach: bool = False,
         token_mask: bool = True,
         attention: str = "all_to_first",
+        reference_scale: float = 0.18215,
         modulate_mid: bool = True,
+        time_ids: bool = True,
+        up_norm_eps: float | None = None,
     ) -> None:
         check_config(dict(self.config))
         super().__init__(
@@ -80,47 +93,42 @@ class DragUNet(UNetSpatioTemporalConditionModel):
             num_frames=num_frames,
         )
         self.context = ForwardContext()
-        self.levels: list[int] = []  # of every transformer, in order: how often its grid was halved
+        index = 0
+        for block, _ in self._blocks():
+            with_drags = modulate_mid or block is not self.mid_block
+            for i, plain in enumerate(block.attentions):
+                block.attentions[i] = DragTransformer.like(plain, self.config, self.context, index, with_drags)
+                index += 1
+        if not time_ids:
+            self.add_embedding = NoTimeIds()
+        if up_norm_eps is not None:
+            for norm in (m for block in self.up_blocks if hasattr(block, "attentions") for m in block.resnets.modules()):
+                if isinstance(norm, nn.GroupNorm):
+                    norm.eps = up_norm_eps
+
+    # The blocks with transformers, each with how often its grid was halved.
+    def _blocks(self) -> Iterator[tuple[nn.Module, int]]:
         deepest = len(self.down_blocks) - 1
-        blocks = [(block, level) for level, block in enumerate(self.down_blocks)]
-        blocks += [(self.mid_block, deepest)]
-        blocks += [(block, deepest - i) for i, block in enumerate(self.up_blocks)]
-        for block, level in blocks:
-            for i, plain in enumerate(getattr(block, "attentions", ())):
-                block.attentions[i] = self._drag_transformer(plain, with_drags=block is not self.mid_block)
-                self.levels.append(level)
+        blocks = [*enumerate(self.down_blocks), (deepest, self.mid_block)]
+        blocks += [(deepest - i, block) for i, block in enumerate(self.up_blocks)]
+        return ((block, level) for level, block in blocks if hasattr(block, "attentions"))
 
-    def _drag_transformer(self, plain: nn.Module, with_drags: bool) -> DragTransformer:
-        config, modulation, tokens = self.config, None, None
-        with_drags = with_drags or config.modulate_mid
-        if with_drags and config.modulation != "none":
-            encoding_channels = (6 if config.end_location else 4) * config.max_drags
-            modulation = DragModulation(
-                encoding_channels, plain.in_channels, config.modulation_channels, config.modulation == "scale_shift"
-            )
-        if with_drags and config.drag_tokens:
-            tokens = DragTokens(
-                plain.in_channels,
-                plain.transformer_blocks[0].attn2.cross_attention_dim,
-                config.token_positions,
-                config.token_position_channels,
-                config.token_hidden,
-                config.token_sampling,
-                config.token_detach,
-            )
-        return DragTransformer.like(
-            plain,
-            index=len(self.levels),
-            context=self.context,
-            attention=config.attention,
-            modulation=modulation,
-            tokens=tokens,
-        )
-
-    # Every transformer of the network, in the order of `DragConditioning.maps`.
+    # Every transformer, in the order of `DragConditioning.maps`.
     def drag_transformers(self) -> list[DragTransformer]:
-        found = [module for module in self.modules() if isinstance(module, DragTransformer)]
-        return sorted(found, key=lambda module: module.index)
+        return [transformer for block, _ in self._blocks() for transformer in block.attentions]
+
+    # The authors' checkpoint, in their convention: released names to tensors, or a safetensors file of them.
+    # config: what differs from SVD's sizes, in this class's names (`released_config` translates the authors').
+    @classmethod
+    def from_released(cls, source: Mapping[str, Tensor] | str | PathLike, **config) -> "DragUNet":
+        with torch.device("meta"):
+            net = cls(**RELEASED | config)
+        net.load_state_dict(read_released(source, net.state_dict()), strict=True, assign=True)
+        return net.eval()
+
+    # The state dict under the names of the authors' code.
+    def to_released(self) -> dict[str, Tensor]:
+        return {released_name(name): tensor for name, tensor in self.state_dict().items()}
 
     # All gamma_s and beta_s of Eq. 3 for a latent grid of `size` (h, w), which no noise level changes.
     # points: (B, K, N, 2), xy in [0, 1]; present: bool (B, K), or (B, N, K) frame by frame; K may be below max_drags.
@@ -131,33 +139,20 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         missing = self.config.max_drags - points.shape[1]
         points = nn.functional.pad(points, (0, 0, 0, 0, 0, missing))
         present = nn.functional.pad(present, (0, missing))
+        convention = (self.config.drag_encoding, self.config.max_drags, present, self.config.end_location)
         encodings, maps = {}, []
-        for transformer, level in zip(self.drag_transformers(), self.levels, strict=True):
-            if transformer.modulation is None:
-                maps.append(None)
-                continue
-            if level not in encodings:
-                encodings[level] = self._encode(points, present, halved(size, level))
-            maps.append(transformer.modulation(encodings[level]))
+        for block, level in self._blocks():
+            for transformer in block.attentions:
+                if transformer.modulation is not None and level not in encodings:
+                    code = encode_drags(points, halved(size, level), *convention)
+                    encodings[level] = code.to(self.conv_in.weight.dtype)
+                maps.append(transformer.modulation and transformer.modulation(encodings[level]))
         return DragConditioning(tuple(maps), points, present, tuple(size))
-
-    def _encode(self, points: Tensor, present: Tensor, size: tuple[int, int]) -> Tensor:
-        encoding = encode_drags(
-            points,
-            size,
-            convention=self.config.drag_encoding,
-            max_drags=self.config.max_drags,
-            present=present,
-            end_location=self.config.end_location,
-        )
-        return encoding.to(self.conv_in.weight.dtype)
 
     # No drags at all, for guidance (App. C.1): every frame of every video alike, so one frame is computed.
     def null_conditioning(self, batch: int, frames: int, size: tuple[int, int]) -> DragConditioning:
-        device = self.conv_in.weight.device
-        points = self.conv_in.weight.new_zeros(1, self.config.max_drags, 1, 2)
-        present = points.new_zeros(1, self.config.max_drags, dtype=bool, device=device)
-        return self.condition(points, present, size).expand(batch, frames)
+        points = torch.zeros(1, self.config.max_drags, 1, 2, device=self.conv_in.weight.device)
+        return self.condition(points, points[:, :, 0, 0] > 0, size).expand(batch, frames)
 
     def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
         super().enable_gradient_checkpointing(gradient_checkpointing_func or BlockCheckpoint(self.context))
@@ -173,17 +168,33 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         conditioning: DragConditioning | None = None,
         return_dict: bool = True,
     ):
-        batch, frames = sample.shape[:2]
+        batch, frames, *_ = sample.shape
         masked = self.config.token_mask
         tokens = not masked or conditioning is not None  # without drags, masked tokens change nothing
         if conditioning is None:
             conditioning = self.null_conditioning(batch, frames, tuple(sample.shape[-2:]))
         check_inputs(sample, conditioning, self.config.in_channels, self.conv_in.weight)
+        if not self.config.time_ids:
+            added_time_ids = sample.new_zeros(batch, 1)
+        args = (sample, timestep, encoder_hidden_states, added_time_ids)
+        if self.config.attention == "static_reference":
+            args = beside_static_reference(*args, self.config.out_channels, self.config.reference_scale)
+            no_drags = self.null_conditioning(batch, frames, conditioning.size)
+            conditioning = DragConditioning.cat([conditioning, no_drags])
         self.context.fill(conditioning, tokens, masked)
         try:
-            return super().forward(sample, timestep, encoder_hidden_states, added_time_ids, return_dict)
+            (result,) = super().forward(*args, return_dict=False)
         finally:
             self.context.clear()
+        result = result[:batch]
+        return UNetSpatioTemporalConditionOutput(sample=result) if return_dict else (result,)
+
+
+class NoTimeIds(nn.Module):
+    """In place of SVD's embedding of the time ids: nothing is added."""
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        return embedding.new_zeros(())
 
 
 # The grid after `level` of the U-Net's stride-2 convolutions, which round up.

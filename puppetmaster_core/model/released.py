@@ -1,0 +1,104 @@
+"""The authors' checkpoint: its settings, its names for the drag layers, and reading it without trust."""
+
+import json
+import re
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+# How the released network differs from the paper's (the book's page "Deviations").
+RELEASED = {
+    "drag_encoding": "released",
+    "token_positions": ("u", "vn"),
+    "token_embedding": "cells",
+    "token_detach": True,
+    "token_mask": False,
+    "modulate_mid": False,
+    "time_ids": False,
+    "up_norm_eps": 1e-5,
+    "num_frames": 14,
+}
+
+# Drag layers, ours to theirs: ours sit in the transformer they serve, theirs in lists beside it.
+RENAMED = {
+    r"attentions\.(\d+)\.modulation\.": r"flow_convs.\1.",
+    r"attentions\.(\d+)\.tokens\.mlp\.": r"drag_token_mlps.\1.",
+}
+
+# The authors' constructor arguments, and ours.
+ARGUMENTS = {
+    "num_drags": "max_drags",
+    "pos_embed_dim": "token_position_channels",
+    "drag_embedder_out_channels": "modulation_channels",
+    "drag_token_cross_attn": "drag_tokens",
+}
+
+
+ADVICE = "check that it is the authors' checkpoint and that the settings are its own"
+
+
+# The name of a parameter in the authors' code.
+def released_name(name: str) -> str:
+    for ours, theirs in RENAMED.items():
+        name = re.sub(ours, theirs, name)
+    return name
+
+
+# The authors' constructor arguments as those of `DragUNet`, for `DragUNet.from_released(..., **config)`.
+def released_config(arguments: Mapping) -> dict:
+    config = {ARGUMENTS.get(name, name): value for name, value in arguments.items()}
+    config.pop("cond_dropout_prob", None)  # of their training loop
+    if not config.pop("use_modulate", True):
+        config["modulation"] = "none"
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+
+
+# Tensors under our names, with the shapes of `wanted` (name -> tensor), from a mapping or a safetensors file.
+def read_released(source: Mapping[str, Tensor] | str | PathLike, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tensors = source if isinstance(source, Mapping) else read_tensors(Path(source))
+    found = {}
+    for name, like in wanted.items():
+        theirs = released_name(name)
+        if theirs not in tensors:
+            raise ValueError(f"no tensor {theirs!r} given, wanted {tuple(like.shape)}: {ADVICE}")
+        tensor = tensors[theirs]
+        if tensor.shape != like.shape:
+            raise ValueError(f"{theirs!r} of shape {tuple(tensor.shape)} given, wanted {tuple(like.shape)}: {ADVICE}")
+        if not (tensor.is_floating_point() and tensor.isfinite().all()):
+            raise ValueError(f"{theirs!r} holds other than finite floating-point numbers: get the file again")
+        found[name] = tensor
+    extra = sorted(tensors.keys() - {released_name(name) for name in wanted})
+    if extra:
+        raise ValueError(f"tensor {extra[0]!r} given, which this network does not have: {ADVICE}")
+    return found
+
+
+# A safetensors file; where it is cut off, an error names the first tensor that is not whole.
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file, wanted the checkpoint in safetensors format") from error
+        lost = first_cut_off(path)
+        reason = f"tensor {lost!r} is cut off" if lost else "not a safetensors file"
+        raise ValueError(f"{path}: {reason}, wanted the whole checkpoint in that format: get the file again") from error
+
+
+# The first tensor, in the order of the file, whose data does not lie in it whole; None where no header can be read.
+def first_cut_off(path: Path) -> str | None:
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > size:
+            return None
+        try:
+            header = json.loads(file.read(length))
+            ends = {name: entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"}
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+            return None
+    return next((name for name in sorted(ends, key=ends.get) if 8 + length + ends[name] > size), None)
