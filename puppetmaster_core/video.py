@@ -105,10 +105,14 @@ def _unfinished(path: Path, keep: bool = True) -> Iterator[Path]:
 
 
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
-    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever."""
+    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever.
+
+    The palette covers rare colours too, such as those of drags drawn over, and is refined where that takes no time.
+    """
     count, height, width, _ = frames.shape
     strip = Image.fromarray(frames.reshape(count * height, width, 3))
-    strip = strip.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    refine = 1 if frames.size < 6_000_000 else 0
+    strip = strip.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=refine, dither=Image.Dither.NONE)
     pages = [strip.crop((0, n * height, width, (n + 1) * height)) for n in range(count)]
     duration = max(20, round(100 / fps) * 10)  # milliseconds; browsers slow down anything faster
     pages[0].save(path, format="GIF", save_all=True, append_images=pages[1:], duration=duration, loop=0, optimize=False)

@@ -43,6 +43,14 @@ def test_gif_loops_at_its_rate_and_still_parts_do_not_flicker(video, tmp_path):
         assert file.info["duration"] == 50
 
 
+def test_gif_keeps_the_colours_of_the_overlay(video, tmp_path):
+    large = enlarge(video.frames, 4)
+    drawn = draw_drags(large, DRAGS)
+    path = video.save(tmp_path / "a.gif", overlay=True, upscale=4)
+    error = np.abs(gif_frames(path).astype(int) - drawn).max(-1)[(drawn != large).any(-1)]
+    assert np.quantile(error, 0.99) < 24
+
+
 def test_gif_of_few_colours_is_exact(tmp_path):
     frames = np.full((3, 8, 8, 3), 255, np.uint8)
     for n in range(3):
