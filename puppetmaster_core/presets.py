@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-CROSS_DOWN, DOWN = "CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"
-CROSS_UP, UP = "CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"
+CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,15 @@ class Preset:
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
     training: dict = field(default_factory=dict)  # RunSettings of each stage, by its name
+
+    @property
+    def cell(self) -> int:
+        """Pixels a side of one latent cell: the VAE's patches and halvings."""
+        return round((self.vae["in_channels"] / 3) ** 0.5) * 2 ** (len(self.vae["block_out_channels"]) - 1)
+
+    @property
+    def max_drags(self) -> int:
+        return self.unet.get("max_drags", 5)
 
     def __post_init__(self):
         if self.unet["in_channels"] != self.unet["out_channels"] + self.vae["latent_channels"]:
@@ -51,11 +59,11 @@ def _clip(size: int, patch: int, width: int, layers: int, projection: int) -> di
 
 
 def _unet(channels: tuple[int, ...], latent_channels: int, cross: int, modulation: tuple[int, ...], frames: int) -> dict:
-    """SVD's layout: cross-attention at every level but the deepest."""
+    """Cross-attention at every level: few levels fit on a small grid. (SVD's deepest level of four has none.)"""
     levels = len(channels)
     return {
         "in_channels": 2 * latent_channels, "out_channels": latent_channels, "block_out_channels": channels,
-        "down_block_types": (CROSS_DOWN,) * (levels - 1) + (DOWN,), "up_block_types": (UP,) + (CROSS_UP,) * (levels - 1),
+        "down_block_types": (CROSS_DOWN,) * levels, "up_block_types": (CROSS_UP,) * levels, "layers_per_block": 1,
         "num_attention_heads": tuple(c // 32 for c in channels), "cross_attention_dim": cross,
         "addition_time_embed_dim": 32, "projection_class_embeddings_input_dim": 96, "num_frames": frames,
         "modulation_channels": modulation, "token_position_channels": 32,
@@ -78,11 +86,18 @@ TINY = Preset(
     frames=14,
     vae=_vae((64, 96, 128), 16),
     image_encoder=_clip(64, 8, 64, 2, 64),
-    unet=_unet((64, 96, 128), 16, 64, (32, 48), 14),
+    unet=_unet((64, 64), 16, 64, (32, 48), 14),
     residual=True,
     anchor=0.25,
     steps=12,
     max_guidance=2.0,
+    training={
+        "clips": 12_000,
+        "short_steps": 1800,
+        "vae": {"steps": 3000, "batch_size": 4, "learning_rate": 1e-3, "decay_steps": 1000, "ema_decay": 0.995},
+        "denoiser": {"steps": 3400, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1200,
+                     "ema_decay": 0.998},
+    },
 )
 
 PRESETS = {preset.name: preset for preset in (SMOKE, TINY)}

@@ -20,6 +20,7 @@ from puppetmaster_core.training.data import ClipArrays, pictures
 from puppetmaster_core.training.loop import RunSettings, fit
 
 DRAG_DROPOUT = 0.1  # App. C.1
+SHORT = 7  # frames of an item in the first part of training: half the work for nearly as much to learn from
 STRAIGHT = 0.5  # share of items whose drags are straight lines, as Drag-a-Move's and as people draw them
 
 
@@ -55,8 +56,16 @@ def residual_scale(latents: np.ndarray, residual: bool) -> float:
     return float(1 / (some[:, 1:] - some[:, :1] if residual else some).std())
 
 
+def pick_frames(frames: int, step: int, short_steps: int, rng: np.random.Generator) -> np.ndarray:
+    """Which of a clip's frames a step trains on: all, or in the first `short_steps` the first, the last and some between."""
+    if step >= short_steps or frames <= SHORT:
+        return np.arange(frames)
+    between = 1 + rng.choice(frames - 2, SHORT - 2, replace=False)
+    return np.concatenate([[0], np.sort(between), [frames - 1]])
+
+
 def train_denoiser(model: Denoiser, clips: ClipArrays, latents: np.ndarray, space: LatentSpace, settings: RunSettings,
-                   record: dict, sample: Callable | None = None) -> Denoiser:
+                   record: dict, *, short_steps: int = 0, sample: Callable | None = None) -> Denoiser:
     """Train on random clips, a random drag for each part that moves; returns the model with its EMA weights."""
     max_drags, image_size = model.unet.config.max_drags, model.image_encoder.config.image_size
 
@@ -65,7 +74,9 @@ def train_denoiser(model: Denoiser, clips: ClipArrays, latents: np.ndarray, spac
         rng = np.random.default_rng([settings.seed, step])
         index = rng.integers(len(clips), size=settings.batch_size)
         points, present = clips.batch_of_drags(index, rng, max_drags, STRAIGHT)
-        z = torch.from_numpy(latents[index]).float().to(device)
+        shown = pick_frames(latents.shape[1], step, short_steps, rng)
+        points = points[:, :, shown]
+        z = torch.from_numpy(latents[index][:, shown]).float().to(device)
         x = space.diffused(z, z[:, 0])
         clip_input = clip_pixels(pictures(clips.frames[index, 0]).to(device), image_size)
         sigma = sample_sigmas(len(x), generator).to(device)

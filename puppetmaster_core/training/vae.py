@@ -14,6 +14,7 @@ from puppetmaster_core.training.data import ClipArrays, pictures
 from puppetmaster_core.training.loop import RunSettings, fit
 
 KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
+LATENT_NOISE = 0.05  # added to latents where the decoder learns alone: a denoiser's are never exact
 WINDOW = 7  # consecutive frames of a clip in one training item: the decoder's temporal layers need neighbours
 
 
@@ -54,4 +55,36 @@ def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: Ru
         return {"above: pictures, below: reconstructions": torch.cat([torch.cat(list(row), 2) for row in pair.chunk(2)], 1)}
 
     fit(Reconstruction(vae), loss, settings, record=record, sample=sample)
+    return vae
+
+
+class Decoding(nn.Module):
+    """The decoder's loss on latents that stay as they are: squared + a tenth of the absolute error."""
+
+    def __init__(self, vae: AutoencoderKLTemporalDecoder):
+        super().__init__()
+        self.decoder = vae.decoder
+        self.decode = lambda z: decode(vae, z)
+
+    def forward(self, z: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
+        """z (B, T, C, h, w), video (B, T, 3, H, W) in [−1, 1]: loss, squared error."""
+        error = self.decode(z).float() - video
+        squared = error.square().mean()
+        return squared + 0.1 * error.abs().mean(), squared
+
+
+def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, latents: np.ndarray, settings: RunSettings, record: dict):
+    """Sharpen D alone on cached latents (n, N, C, h, w), while a denoiser may already be training on the same ones."""
+
+    def loss(model, step, generator):
+        rng = np.random.default_rng([settings.seed, step])
+        index = rng.integers(len(latents), size=settings.batch_size)
+        start = rng.integers(latents.shape[1] - WINDOW + 1, size=settings.batch_size)
+        pairs = [(latents[i, s : s + WINDOW], clips.frames[i, s : s + WINDOW]) for i, s in zip(index, start, strict=True)]
+        z = torch.from_numpy(np.stack([z for z, _ in pairs])).float()
+        z = z + LATENT_NOISE * torch.randn(z.shape, generator=generator)
+        value, squared = model(z.to(vae.device), pictures(np.stack([v for _, v in pairs])).to(vae.device))
+        return value, {"psnr": 10 * math.log10(4 / squared.item())}
+
+    fit(Decoding(vae), loss, settings, record=record)
     return vae

@@ -1,0 +1,57 @@
+"""Train a scale from nothing: render its clips, train the VAE, then the denoiser, and save the pipeline.
+
+Everything goes into the run folder; a run that was stopped, or killed, goes on where it was when started again.
+
+example:
+  puppetmaster train --scale tiny --output runs/tiny
+  tensorboard --logdir runs/tiny
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from puppetmaster_core.cli.arguments import BadInput, number, whole
+from puppetmaster_core.presets import PRESETS
+
+HELP = "train a model from nothing"
+TRAINABLE = sorted(name for name, preset in PRESETS.items() if preset.training)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", choices=TRAINABLE, default="tiny", help="what to train (default: tiny)")
+    parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
+    parser.add_argument("--stage", choices=("all", "vae", "denoiser"), default="all", help="only a part (default: all)")
+    parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
+    parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step (default: the scale's)")
+    parser.add_argument("--clips", type=whole(1, 10**7), help="clips to render and train on (default: the scale's)")
+    parser.add_argument("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
+    parser.add_argument("--max-seconds", type=number(1, 1e7), help="stop each stage cleanly after this long")
+    parser.add_argument("--mixed-precision", choices=("no", "bf16"),
+                        help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
+    parser.add_argument("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
+    parser.add_argument("--json", action="store_true", help="print where the model is as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    output = arguments.output
+    if output.exists() and not output.is_dir():
+        raise BadInput(f"{output}: this is a file, wanted a run folder: choose another name")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{output}: cannot be made ({error.strerror}), wanted a run folder: choose another place") from None
+
+    from puppetmaster_core.training.run import train
+
+    stages = ("vae", "denoiser") if arguments.stage == "all" else (arguments.stage,)
+    names = ("steps", "batch_size", "learning_rate", "seed", "max_seconds", "mixed_precision", "compile")
+    try:
+        made = train(PRESETS[arguments.scale], output, stages=stages, clips=arguments.clips,
+                     **{name: getattr(arguments, name) for name in names})
+    except (FileNotFoundError, FloatingPointError, ValueError) as error:
+        raise BadInput(str(error)) from error
+    print(json.dumps({"pipeline": str(made)}) if arguments.json else f"trained: {made}")
