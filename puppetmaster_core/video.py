@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from puppetmaster_core.drags import Drags
 
 
+PALETTE_SAMPLE = 32_000  # pixels a GIF's palette is made from
+
+
 class OutputError(ValueError):
     """A file that cannot be written. The message is one line: what came, what was wanted, what to do."""
 
@@ -105,17 +108,34 @@ def _unfinished(path: Path, keep: bool = True) -> Iterator[Path]:
 
 
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
-    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever.
-
-    The palette covers rare colours too, such as those of drags drawn over, and is refined where that takes no time.
-    """
-    count, height, width, _ = frames.shape
-    strip = Image.fromarray(frames.reshape(count * height, width, 3))
-    refine = 1 if frames.size < 6_000_000 else 0
-    strip = strip.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=refine, dither=Image.Dither.NONE)
-    pages = [strip.crop((0, n * height, width, (n + 1) * height)) for n in range(count)]
+    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever."""
+    indices, palette = index_colours(frames)
+    pages = [Image.fromarray(page) for page in indices]
+    for page in pages:
+        page.putpalette(palette.tobytes())
     duration = max(20, round(100 / fps) * 10)  # milliseconds; browsers slow down anything faster
     pages[0].save(path, format="GIF", save_all=True, append_images=pages[1:], duration=duration, loop=0, optimize=False)
+
+
+def index_colours(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (N, H, W, 3) uint8 as indices (N, H, W) into a palette of at most 256 colours (256, 3), both uint8.
+
+    The palette covers rare colours too, such as those of drags drawn over. Up to 256 colours stay exact.
+    """
+    packed = frames.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, inverse = np.unique(packed, return_inverse=True)
+    colours = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], -1).astype(np.uint8)
+    if len(colours) <= 256:
+        return inverse.reshape(packed.shape).astype(np.uint8), colours
+    pixels = frames.reshape(-1, 3)
+    some = np.random.default_rng(0).choice(len(pixels), min(len(pixels), PALETTE_SAMPLE), replace=False)
+    found = Image.fromarray(pixels[some][None]).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+    palette = np.array(found.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    p = palette.astype(np.float32)
+    halves = (p**2).sum(1) / 2  # the nearest p to c has the largest c·p − |p|²/2
+    chunks = np.array_split(colours, 1 + len(colours) // PALETTE_SAMPLE)
+    nearest = np.concatenate([(chunk.astype(np.float32) @ p.T - halves).argmax(1) for chunk in chunks]).astype(np.uint8)
+    return nearest[inverse].reshape(packed.shape), palette
 
 
 def _write_mp4(frames: np.ndarray, path: Path, fps: float) -> None:
