@@ -48,11 +48,16 @@ def find_model(name_or_path) -> Path | str:
 
 def fetch(name_or_path, download: Callable[[str], str]) -> Path:
     """The folder of a model, from the hub if it is not here, checked by `check_model`. Raises ModelError."""
-    found = find_model(name_or_path)
-    try:
-        folder = found if isinstance(found, Path) else Path(download(found))
-    except Exception as error:  # whatever the hub's client raises: no network, no such model, no permission, …
-        raise ModelError(f"model {found!r} is no folder here, and the hub did not give it: {_one_line(error)}") from error
+    folder = find_model(name_or_path)
+    if isinstance(folder, str):
+        try:
+            with quiet():
+                folder = Path(download(folder))
+        except Exception as error:  # whatever the hub's client raises: no network, no such model, no permission, …
+            reason = _one_line(error)
+            raise ModelError(
+                f"no folder {folder!r} here, and the hub did not give that model ({reason}): check the name and the network"
+            ) from error
     check_model(folder)
     return folder
 

@@ -130,8 +130,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """Animate a picture.
 
         image: whatever `open_picture` takes, of any size: white is added to make it square. drags: on the picture as
-        it came, upright, brought to N frames; None: the model moves what it likes. A list of drags, a list of seeds, or lists
-        of equal length of both make as many videos of the one picture, and a list of videos comes back.
+        it came, upright, brought to N frames; None: the model moves what it likes. A list of drags, a list of seeds, or
+        lists of equal length of both make as many videos of the one picture, and a list of videos comes back.
         steps, min_guidance, max_guidance: None takes the model's own. Guidance grows over the frames; a maximum of 1
         spares the second half of the work. solver: "euler", "dpm++", or None for `self.scheduler`.
         seed: gives the same noise on every device. generator: is drawn from instead, video by video.

@@ -252,7 +252,7 @@ def test_a_model_the_hub_does_not_give_is_one_line(folder, capsys, monkeypatch):
     monkeypatch.setattr(PuppetMasterPipeline, "download", lambda *_, **__: (_ for _ in ()).throw(OSError("no network\nhere")))
     assert animate("owner/name") == 2
     err = capsys.readouterr().err
-    assert err.count("\n") == 1 and "the hub did not give it: no network here" in err
+    assert err.count("\n") == 1 and "the hub did not give that model (no network here): check" in err
 
 
 def test_what_was_there_stays_when_the_input_is_bad_or_writing_fails(folder, model, capsys, monkeypatch):
