@@ -37,18 +37,6 @@ def all_to_first(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
     return attend_folded(q, k, v)
 
 
-# Eq. 4 as written, frame by frame: the slow reference of `all_to_first`.
-def all_to_first_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
-    if k.shape[0] == q.shape[0]:
-        k, v = first_frames(k, frames), first_frames(v, frames)
-    q = q.unflatten(0, (-1, frames))
-    out = torch.empty_like(q)
-    for i in range(frames):
-        logits = q[:, i] @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
-        out[:, i] = logits.softmax(-1) @ v
-    return out.flatten(0, 1)
-
-
 # Ordinary spatial self-attention, each frame to itself: Table 2, "No attention with the reference".
 def spatial(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v)
@@ -73,6 +61,36 @@ ATTENTION_ARMS = {
     "all_to_first": Arm(all_to_first, first_frame_only=True),
     "spatial": Arm(spatial, first_frame_only=False),
     "static_reference": Arm(static_reference, first_frame_only=False),
+}
+
+
+# Attention as a formula, without a fused call: q (B, H, L, D), k and v (B, H, M, D).
+def softmax_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1) @ v
+
+
+# Eq. 4 as written, frame by frame: the slow reference of `all_to_first`.
+def all_to_first_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    q, k, v = (x.unflatten(0, (-1, frames)) for x in (q, k, v))
+    return torch.stack([softmax_attention(q[:, i], k[:, 0], v[:, 0]) for i in range(frames)], dim=1).flatten(0, 1)
+
+
+# Row by row: the slow reference of `spatial`.
+def spatial_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    return torch.cat([softmax_attention(*row) for row in zip(q.split(1), k.split(1), v.split(1), strict=True)])
+
+
+# Row by row: the slow reference of `static_reference`.
+def static_reference_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    rows = q.shape[0] // 2
+    clean = [rows + i % rows for i in range(2 * rows)]
+    return torch.cat([softmax_attention(q[i : i + 1], k[j : j + 1], v[j : j + 1]) for i, j in enumerate(clean)])
+
+
+SLOW_REFERENCES = {
+    "all_to_first": all_to_first_reference,
+    "spatial": spatial_reference,
+    "static_reference": static_reference_reference,
 }
 
 

@@ -1,0 +1,158 @@
+"""The authors' checkpoint: the same numbers as their code, the same names both ways, and no trust in a file."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import parity
+import pytest
+import torch
+from diffusers import UNetSpatioTemporalConditionModel
+from safetensors.torch import load_file, save_file
+
+from puppetmaster_core.model import DragUNet
+from puppetmaster_core.model.released import RELEASED, released_config
+
+FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "parity"
+needs_fixtures = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the parity fixtures are not beside this checkout")
+CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
+SMALL = {
+    "down_block_types": (CROSS_DOWN, "DownBlockSpatioTemporal"),
+    "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP),
+    "block_out_channels": (32, 64),
+    "num_attention_heads": (2, 4),
+    "layers_per_block": 1,
+    "cross_attention_dim": 16,
+    "modulation_channels": (4, 8),
+    "token_position_channels": 8,
+}
+
+
+def released() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return DragUNet(**RELEASED | SMALL).to_released()
+
+
+# --- The numbers ---------------------------------------------------------------------------------------------------
+# The released network computes its sin-cos tables in float32, where MKL rounds differently from one kind of CPU to
+# another: 4e-8 in the output. MKL_CBWR asks for the same rounding everywhere, and is read once, when a process starts.
+@pytest.fixture(scope="module")
+def errors_float64():
+    environment = os.environ | {"MKL_CBWR": "COMPATIBLE"}
+    command = [sys.executable, parity.__file__, str(FIXTURES), "float64"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@needs_fixtures
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="the fixtures' float32 tables are MKL's")
+@pytest.mark.parametrize("what", [*parity.CASES, "output", "loss", "gradient", "gradients"])
+def test_equal_to_the_released_network_in_float64(errors_float64, what):
+    assert errors_float64[what] <= 1e-10
+
+
+@needs_fixtures
+@pytest.mark.parametrize("attention", ["all_to_first", "spatial"])
+def test_equal_to_the_released_network_in_float32(attention):
+    errors = parity.output_errors(FIXTURES, torch.float32, attention)
+    assert max(errors.values()) <= 1e-4, errors
+
+
+# --- The names -----------------------------------------------------------------------------------------------------
+@needs_fixtures
+def test_every_released_tensor_goes_in_and_comes_out():
+    tensors = load_file(FIXTURES / "state_dict.safetensors")
+    back = parity.network(FIXTURES, torch.float32).to_released()
+    assert back.keys() == tensors.keys()
+    assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
+
+
+def test_names_and_a_file_and_back(tmp_path):
+    tensors = released()
+    new = {name for name in tensors if "flow_convs" in name or "drag_token_mlps" in name}
+    layers = r"(flow_convs\.\d\.(conv_in|blocks\.[01]|conv_out)|drag_token_mlps\.\d\.[02])\.(weight|bias)"
+    assert new and all(re.fullmatch(r"(down|up)_blocks\.[01]\." + layers, name) for name in new)
+    assert not any("add_embedding" in name or "modulation" in name for name in tensors)
+    save_file(tensors, tmp_path / "released.safetensors")
+    net = DragUNet.from_released(tmp_path / "released.safetensors", **SMALL)
+    assert net.config.token_mask is False and net.config.drag_encoding == "released"
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in net.to_released().items())
+    net(torch.randn(1, 3, 8, 8, 8), 0.5, torch.randn(1, 1, 16), torch.rand(1, 3))
+
+
+def test_arguments_of_the_authors_code():
+    theirs = {"num_drags": 5, "pos_embed_dim": 16, "cond_dropout_prob": 0.1, "use_modulate": False,
+              "drag_embedder_out_channels": [16, 24], "drag_token_cross_attn": True}  # fmt: skip
+    assert released_config(theirs) == {
+        "max_drags": 5, "token_position_channels": 16, "modulation_channels": (16, 24), "drag_tokens": True,
+        "modulation": "none",
+    }  # fmt: skip
+
+
+# --- The size ------------------------------------------------------------------------------------------------------
+def test_counts_at_svds_size():
+    def count(net, part=""):
+        return sum(parameter.numel() for name, parameter in net.named_parameters() if part in name)
+
+    with torch.device("meta"):
+        svd, theirs, ours = UNetSpatioTemporalConditionModel(), DragUNet(**RELEASED), DragUNet()
+    assert count(svd) == 1_524_623_082
+    assert count(theirs) == 1_675_809_962 and len(theirs.state_dict()) == 1_664
+    assert count(theirs, ".modulation.") == 113_147_840 and count(theirs, ".tokens.") == 40_663_040
+    # the paper's settings: drags in the middle too, tokens that read v^N, and SVD's embedding of the time ids
+    middle = sum(count(ours, f"mid_block.attentions.0.{part}.") for part in ("modulation", "tokens"))
+    final_place = count(ours, ".tokens.") - count(ours, "mid_block.attentions.0.tokens.") - 40_663_040
+    assert (middle, final_place, count(ours, "add_embedding")) == (15_795_648, 12_451_840, 2_624_000)
+    assert count(ours) == count(theirs) + middle + final_place + 2_624_000
+
+
+# --- Files that are not what they should be ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("up_blocks.1.flow_convs.0.conv_out.weight"), "no tensor 'up_blocks.1.flow_convs.0.conv_out.weight'"),
+        (lambda t: t.update({"conv_in.bias": torch.zeros(3)}), r"'conv_in.bias' of shape \(3,\) given, wanted \(32,\)"),
+        (lambda t: t.update(stray=torch.zeros(1)), "tensor 'stray' given, which this network does not have"),
+        (lambda t: t.update({"conv_in.bias": torch.full((32,), torch.nan)}), "'conv_in.bias' holds other than finite"),
+        (lambda t: t.update({"conv_in.bias": torch.zeros(32, dtype=torch.int64)}), "'conv_in.bias' holds other than finite"),
+    ],
+)
+def test_wrong_tensors_are_named(change, message):
+    tensors = released()
+    change(tensors)
+    with pytest.raises(ValueError, match=message):
+        DragUNet.from_released(tensors, **SMALL)
+
+
+def test_another_model_is_not_taken_for_it():
+    small = {name: value for name, value in SMALL.items() if "modulation" not in name and "token" not in name}
+    svd = UNetSpatioTemporalConditionModel(**small).state_dict()
+    with pytest.raises(ValueError, match=r"no tensor 'down_blocks\.0\.flow_convs\.0\.conv_in\.weight' given"):
+        DragUNet.from_released(svd, **SMALL)
+
+
+def test_a_cut_off_file_names_the_first_tensor_it_lacks(tmp_path):
+    path, tensors = tmp_path / "cut.safetensors", released()
+    save_file(tensors, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(ValueError, match=r"cut.safetensors: tensor '\S+' is cut off, wanted the whole checkpoint") as error:
+        DragUNet.from_released(path, **SMALL)
+    assert re.search(r"tensor '(\S+)'", str(error.value))[1] in tensors
+    path.write_bytes(whole[:100])
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        DragUNet.from_released(path, **SMALL)
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    torch.save(released(), path)
+    with pytest.raises(ValueError, match="not a safetensors file, wanted the whole checkpoint"):
+        DragUNet.from_released(path, **SMALL)
+    with pytest.raises(ValueError, match="no such file"):
+        DragUNet.from_released(tmp_path / "none.safetensors", **SMALL)
