@@ -7,6 +7,8 @@ centre of a pixel) and (1, 1) the bottom-right corner. In pixels the same corner
 of the top-left pixel is (0.5, 0.5): unit = pixels / (W, H). Points may leave the picture.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Mapping
@@ -14,9 +16,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = "puppetmaster.drags/1"
 
@@ -57,7 +62,7 @@ class Drags:
         return self.points.shape[1]
 
     @classmethod
-    def from_pixels(cls, points, image_size) -> "Drags":
+    def from_pixels(cls, points, image_size) -> Drags:
         """From points (K, N, 2) in pixels of a picture of image_size (W, H)."""
         return cls(_numbers(points, "points") / _image_size(image_size))
 
@@ -66,7 +71,7 @@ class Drags:
         return self.points * _image_size(image_size)
 
     @classmethod
-    def from_json(cls, source, frames: int = 14) -> "Drags":
+    def from_json(cls, source, frames: int = 14) -> Drags:
         """Read the puppetmaster.drags/1 format from a path, a JSON text or a parsed dictionary.
 
         Each drag is a path of at least two points in pixels, resampled by time to `frames` frames; two points make a
@@ -93,11 +98,11 @@ class Drags:
             _write(Path(path), text + "\n")
         return text
 
-    def resample(self, frames: int) -> "Drags":
+    def resample(self, frames: int) -> Drags:
         """The same motion in another number of frames, linear between the old ones."""
         return Drags(resample_path(self.points, frames))
 
-    def check_inside(self) -> "Drags":
+    def check_inside(self) -> Drags:
         """These drags, or DragError when no point of any of them lies in the picture."""
         if not ((self.points >= 0) & (self.points <= 1)).all(axis=2).any():
             raise DragError(
@@ -109,7 +114,7 @@ class Drags:
     # Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
     def without_near_duplicates(
         self, threshold: float = 20.0, size: int = 256, generator: np.random.Generator | None = None
-    ) -> "Drags":
+    ) -> Drags:
         """Drags of which no two are near: their squared distance in pixels, summed over frames, exceeds threshold · N.
 
         threshold: δ / N, in squared pixels of a picture `size` pixels wide and high. generator: draws which one of a
@@ -129,6 +134,8 @@ class Drags:
 
         Raises DragError when there are more than max_drags.
         """
+        import torch
+
         check_count(len(self), max_drags)
         points = torch.zeros(max_drags, self.frames, 2)
         points[: len(self)] = torch.tensor(self.points)

@@ -67,7 +67,7 @@ def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor,
     first (B, 3, H, W) is the given picture. The correction fades linearly to nothing at a difference of `tolerance`.
     """
     decoded = decode(vae, z)
-    still = decode(vae, z_first[:, None].expand_as(z))
+    still = decode(vae, z_first[:, None].expand(-1, *z.shape[1:]))  # temporal layers see a still video of N frames
     change = (decoded - still).abs().amax(2, keepdim=True)
     keep = (1 - change / tolerance).clamp(0, 1)
     return decoded + keep * (first[:, None] - still)

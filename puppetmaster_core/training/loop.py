@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
@@ -60,7 +62,8 @@ class RunSettings:
 
 def step_generator(seed: int, step: int) -> torch.Generator:
     """The generator that all randomness of one step comes from."""
-    return torch.Generator().manual_seed((seed << 32) + step)
+    mixed = np.random.SeedSequence([seed, step]).generate_state(1)[0]  # PyTorch's generator takes 32 bits of a seed
+    return torch.Generator().manual_seed(int(mixed))
 
 
 def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tuple[Tensor, dict]], settings: RunSettings,
@@ -88,10 +91,10 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
     ema.to(accelerator.device)
     # The fused attention's backward pass in bf16 is slow on CPUs: a third of a whole step, where plain products are not.
     slow = accelerator.device.type == "cpu" and settings.mixed_precision == "bf16"
-    attention = sdpa_kernel(SDPBackend.MATH) if slow else nullcontext()
+    attention = partial(sdpa_kernel, SDPBackend.MATH) if slow else nullcontext
     began, bar = time.monotonic(), tqdm(total=settings.steps, initial=step, desc=folder.name, mininterval=5)
     while step < settings.steps and time.monotonic() - began < settings.max_seconds:
-        with accelerator.autocast(), attention:
+        with accelerator.autocast(), attention():
             value, numbers = loss(wrapped, step, step_generator(settings.seed, step))
         if not torch.isfinite(value):
             raise FloatingPointError(f"the loss is {value.item()} at step {step}: lower the learning rate, or resume from "

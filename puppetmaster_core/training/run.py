@@ -41,8 +41,7 @@ def train(preset: Preset, output: str, *, stages: tuple[str, ...] = ("vae", "den
     settings = {stage: replace(RunSettings(output=str(folder / stage), **recipe[stage]), **changes)
                 for stage in ("vae", "denoiser")}
     data = ClipArrays.cabinets(folder / "clips", clips or recipe["clips"], preset.size, preset.frames)
-    torch.manual_seed(settings["vae"].seed)
-    pipeline = build(preset)
+    pipeline = build(preset, settings["vae"].seed)
     if "vae" in stages:
         stage_vae(pipeline.vae, data, settings["vae"], preset)
     if "denoiser" in stages:

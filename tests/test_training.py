@@ -1,0 +1,137 @@
+"""The training loop: resumes to the same state, stops at the first bad loss, writes down what it did."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.pipeline import PuppetMasterPipeline
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.training.data import ClipArrays
+from puppetmaster_core.training.denoiser import SHORT, pick_frames
+from puppetmaster_core.training.loop import RunSettings, fit
+from puppetmaster_core.training.run import train
+
+
+def regression(model, step, generator):
+    """A small problem with noise in it: its course depends on every random number."""
+    x = torch.randn(16, 4, generator=generator)
+    return (model(x) - x.sum(1, keepdim=True)).square().mean(), {}
+
+
+def run(folder, steps=6, loss=regression, **changes):
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    settings = RunSettings(str(folder), steps=steps, batch_size=16, learning_rate=0.1, warmup_steps=3, checkpoint_every=2)
+    fit(model, loss, replace(settings, **changes))
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
+    def killed(model, step, generator):
+        if step == 5:  # one step after the last checkpoint
+            raise KeyboardInterrupt
+        return regression(model, step, generator)
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", loss=killed)
+    assert torch.equal(run(tmp_path / "killed"), whole)  # weights, optimiser, schedule and EMA: to the bit
+
+
+def test_a_half_written_checkpoint_is_not_used(tmp_path):
+    whole = run(tmp_path / "run")
+    (tmp_path / "run" / "checkpoints" / "step-00000099.partial").mkdir()
+    assert torch.equal(run(tmp_path / "run"), whole)
+
+
+def test_another_seed_is_another_run(tmp_path):
+    assert not torch.equal(run(tmp_path / "a"), run(tmp_path / "b", seed=1))
+
+
+def test_time_runs_out_cleanly(tmp_path):
+    run(tmp_path / "slice", max_seconds=0)
+    assert not list((tmp_path / "slice").glob("checkpoints/*"))  # no step was made, so nothing is to be resumed
+    assert torch.equal(run(tmp_path / "slice"), run(tmp_path / "whole"))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    def diverging(model, step, generator):
+        value, numbers = regression(model, step, generator)
+        return value * float("nan") if step == 3 else value, numbers
+
+    with pytest.raises(FloatingPointError, match="nan at step 3"):
+        run(tmp_path / "run", loss=diverging)
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000002"]
+
+
+def test_the_learning_rate_rises_stays_and_falls():
+    settings = RunSettings("run", steps=10, batch_size=1, learning_rate=1.0, warmup_steps=4, decay_steps=4)
+    assert [settings.rate(s) for s in range(10)] == [0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}])
+def test_nonsense_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match="given"):
+        RunSettings(**{"output": "run", "steps": 1, "batch_size": 1, "learning_rate": 1.0} | wrong)
+
+
+def test_short_items_keep_the_ends_of_a_clip():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        shown = pick_frames(14, 0, 10, rng)
+        assert len(shown) == SHORT and shown[0] == 0 and shown[-1] == 13 and (np.diff(shown) > 0).all()
+    np.testing.assert_array_equal(pick_frames(14, 10, 10, rng), np.arange(14))
+
+
+def test_drags_of_a_clip_ride_on_different_parts():
+    tracks = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 4, 2), np.float32)
+    clips = ClipArrays(np.zeros((1, 4, 8, 8, 3), np.uint8), tracks[None], np.array([[2, 2, 5, 5, 5, -1]]))
+    points, present = clips.drags(0, np.random.default_rng(0), max_drags=5, straight=0.0)
+    first, second = sorted(points[present][:, 0, 0])
+    assert present.tolist() == [True, True, False, False, False]
+    assert first in (0, 1) and second in (2, 3, 4)  # one track of part 2, one of part 5, none of the padding
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3}
+    recipe = {"clips": 4, "short_steps": 1, "vae": stage, "denoiser": stage}
+    preset = replace(SMOKE, frames=8, unet={**SMOKE.unet, "num_frames": 8}, training=recipe, residual=True, anchor=0.25)
+    folder = tmp_path_factory.mktemp("smoke")
+    return folder, train(preset, str(folder))
+
+
+def test_a_scale_trains_from_nothing_to_a_pipeline(trained):
+    _, made = trained
+    pipeline = PuppetMasterPipeline.from_pretrained(made)
+    video = pipeline(np.full((64, 64, 3), 200, np.uint8), Drags(np.array([[[0.2, 0.2], [0.8, 0.8]]])), seed=0)
+    assert video.frames.shape == (8, 64, 64, 3)
+    assert pipeline.latent_space.residual and pipeline.latent_space.scale != 1.0  # measured on the latents
+
+
+def test_the_run_folder_says_how_it_came_about(trained):
+    folder, _ = trained
+    record = json.loads((folder / "denoiser" / "settings.json").read_text())
+    assert record["settings"]["steps"] == 2 and record["preset"]["name"] == "smoke"
+    assert set(record["versions"]) >= {"torch", "diffusers"} and "commit" in record
+    assert list((folder / "denoiser" / "log").glob("events*"))
+
+
+def test_a_finished_run_is_not_repeated(trained, capsys):
+    folder, made = trained
+    before = {path: path.stat().st_mtime_ns for path in (folder / "clips").iterdir()}
+    stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3}
+    preset = replace(SMOKE, frames=8, unet={**SMOKE.unet, "num_frames": 8}, residual=True, anchor=0.25,
+                     training={"clips": 4, "short_steps": 1, "vae": stage, "denoiser": stage})
+    assert train(preset, str(folder)) == made
+    assert {path: path.stat().st_mtime_ns for path in (folder / "clips").iterdir()} == before
+
+
+def test_a_scale_without_a_recipe_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'smoke' has no training recipe"):
+        train(SMOKE, str(tmp_path))
