@@ -372,6 +372,18 @@ def test_svds_names_are_untouched():
     assert not any("context" in name for name in new)
 
 
+@torch.no_grad()
+def test_it_compiles_into_one_graph():
+    net = trained(network())
+    compiled, counters = torch.compile(net, fullgraph=True, backend="eager"), torch._dynamo.utils.counters
+    torch._dynamo.reset()
+    counters.clear()
+    for seed in (1, 2):
+        args, conditioning = inputs(1, 3, 8, 8, seed=seed), net.condition(*drags(1, 3, seed=seed), (8, 8))
+        torch.testing.assert_close(compiled(*args, conditioning).sample, net(*args, conditioning).sample)
+    assert counters["stats"]["unique_graphs"] == 1
+
+
 # --- What is refused -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("settings", "message"),
@@ -425,6 +437,13 @@ def test_latents_that_do_not_fit():
         net(sample[:, :, :4], *rest)
     with pytest.raises(ValueError, match=r"the network is torch\.float32"):
         net(sample.double(), *rest)
+    times, embedding, ids = rest
+    with pytest.raises(ValueError, match=r"encoder_hidden_states of shape \(1, 2, 16\) given, wanted \(1, 1, 16\)"):
+        net(sample, times, embedding.repeat(1, 2, 1), ids)
+    with pytest.raises(ValueError, match=r"added_time_ids of shape \(1, 2\) given, wanted \(1, 3\)"):
+        net(sample, times, embedding, ids[:, :2])
+    with pytest.raises(ValueError, match=r"timestep of shape \(2,\) given, wanted \(1,\)"):
+        net(sample, times.repeat(2), embedding, ids)
     with pytest.raises(ValueError, match="cannot be joined"):
         DragConditioning.cat([net.null_conditioning(1, 3, (8, 8)), net.null_conditioning(1, 4, (8, 8))])
 

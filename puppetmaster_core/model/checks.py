@@ -1,5 +1,7 @@
 """What the network refuses: each error says what came, what was wanted and what to do."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -63,8 +65,11 @@ def check_drags(points: Tensor, present: Tensor, size: tuple[int, int], max_drag
         raise ValueError(f"drags on {points.device} given, the network is on {device}: move one with .to()")
 
 
-# Latents that do not fit the network or its conditioning.
-def check_inputs(sample: Tensor, conditioning: DragConditioning, channels: int, weight: Tensor) -> None:
+# Arguments that do not fit the network, its conditioning or each other.
+def check_inputs(
+    sample: Tensor, timestep: Any, embedding: Tensor, time_ids: Tensor, conditioning: DragConditioning, config, weight: Tensor
+) -> None:
+    channels = config.in_channels
     if sample.ndim != 5 or sample.shape[2] != channels:
         raise ValueError(
             f"sample of shape {tuple(sample.shape)} given, wanted (batch, frames, {channels}, h, w): "
@@ -81,6 +86,20 @@ def check_inputs(sample: Tensor, conditioning: DragConditioning, channels: int, 
                 f"conditioning for {name} {got} given, the sample has {wanted}: "
                 "make it with condition(points, present, size) of this sample's batch, frames and size"
             )
+    dim = config.cross_attention_dim if isinstance(config.cross_attention_dim, int) else config.cross_attention_dim[0]
+    ids = config.projection_class_embeddings_input_dim // config.addition_time_embed_dim
+    for name, got, wanted in (
+        ("encoder_hidden_states", embedding, {(batch, 1, dim)}),
+        ("added_time_ids", time_ids, {(batch, ids)}),
+        ("timestep", timestep, {(), (1,), (batch,)}),
+    ):
+        unused = name == "added_time_ids" and not config.time_ids
+        if isinstance(got, Tensor) and tuple(got.shape) not in wanted and not unused:
+            raise ValueError(f"{name} of shape {tuple(got.shape)} given, wanted {max(wanted)}: one for each video")
+    _check_device_and_type(sample, conditioning, weight)
+
+
+def _check_device_and_type(sample: Tensor, conditioning: DragConditioning, weight: Tensor) -> None:
     if sample.device != weight.device or conditioning.points.device != weight.device:
         raise ValueError(
             f"sample on {sample.device} and conditioning on {conditioning.points.device} given, "
@@ -88,9 +107,9 @@ def check_inputs(sample: Tensor, conditioning: DragConditioning, channels: int, 
         )
     if torch.is_autocast_enabled(weight.device.type):
         return
-    kinds = {m.beta.dtype for m in conditioning.maps if m is not None} | {sample.dtype}
-    if kinds != {weight.dtype}:
+    types = {sample.dtype, *(m.beta.dtype for m in conditioning.maps if m is not None)}
+    if types != {weight.dtype}:
         raise ValueError(
-            f"sample of {sample.dtype} and conditioning of {', '.join(map(str, kinds))} given, the network is "
-            f"{weight.dtype}: convert them with .to(), or run under torch.autocast"
+            f"sample and conditioning of {', '.join(sorted(map(str, types)))} given, the network is {weight.dtype}: "
+            "convert them with .to(), or run under torch.autocast"
         )

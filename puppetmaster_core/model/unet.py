@@ -173,10 +173,10 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         tokens = not masked or conditioning is not None  # without drags, masked tokens change nothing
         if conditioning is None:
             conditioning = self.null_conditioning(batch, frames, tuple(sample.shape[-2:]))
-        check_inputs(sample, conditioning, self.config.in_channels, self.conv_in.weight)
-        if not self.config.time_ids:
-            added_time_ids = sample.new_zeros(batch, 1)
         args = (sample, timestep, encoder_hidden_states, added_time_ids)
+        check_inputs(*args, conditioning, self.config, self.conv_in.weight)
+        if not self.config.time_ids:
+            args = (sample, timestep, encoder_hidden_states, sample.new_zeros(batch, 1))
         if self.config.attention == "static_reference":
             args = beside_static_reference(*args, self.config.out_channels, self.config.reference_scale)
             no_drags = self.null_conditioning(batch, frames, conditioning.size)
