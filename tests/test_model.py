@@ -285,6 +285,17 @@ def test_detached_tokens_give_no_gradient_to_features():
         assert (features.grad is None) == detach
 
 
+def test_half_precision_keeps_places_exact():
+    tokens = network(token_position_channels=64).drag_transformers()[0].tokens
+    features, points, present = torch.randn(3, 32, 8, 8), drags(1, 3)[0], torch.ones(1, 3, 3, dtype=bool)
+    seen = []
+    tokens.mlp.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    tokens(features, points, present)
+    wanted = seen.pop()
+    nn.Module.to(tokens, torch.bfloat16)(features.bfloat16(), points, present)
+    torch.testing.assert_close(seen.pop().float(), wanted, rtol=0.01, atol=0.02)  # rounded once, at the end
+
+
 # --- Gradients -----------------------------------------------------------------------------------------------------
 def test_gradients_reach_every_drag_layer_and_are_right():
     net = trained(network(torch.float64))

@@ -68,13 +68,14 @@ class DragTokens(nn.Module):
         )
 
     def forward(self, features: Tensor, points: Tensor, present: Tensor) -> Tensor:
-        places = drag_positions(points.to(features.dtype), self.positions)  # (B·N, K, P, 2)
+        exact = torch.promote_types(features.dtype, torch.float32)  # a place in half precision is cells off
+        places = drag_positions(points.to(exact), self.positions)  # (B·N, K, P, 2)
         places = places * present.flatten(0, 1)[..., None, None]
-        found = sample_features(features.detach() if self.detach else features, places)
+        found = sample_features((features.detach() if self.detach else features).to(exact), places)
         if self.embedding == "points":
             where = embed_points(places, self.position_channels)
         else:
             where = embed_cells(places, self.position_channels, features.shape[-2:])
-        tokens = self.mlp(torch.cat([found.flatten(2), where.flatten(2)], dim=-1))
+        tokens = self.mlp(torch.cat([found.flatten(2), where.flatten(2)], dim=-1).to(features.dtype))
         ever = present.any(dim=1, keepdim=True).expand_as(present)
         return tokens * ever.flatten(0, 1)[..., None]
