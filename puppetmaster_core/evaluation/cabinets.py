@@ -77,3 +77,17 @@ def evaluate_cabinets(pipeline, count: int = 64, **options) -> tuple[dict, list[
     clips = unseen_clips(count, pipeline.config.size, pipeline.config.frames)
     scores = [evaluate_clip(pipeline, clip, **options) for clip in tqdm(clips, total=count, desc="evaluating")]
     return summary(scores), scores
+
+
+def table(summary: dict) -> str:
+    """The summary as text."""
+    lines = [f"{summary['clips']} unseen clips, {summary['parts']} dragged parts; PSNR in dB, frames 2 to N, 95 % intervals",
+             f"{'':12} {'whole frame':>22} {'moving region':>22} {'still region':>22}"]
+    for name in ("model", "static copy", "VAE"):
+        means = [summary[name][region] for region in ("whole", "moving", "still")]
+        cells = [f"{m['mean']:6.2f} [{m['low']:5.2f}, {m['high']:5.2f}]" for m in means]
+        lines.append(f"{name:12} " + " ".join(f"{cell:>22}" for cell in cells))
+    travel, edges = summary["travel"], summary["model"]["edge energy"]
+    lines.append(f"right direction: {summary['right direction']:.1%} of parts; travel {travel['mean']:.2f} of the true one; "
+                 f"edge energy in the moving region {edges['mean']:.2f} of the true one")
+    return "\n".join(lines)
