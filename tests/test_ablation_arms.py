@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from test_model import SHAPES, TWO_LEVELS, drags, inputs, network, svd_like, trained
+from networks import SHAPES, TWO_LEVELS, drags, inputs, network, svd_like, trained
 
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.attention import (
