@@ -100,15 +100,15 @@ def test_drags_of_a_clip_ride_on_different_parts():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3}
-    recipe = {"clips": 4, "short_steps": 1, "vae": stage, "denoiser": stage}
+    recipe = {"clips": 4, "short_steps": 1, "vae": stage, "decoder": stage, "denoiser": stage}
     preset = replace(SMOKE, frames=8, unet={**SMOKE.unet, "num_frames": 8}, training=recipe, residual=True, anchor=0.25)
     folder = tmp_path_factory.mktemp("smoke")
-    return folder, train(preset, str(folder))
+    assert train(preset, str(folder))
+    return folder, preset
 
 
 def test_a_scale_trains_from_nothing_to_a_pipeline(trained):
-    _, made = trained
-    pipeline = PuppetMasterPipeline.from_pretrained(made)
+    pipeline = PuppetMasterPipeline.from_pretrained(trained[0] / "pipeline")
     video = pipeline(np.full((64, 64, 3), 200, np.uint8), Drags(np.array([[[0.2, 0.2], [0.8, 0.8]]])), seed=0)
     assert video.frames.shape == (8, 64, 64, 3)
     assert pipeline.latent_space.residual and pipeline.latent_space.scale != 1.0  # measured on the latents
@@ -122,14 +122,24 @@ def test_the_run_folder_says_how_it_came_about(trained):
     assert list((folder / "denoiser" / "log").glob("events*"))
 
 
-def test_a_finished_run_is_not_repeated(trained, capsys):
-    folder, made = trained
-    before = {path: path.stat().st_mtime_ns for path in (folder / "clips").iterdir()}
-    stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3}
-    preset = replace(SMOKE, frames=8, unet={**SMOKE.unet, "num_frames": 8}, residual=True, anchor=0.25,
-                     training={"clips": 4, "short_steps": 1, "vae": stage, "denoiser": stage})
-    assert train(preset, str(folder)) == made
-    assert {path: path.stat().st_mtime_ns for path in (folder / "clips").iterdir()} == before
+def test_a_finished_run_is_not_repeated(trained):
+    folder, preset = trained
+    parts = ("clips/*", "latents-4.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
+    times = lambda: {p: p.stat().st_mtime_ns for part in parts for p in folder.glob(part)}  # noqa: E731
+    before = times()
+    assert len(before) > 8 and train(preset, str(folder))
+    assert times() == before
+
+
+def test_a_stage_that_ran_out_of_time_is_not_taken_for_finished(trained, tmp_path):
+    _, preset = trained
+    assert not train(preset, str(tmp_path), max_seconds=0)
+    assert not (tmp_path / "vae" / "final").exists() and not (tmp_path / "denoiser").exists()
+
+
+def test_a_stage_needs_the_one_before(trained, tmp_path):
+    with pytest.raises(FileNotFoundError, match="run the stage 'vae' first"):
+        train(trained[1], str(tmp_path), stages=("denoiser",))
 
 
 def test_a_scale_without_a_recipe_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Train a scale from nothing: render its clips, train the VAE, then the denoiser, and save the pipeline.
+"""Train a scale from nothing: render its clips, train the VAE, sharpen its decoder, train the denoiser, save the pipeline.
 
 Everything goes into the run folder; a run that was stopped, or killed, goes on where it was when started again.
 
@@ -23,7 +23,7 @@ TRAINABLE = sorted(name for name, preset in PRESETS.items() if preset.training)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", choices=TRAINABLE, default="tiny", help="what to train (default: tiny)")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
-    parser.add_argument("--stage", choices=("all", "vae", "denoiser"), default="all", help="only a part (default: all)")
+    parser.add_argument("--stage", choices=("all", "vae", "decoder", "denoiser"), default="all", help="a part (default: all)")
     parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step (default: the scale's)")
     parser.add_argument("--clips", type=whole(1, 10**7), help="clips to render and train on (default: the scale's)")
@@ -45,13 +45,15 @@ def run(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise BadInput(f"{output}: cannot be made ({error.strerror}), wanted a run folder: choose another place") from None
 
-    from puppetmaster_core.training.run import train
+    from puppetmaster_core.training.run import STAGES, train
 
-    stages = ("vae", "denoiser") if arguments.stage == "all" else (arguments.stage,)
+    stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     names = ("steps", "batch_size", "learning_rate", "seed", "max_seconds", "mixed_precision", "compile")
     try:
-        made = train(PRESETS[arguments.scale], output, stages=stages, clips=arguments.clips,
+        done = train(PRESETS[arguments.scale], output, stages=stages, clips=arguments.clips,
                      **{name: getattr(arguments, name) for name in names})
     except (FileNotFoundError, FloatingPointError, ValueError) as error:
         raise BadInput(str(error)) from error
-    print(json.dumps({"pipeline": str(made)}) if arguments.json else f"trained: {made}")
+    made = output / "pipeline"
+    report = {"done": done, "pipeline": str(made) if made.is_dir() else None}
+    print(json.dumps(report) if arguments.json else f"{'trained' if done else 'time is up, the same command goes on'}: {output}")

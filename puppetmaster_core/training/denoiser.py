@@ -65,8 +65,8 @@ def pick_frames(frames: int, step: int, short_steps: int, rng: np.random.Generat
 
 
 def train_denoiser(model: Denoiser, clips: ClipArrays, latents: np.ndarray, space: LatentSpace, settings: RunSettings,
-                   record: dict, *, short_steps: int = 0, sample: Callable | None = None) -> Denoiser:
-    """Train on random clips, a random drag for each part that moves; returns the model with its EMA weights."""
+                   record: dict, *, short_steps: int = 0, sample: Callable | None = None) -> bool:
+    """Train on random clips, a random drag for each part that moves; True when done (see `fit`)."""
     max_drags, image_size = model.unet.config.max_drags, model.image_encoder.config.image_size
 
     def loss(wrapped, step, generator):

@@ -67,8 +67,8 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 
 
 def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tuple[Tensor, dict]], settings: RunSettings,
-        *, record: dict | None = None, sample: Callable[[nn.Module], dict[str, Tensor]] | None = None) -> nn.Module:
-    """Train `model` in place and return it with its EMA weights loaded.
+        *, record: dict | None = None, sample: Callable[[nn.Module], dict[str, Tensor]] | None = None) -> bool:
+    """Train `model` in place and leave it with its EMA weights; True when all steps are done, False when time ran out.
 
     loss(model, step, generator) gives the loss and numbers to log; sample(model) gives pictures (3, H, W) in [0, 1] to
     log. `record` is written to settings.json with the settings and the commit before the first step.
@@ -119,7 +119,8 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
     bar.close()
     accelerator.end_training()
     ema.copy_to(model.parameters())
-    return model.eval()
+    model.eval()
+    return step >= settings.steps
 
 
 def _log_samples(accelerator, model, ema, sample, step) -> None:

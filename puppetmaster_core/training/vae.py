@@ -34,8 +34,8 @@ class Reconstruction(nn.Module):
         return squared + 0.1 * error.abs().mean() + KL_WEIGHT * kl, squared, kl
 
 
-def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: RunSettings, record: dict):
-    """Train on random windows of random clips; returns the VAE with its EMA weights."""
+def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: RunSettings, record: dict) -> bool:
+    """Train on random windows of random clips; True when done (see `fit`)."""
     side = clips.frames.shape[2] // downscale(vae)
 
     def loss(model, step, generator):
@@ -54,8 +54,7 @@ def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: Ru
         pair = torch.cat([video[:, 0], again[:, 0]]).clamp(-1, 1) / 2 + 0.5
         return {"above: pictures, below: reconstructions": torch.cat([torch.cat(list(row), 2) for row in pair.chunk(2)], 1)}
 
-    fit(Reconstruction(vae), loss, settings, record=record, sample=sample)
-    return vae
+    return fit(Reconstruction(vae), loss, settings, record=record, sample=sample)
 
 
 class Decoding(nn.Module):
@@ -73,8 +72,9 @@ class Decoding(nn.Module):
         return squared + 0.1 * error.abs().mean(), squared
 
 
-def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, latents: np.ndarray, settings: RunSettings, record: dict):
-    """Sharpen D alone on cached latents (n, N, C, h, w), while a denoiser may already be training on the same ones."""
+def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, latents: np.ndarray, settings: RunSettings,
+                  record: dict) -> bool:
+    """Sharpen D alone on cached latents (n, N, C, h, w); the latents stay what a denoiser may be training on meanwhile."""
 
     def loss(model, step, generator):
         rng = np.random.default_rng([settings.seed, step])
@@ -86,5 +86,4 @@ def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, latents:
         value, squared = model(z.to(vae.device), pictures(np.stack([v for _, v in pairs])).to(vae.device))
         return value, {"psnr": 10 * math.log10(4 / squared.item())}
 
-    fit(Decoding(vae), loss, settings, record=record)
-    return vae
+    return fit(Decoding(vae), loss, settings, record=record)
