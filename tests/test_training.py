@@ -13,6 +13,7 @@ from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.data import ClipArrays
 from puppetmaster_core.training.denoiser import SHORT, pick_frames
+from puppetmaster_core.training.export import export
 from puppetmaster_core.training.loop import RunSettings, fit
 from puppetmaster_core.training.run import train
 
@@ -140,6 +141,15 @@ def test_a_stage_that_ran_out_of_time_is_not_taken_for_finished(trained, tmp_pat
 def test_a_stage_needs_the_one_before(trained, tmp_path):
     with pytest.raises(FileNotFoundError, match="run the stage 'vae' first"):
         train(trained[1], str(tmp_path), stages=("denoiser",))
+
+
+def test_a_run_is_exported_with_its_log(trained, tmp_path):
+    export(trained[0], tmp_path / "shipped")
+    weights = sorted((tmp_path / "shipped").rglob("*.safetensors"))
+    assert len(weights) == 3 and all(".fp16." in path.name for path in weights)
+    log = json.loads((tmp_path / "shipped" / "training_log.json").read_text())
+    assert set(log) == {"vae", "decoder", "denoiser"} and log["vae"]["settings"]["steps"] == 2
+    assert PuppetMasterPipeline.from_pretrained(tmp_path / "shipped").unet.dtype == torch.float32
 
 
 def test_a_scale_without_a_recipe_is_refused(tmp_path):

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mixed-precision", choices=("no", "bf16"),
                         help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
     parser.add_argument("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="then write the model there in fp16, with its log")
     parser.add_argument("--json", action="store_true", help="print where the model is as JSON")
 
 
@@ -55,5 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
     except (FileNotFoundError, FloatingPointError, ValueError) as error:
         raise BadInput(str(error)) from error
     made = output / "pipeline"
+    if arguments.export and made.is_dir():
+        from puppetmaster_core.training.export import export
+
+        export(output, arguments.export)
     report = {"done": done, "pipeline": str(made) if made.is_dir() else None}
     print(json.dumps(report) if arguments.json else f"{'trained' if done else 'time is up, the same command goes on'}: {output}")

@@ -1,0 +1,43 @@
+"""From a run folder to a model that can be shipped: half-precision weights in small files, and the log that made them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from puppetmaster_core.pipeline import PuppetMasterPipeline
+from puppetmaster_core.training.run import SHARD_SIZE, STAGES
+
+POINTS = 200  # of each curve in the log
+
+
+def export(run: str | Path, target: str | Path) -> None:
+    """Write the run's pipeline to `target` in fp16, with training_log.json beside it; a card that is there stays."""
+    run, target = Path(run), Path(target)
+    pipeline = PuppetMasterPipeline.from_pretrained(run / "pipeline")
+    pipeline.to(torch.float16).save_pretrained(target, variant="fp16", max_shard_size=SHARD_SIZE)
+    stages = {stage: curves(run / stage) for stage in STAGES if (run / stage / "settings.json").is_file()}
+    (target / "training_log.json").write_text(json.dumps(stages) + "\n")
+
+
+def curves(stage: Path) -> dict:
+    """A stage's settings, versions, commit and logged numbers: name → [[step, mean over the steps around it], …]."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    record = json.loads((stage / "settings.json").read_text())
+    logged: dict[str, dict[int, float]] = {}
+    for path in sorted((stage / "log").glob("events*")):  # one file a start; where a run went back, the later file holds
+        events = EventAccumulator(str(path), size_guidance={"scalars": 0}).Reload()
+        for name in events.Tags()["scalars"]:
+            logged.setdefault(name, {}).update((e.step, e.value) for e in events.Scalars(name))
+    kept = {key: record.get(key) for key in ("settings", "commit", "versions")}
+    kept["settings"] = {key: value for key, value in kept["settings"].items() if key != "output"}
+    return {**kept, "curves": {name: _thinned(sorted(points.items())) for name, points in logged.items()}}
+
+
+def _thinned(points: list[tuple[int, float]]) -> list[list[float]]:
+    parts = np.array_split(np.array(points), min(POINTS, len(points)))
+    return [[int(part[-1, 0]), round(float(part[:, 1].mean()), 5)] for part in parts]
