@@ -1,0 +1,64 @@
+"""Files and folders that appear whole or not at all: written beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+_numbers = count()  # two threads of one process write to two names
+
+
+@contextmanager
+def whole_file(path) -> Iterator[Path]:
+    """A path to write to, which becomes `path` at the end; after an error it goes, and what was at `path` stays.
+
+    Its name ends in .partial, so a pattern such as *.npz never finds what a killed process left: give writers that go by
+    the suffix an open file, or the format by name. Raises OSError where it cannot be renamed.
+    """
+    path = Path(path)
+    partial = _beside(path, "partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path) -> Iterator[Path]:
+    """A new, empty folder to fill, which becomes `path` at the end; after an error it goes, and what was at `path` stays.
+
+    A folder that was at `path` is deleted once the new one is in its place, and no sooner. Raises OSError.
+    """
+    path = Path(path)
+    partial = _beside(path, "partial")
+    partial.mkdir()
+    try:
+        yield partial
+        _put(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put(new: Path, path: Path) -> None:
+    """Rename a folder to `path`, whatever folder is there."""
+    if not path.is_dir():
+        new.replace(path)
+        return
+    old = _beside(path, "old")
+    path.replace(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A hidden name in the same folder that nobody else uses."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.{ending}")

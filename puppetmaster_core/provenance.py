@@ -1,0 +1,23 @@
+"""Where a result comes from."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def commit() -> str | None:
+    """The checkout's commit, with "+" when there are changes on top; None outside a checkout, or without git."""
+    try:
+        top, head = _git("rev-parse", "--show-toplevel", "HEAD").splitlines()
+        if Path(top).resolve() != CHECKOUT:  # installed into somebody else's checkout
+            return None
+        return head + ("+" if _git("status", "--porcelain").strip() else "")
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=True).stdout
