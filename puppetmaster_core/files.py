@@ -44,6 +44,13 @@ def whole_folder(path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def try_writing(path) -> None:
+    """Raise OSError where nothing can be written beside `path`. Leaves nothing behind."""
+    trial = _beside(Path(path), "partial")
+    trial.touch()
+    trial.unlink()
+
+
 def _put(new: Path, path: Path) -> None:
     """Rename a folder to `path`, whatever folder is there."""
     if not path.is_dir():

@@ -6,7 +6,7 @@ Letters: N frames, (H, W) size of a frame in pixels.
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
+from puppetmaster_core.files import try_writing, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from puppetmaster_core.drags import Drags
@@ -54,7 +56,8 @@ class Video:
             from puppetmaster_core.overlay import draw_drags
 
             frames = draw_drags(frames, drags)
-        with _unfinished(path) as partial:
+        whole = whole_file if path.suffix else whole_folder
+        with _one_line(path), whole(path) as partial:
             WRITERS[path.suffix.lower()](frames, partial, rate)
         return path
 
@@ -66,7 +69,7 @@ def check_output(path) -> Path:
         raise OutputError(f"{path}: this is a folder, wanted a name ending in .gif or .mp4, or a new folder for PNGs")
     if path.suffix.lower() not in WRITERS:
         raise OutputError(f"{path}: files ending in {path.suffix} are not written, wanted .gif, .mp4 or a folder for PNGs")
-    with _unfinished(path, keep=False) as partial:
+    with _one_line(path):
         if path.suffix and path.is_dir():
             raise OutputError(f"{path}: this is a folder, wanted a file: choose another name")
         if not path.suffix and path.exists() and not path.is_dir():
@@ -75,7 +78,7 @@ def check_output(path) -> Path:
             raise OutputError(f"{path}: this folder is not empty, wanted a new or an empty one: choose another name")
         if path.exists() and not os.access(path, os.W_OK):
             raise OutputError(f"{path}: cannot be overwritten, no permission: choose another name")
-        partial.touch()
+        try_writing(path)
     return path
 
 
@@ -90,21 +93,13 @@ def enlarge(frames: np.ndarray, times: int) -> np.ndarray:
 
 
 @contextmanager
-def _unfinished(path: Path, keep: bool = True) -> Iterator[Path]:
-    """A path to write to, which becomes `path` at the end, or nothing after an error."""
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
+def _one_line(path: Path) -> Iterator[None]:
+    """What the system refuses, as OutputError."""
     try:
-        yield partial
-        if keep:
-            partial.replace(path)
+        yield
     except OSError as error:
         reason = error.strerror or "it failed"
-        raise OutputError(f"{path}: cannot be written ({reason}), wanted a place to write to: choose another") from None
-    finally:
-        if os.path.isdir(partial):
-            shutil.rmtree(partial, ignore_errors=True)
-        elif os.path.exists(partial):
-            partial.unlink()
+        raise OutputError(f"{path}: cannot be written ({reason}), wanted a place to write to: choose another") from error
 
 
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
@@ -140,20 +135,20 @@ def index_colours(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _write_mp4(frames: np.ndarray, path: Path, fps: float) -> None:
     """H.264 that any player shows; odd sides gain a repeated pixel, since colour is stored for 2×2 pixels."""
-    from imageio_ffmpeg import write_frames
+    from imageio_ffmpeg import get_ffmpeg_exe
 
     _, height, width, _ = frames.shape
     frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    quality = ["-crf", "16", "-movflags", "+faststart"]
-    writer = write_frames(str(path), frames.shape[2:0:-1], fps=fps, quality=None, macro_block_size=1, output_params=quality)
-    writer.send(None)
-    for frame in frames:
-        writer.send(np.ascontiguousarray(frame))
-    writer.close()
+    size = f"{frames.shape[2]}x{frames.shape[1]}"
+    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "-"]
+    wanted = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-movflags", "+faststart", "-f", "mp4", f"file:{path}"]
+    done = subprocess.run([get_ffmpeg_exe(), "-v", "error", "-y", *given, *wanted], input=frames.tobytes(), capture_output=True)
+    if done.returncode:  # whatever it has written so far may look like a video, and is none
+        said = done.stderr.decode(errors="replace").split("] ")[-1].split("\n")[0]
+        raise OSError(done.returncode, f"ffmpeg: {said or f'exit code {done.returncode}'}")
 
 
 def _write_pngs(frames: np.ndarray, path: Path, fps: float) -> None:
-    path.mkdir()
     for n, frame in enumerate(frames, start=1):
         Image.fromarray(frame).save(path / f"frame_{n:03d}.png")
 

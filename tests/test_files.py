@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from puppetmaster_core import provenance
-from puppetmaster_core.files import whole_file, whole_folder
+from puppetmaster_core.files import try_writing, whole_file, whole_folder
 
 
 def everything(folder):
@@ -90,6 +90,14 @@ def test_a_folder_does_not_replace_a_file(tmp_path):
     with pytest.raises(OSError), whole_folder(tmp_path / "a") as partial:
         fill(partial, "new")
     assert (tmp_path / "a").read_text() == "old" and everything(tmp_path) == ["a"]
+
+
+def test_a_place_is_tried_without_a_trace(tmp_path):
+    try_writing(tmp_path / "a.gif")
+    assert not everything(tmp_path)
+    for place in (tmp_path / "none" / "a.gif", tmp_path / ("n" * 300)):
+        with pytest.raises(OSError):
+            try_writing(place)
 
 
 # ---- the commit ------------------------------------------------------------------------------------------------------

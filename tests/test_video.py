@@ -1,6 +1,8 @@
 """Videos become files that are whole, still where nothing moves, and never half-written."""
 
 import os
+import subprocess
+import sys
 
 import imageio.v3 as iio
 import numpy as np
@@ -101,7 +103,7 @@ def test_a_failure_half_way_leaves_what_was_there(video, tmp_path, monkeypatch, 
         (tmp_path / name).write_text("old")
 
     def fail(frames, path, fps):
-        path.write_text("half") if path.suffix else path.mkdir()
+        (path / "frame_001.png" if path.is_dir() else path).write_text("half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(__import__("puppetmaster_core.video", fromlist=["WRITERS"]).WRITERS, (tmp_path / name).suffix, fail)
@@ -109,6 +111,40 @@ def test_a_failure_half_way_leaves_what_was_there(video, tmp_path, monkeypatch, 
         video.save(tmp_path / name)
     assert os.listdir(tmp_path) == ([name] if name != "pngs" else [])
     assert name == "pngs" or (tmp_path / name).read_text() == "old"
+
+
+@pytest.mark.parametrize("room", [1_000, 20_000])
+def test_an_mp4_that_runs_out_of_room_is_an_error_and_leaves_what_was_there(tmp_path, room):
+    """The disk is full for ffmpeg too, which is a process of its own."""
+    (tmp_path / "a.mp4").write_text("old")
+    code = (
+        "import resource, sys, numpy as np; from puppetmaster_core.video import Video, OutputError\n"
+        "frames = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "try: Video(frames).save('a.mp4')\n"
+        "except OutputError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("a.mp4: cannot be written (ffmpeg: ") and done.stdout.count("\n") == 1, done.stderr
+    assert os.listdir(tmp_path) == ["a.mp4"] and (tmp_path / "a.mp4").read_text() == "old"
+
+
+def test_what_ffmpeg_says_is_told(video, tmp_path, monkeypatch):
+    stub = tmp_path / "ffmpeg"
+    half = ["for last; do :; done", "cat > /dev/null", 'echo half > "${last#file:}"', "echo '[mp4] No space' >&2", "exit 1"]
+    stub.write_text("\n".join(["#!/bin/sh", *half]))
+    stub.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(stub))
+    with pytest.raises(OutputError, match=r"a.mp4: cannot be written \(ffmpeg: No space\)"):
+        video.save(tmp_path / "a.mp4")
+    assert os.listdir(tmp_path) == ["ffmpeg"]
+
+
+def test_a_name_is_a_name_to_ffmpeg_too(video, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-y.mp4", "http:a.mp4", "-f/a.mp4"):
+        os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+        assert iio.imread(video.save(name).absolute()).shape == (6, 34, 48, 3)
 
 
 def test_places_that_cannot_be_written_to_are_known_before(tmp_path):
