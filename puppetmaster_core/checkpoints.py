@@ -7,12 +7,13 @@ finds a bad model before it has spent seconds on importing PyTorch.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from puppetmaster_core.files import whole_folder
 
 SHIPPED = Path(__file__).parent / "weights"
 INDEX = "model_index.json"
@@ -156,9 +157,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     taken = any(folder.iterdir()) and not (folder / INDEX).is_file() if folder.is_dir() else folder.exists()
     if taken:
         raise ModelError(f"{folder}: something else is there, wanted a new folder or one with a model: choose another name")
-    partial, old = (folder.with_name(f".{os.getpid()}-{word}-{folder.name}") for word in ("new", "old"))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with whole_folder(folder) as partial:
         yield partial
         for path in partial.rglob("*.json"):
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -167,15 +167,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
         mode = (partial / INDEX).stat().st_mode
         for path in partial.rglob(f"*{SAFE}"):
             path.chmod(mode)  # safetensors writes files that only their owner may read
-        if folder.exists():
-            for path in folder.iterdir():
-                if path.is_file() and not (partial / path.name).exists():
-                    shutil.copy2(path, partial)
-            folder.replace(old)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        for path in folder.iterdir() if folder.exists() else ():
+            if path.is_file() and not (partial / path.name).exists():
+                shutil.copy2(path, partial)
 
 
 @contextmanager

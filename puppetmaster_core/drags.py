@@ -10,7 +10,6 @@ of the top-left pixel is (0.5, 0.5): unit = pixels / (W, H). Points may leave th
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from puppetmaster_core.files import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +96,8 @@ class Drags:
         }
         text = json.dumps(record)
         if path is not None:
-            _write(Path(path), text + "\n")
+            with whole_file(path) as partial:
+                partial.write_text(text + "\n", encoding="utf-8")
         return text
 
     def resample(self, frames: int) -> Drags:
@@ -171,7 +173,8 @@ def _record(source):
         text = source if _is_text(source) else Path(source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise DragError(f"cannot be read ({reason}), wanted a JSON file of drags") from None
+        came = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({reason})"
+        raise DragError(f"{came}, wanted a JSON file of drags") from None
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -229,16 +232,6 @@ def _image_size(size) -> np.ndarray:
     ):
         raise DragError(f"image_size came as {_show(size)}, wanted [width, height] in whole pixels, 1 or more")
     return np.array(size)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _show(value) -> str:

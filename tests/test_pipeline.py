@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -380,6 +381,21 @@ def test_saving_again_replaces_the_model_and_keeps_its_card(saved, copy):
     again = PuppetMasterPipeline.from_pretrained(copy)
     assert again.latent_space.scale == 3.0
     assert not [path for path in copy.rglob("*.json") if "_name_or_path" in path.read_text()], "a path of this machine"
+
+
+def test_a_model_that_cannot_be_put_in_place_leaves_the_old_one(pipe, copy, monkeypatch):
+    before, replace = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}, Path.replace
+
+    def fail(self, target):
+        if self.name.endswith(".partial"):
+            raise OSError("no")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError):
+        pipe.save_pretrained(copy)
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    assert [path.name for path in copy.parent.iterdir()] == ["smoke"]
 
 
 def test_a_folder_of_something_else_is_not_replaced(pipe, tmp_path):

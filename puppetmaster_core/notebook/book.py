@@ -24,6 +24,8 @@ import yaml
 from jupytext.compare import NotebookDifference, compare_notebooks
 from papermill.exceptions import PapermillExecutionError
 
+from puppetmaster_core.files import whole_file
+
 PROSE, NOTEBOOKS, OUT = Path("book"), Path("notebooks"), Path("build/book")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -115,15 +117,10 @@ def sync(root: Path) -> list[Path]:
     for text in texts(root):
         path, wanted = notebook_of(text), nbformat.writes(from_text(text)) + "\n"
         if not path.exists() or path.read_text() != wanted:
-            _write(path, wanted)
+            with whole_file(path) as partial:
+                partial.write_text(wanted)
             written.append(path)
     return written
-
-
-def _write(path: Path, content: str) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(content)
-    partial.replace(path)
 
 
 # ---- running and binding ---------------------------------------------------------------------------------------------
@@ -162,7 +159,8 @@ def run(root: Path) -> list[Path]:
             continue
         failed.unlink()
         notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "made_from": key})
-        _write(target, nbformat.writes(notebook))
+        with whole_file(target) as partial:
+            partial.write_text(nbformat.writes(notebook))
     if found:
         raise BookError(found)
     return executed
