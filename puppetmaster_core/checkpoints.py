@@ -7,10 +7,12 @@ finds a bad model before it has spent seconds on importing PyTorch.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 
 from puppetmaster_core.files import whole_folder
@@ -20,6 +22,14 @@ INDEX = "model_index.json"
 SAFE = ".safetensors"
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 MAX_HEADER = 100_000_000  # bytes, the limit of the safetensors format
+# Plain settings of the pipeline and the network: of which kind, from where to where.
+SETTINGS = {
+    "size": (int, 1, 65_536), "frames": (int, 2, 10_000), "steps": (int, 1, 1000), "max_drags": (int, 1, 10_000),
+    "latent_scale": (Real, 0, 1e6), "residual": (bool, False, True), "anchor": (Real, 0, 2),
+    "min_guidance": (Real, 1, 1000), "max_guidance": (Real, 1, 1000),
+    "fps": (Real, 1, 1000), "motion_bucket": (Real, 0, 1e6), "noise_augmentation": (Real, 0, 1e3),
+}
+KINDS = {int: "a whole number", Real: "a number", bool: "true or false,"}
 
 
 class ModelError(ValueError):
@@ -36,11 +46,11 @@ def find_model(name_or_path) -> Path | str:
     name = str(name_or_path)
     if name in shipped_models():
         return SHIPPED / name
-    if name and Path(name).is_dir():
+    if os.path.isdir(name):  # unlike Path.is_dir, False for a name too long for any folder
         return Path(name)
     shipped = ", ".join(shipped_models()) or "none yet"
     wanted = f"wanted a shipped model ({shipped}), a folder, or OWNER/NAME on the Hugging Face hub"
-    if name and Path(name).exists():
+    if os.path.exists(name):
         raise ModelError(f"model {name!r} is a file, {wanted}: give the folder that holds {INDEX}")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
         raise ModelError(f"no model {name!r}, {wanted}: check the name")
@@ -64,15 +74,35 @@ def fetch(name_or_path, download: Callable[[str], str]) -> Path:
 
 
 def read_index(folder: Path) -> dict:
-    """model_index.json of a model's folder: its classes by component, its plain settings."""
+    """model_index.json of a model's folder: its classes by component, its plain settings. Raises ModelError."""
     if not (folder / INDEX).is_file():
         raise ModelError(f"{folder}: no {INDEX} there, wanted the folder of a whole model: check the path")
-    return _json(folder / INDEX)
+    return _checked(folder / INDEX)
 
 
 def read_config(folder: Path, component: str) -> dict:
-    """The constructor arguments of one component."""
-    return _json(folder / component / "config.json")
+    """The constructor arguments of one component. Raises ModelError."""
+    return _checked(folder / component / "config.json")
+
+
+def _checked(path: Path) -> dict:
+    record = _json(path)
+    try:
+        check_settings(record)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}, or get the model again") from None
+    return record
+
+
+def check_settings(record: Mapping) -> None:
+    """Raise ModelError for a setting among `record` that is not of its kind, or out of its range."""
+    for name, (kind, least, most) in SETTINGS.items():
+        value = record.get(name, least)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or not least <= value <= most:
+            raise ModelError(f"{name}={value!r} came, wanted {KINDS[kind]} from {least:,} to {most:,}: correct it")
+    if record.get("min_guidance", 1) > record.get("max_guidance", 1000):
+        came = f"guidance from {record['min_guidance']} to {record['max_guidance']}"
+        raise ModelError(f"{came} came, wanted weights that do not fall: correct it")
 
 
 def check_model(folder: Path) -> None:
@@ -180,7 +210,7 @@ def loading(folder: Path) -> Iterator[None]:
             yield
     except ModelError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+    except Exception as error:  # settings of wrong kinds reach every line of the libraries
         reason = _one_line(error)
         raise ModelError(f"{folder}: cannot be loaded ({reason}), wanted a model of this version: get it again") from error
 

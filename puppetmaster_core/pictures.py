@@ -5,6 +5,8 @@ Letters: (W, H) size of a picture in pixels, S side of the model's square, N fra
 
 from __future__ import annotations
 
+import os
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -35,20 +37,20 @@ def open_picture(source) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _on_white(_from_array(source))
     given = isinstance(source, Image.Image)
+    if not given and not isinstance(source, str | os.PathLike):
+        raise PictureError(f"a {type(source).__name__} came, wanted a path, a Pillow image or an array")
     name = "the picture" if given else source
     try:
-        with nullcontext(source) if given else Image.open(source) as picture:
+        with warnings.catch_warnings(action="ignore"), nullcontext(source) if given else Image.open(source) as picture:
             picture.load()
             return _on_white(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file, wanted a picture: check the path") from None
     except Image.UnidentifiedImageError:
         raise PictureError(f"{name}: not a picture in a known format, wanted PNG, JPEG, GIF or the like") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged bytes raise nearly anything in Pillow: struct.error, NotImplementedError, …
         reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:120]
         raise PictureError(f"{name}: cannot be read ({reason}), wanted a whole PNG, JPEG, GIF or the like") from None
-    except (TypeError, AttributeError):
-        raise PictureError(f"a {type(source).__name__} came, wanted a path, a Pillow image or an array") from None
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,19 @@ class Placement:
         return replace(drags, points=(drags.points * size + corner) / self.side)
 
 
-def as_tensor(picture: Image.Image) -> Tensor:
-    """A picture of (W, H) pixels as (1, 3, H, W) in [−1, 1]."""
+def to_tensor(frames: np.ndarray) -> Tensor:
+    """Pictures (…, H, W, 3) uint8 as a network takes them: (…, 3, H, W) float32 in [−1, 1]. Raises ValueError."""
     import torch
 
-    return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 127.5 - 1
+    if frames.dtype != np.uint8 or frames.ndim < 3 or frames.shape[-1] != 3:
+        raise ValueError(f"pictures came as {frames.dtype} {frames.shape}, wanted uint8 (…, H, W, 3)")
+    return torch.tensor(np.ascontiguousarray(frames)).movedim(-1, -3).float() / 127.5 - 1
+
+
+def to_frames(pictures: Tensor) -> np.ndarray:
+    """The inverse of `to_tensor`, from any device and precision; what lies outside [−1, 1] is clipped."""
+    levels = (pictures.detach().float().clamp(-1, 1) + 1) * 127.5
+    return levels.round().byte().movedim(-3, -1).cpu().numpy()
 
 
 # As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.

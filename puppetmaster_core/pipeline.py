@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, DiffusionPipeline
 from torch import Tensor
@@ -21,7 +22,7 @@ from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
-from puppetmaster_core.pictures import Placement, as_tensor, clip_pixels, open_picture
+from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, one_each, sample
 from puppetmaster_core.video import Video
@@ -76,11 +77,15 @@ class PuppetMasterPipeline(DiffusionPipeline):
         noise_augmentation: float = 0.0,
     ):
         super().__init__()
+        settings = {
+            "size": size, "frames": frames, "latent_scale": latent_scale, "residual": residual, "anchor": anchor, "steps": steps,
+            "min_guidance": min_guidance, "max_guidance": max_guidance, "fps": fps, "motion_bucket": motion_bucket,
+            "noise_augmentation": noise_augmentation,
+        }
+        checkpoints.check_settings(settings)
         _check_modules(vae, image_encoder, unet, size)
         self.register_modules(vae=vae, image_encoder=image_encoder, unet=unet, scheduler=scheduler)
-        self.register_to_config(size=size, frames=frames, latent_scale=latent_scale, residual=residual, anchor=anchor)
-        self.register_to_config(steps=steps, min_guidance=min_guidance, max_guidance=max_guidance)
-        self.register_to_config(fps=fps, motion_bucket=motion_bucket, noise_augmentation=noise_augmentation)
+        self.register_to_config(**settings)
 
     @classmethod
     def from_pretrained(cls, name_or_path, **options) -> PuppetMasterPipeline:
@@ -150,7 +155,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         sets = [d and d.resample(self.config.frames) for d in sets]
         on_square = [d and placement.drags_in(d) for d in sets]
 
-        first = as_tensor(placement.pad(picture)).to(self._execution_device)
+        first = to_tensor(np.asarray(placement.pad(picture)))[None].to(self._execution_device)
         z_first, given, embedding = self.look(first, generators)
         conditioning = self.condition(on_square, z_first.shape[-2:])
         if not any(sets):
@@ -167,8 +172,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         pictures = self.decode(z, first, z_first)
         self.maybe_free_model_hooks()
         if output_type == "pt":
-            return pictures
-        frames = (pictures * 255).round().byte().movedim(2, -1).cpu().numpy()  # (B, N, S, S, 3)
+            return pictures / 2 + 0.5
+        frames = to_frames(pictures)  # (B, N, S, S, 3)
         shown = on_square if keep_padding else sets
         videos = [Video(f if keep_padding else placement.cut(f), self.config.fps, d) for f, d in zip(frames, shown, strict=True)]
         return videos if isinstance(drags, Sequence) or isinstance(seed, Sequence) else videos[0]
@@ -211,7 +216,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
     def decode(self, z: Tensor, first: Tensor, z_first: Tensor) -> Tensor:
-        """Pictures (B, N, 3, S, S) in [0, 1] of latents z (B, N, C, h, w); anchored decoding returns frame 1 as given."""
+        """Pictures (B, N, 3, S, S) in [−1, 1] of latents z (B, N, C, h, w); anchored decoding returns frame 1 as given."""
         z, z_first, given = z.to(self.vae.dtype), z_first.to(self.vae.dtype), first.to(self.vae.dtype)
         if self.config.anchor:
             pictures = decode_anchored(self.vae, z, given, z_first, self.config.anchor)
@@ -219,8 +224,9 @@ class PuppetMasterPipeline(DiffusionPipeline):
         else:
             pictures = decode(self.vae, z)
         if not pictures.isfinite().all():
-            raise FloatingPointError(f"the video is not finite in {self.unet.dtype}: load the model with dtype=torch.float32")
-        return (pictures.float() / 2 + 0.5).clamp(0, 1)
+            raise FloatingPointError(f"numbers that are not finite came out of the model in {self.unet.dtype}, wanted a video: "
+                                     "the weights are damaged or in too low a precision, get them again or load them in float32")
+        return pictures.float().clamp(-1, 1)
 
     def _guidance(self, minimum: float | None, maximum: float | None) -> Tensor | None:
         """The weight of every frame (N,), or None where guidance changes nothing."""

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -136,12 +135,11 @@ def test_the_example_of_animate_is_a_valid_command(capsys):
     assert len(Drags.from_json(record.strip())) == 1
 
 
-def test_help_imports_no_heavy_library_and_is_there_at_once():
+def test_help_imports_no_heavy_library():
     code = ("import sys; from puppetmaster_core.cli import main\ntry: main(['animate', '--help'])\nexcept SystemExit: pass\n"
             "print(sorted({'torch', 'numpy', 'PIL', 'diffusers', 'transformers'} & set(sys.modules)))")
-    began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("[]\n") and time.perf_counter() - began < 2
+    assert done.stdout.endswith("[]\n")
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------
@@ -164,6 +162,17 @@ def weights(model, change):
     change(next(copied.glob("unet/*.safetensors")))
 
 
+def setting(*pairs, file="model_index.json"):
+    """A copy of the model where names have other values: name, value, name, value, …"""
+
+    def change(model):
+        path = Path(shutil.copytree(model, "model")) / file
+        record = json.loads(path.read_text()) | dict(zip(pairs[::2], pairs[1::2], strict=True))
+        path.write_text(json.dumps(record))
+
+    return change
+
+
 def pickle_weights(path):
     path.unlink()
     torch.save({}, path.with_suffix(".bin"))
@@ -179,7 +188,11 @@ BAD_INPUT = [
     ("a folder for a picture", "folder: cannot be read", lambda _: Path("folder").mkdir(), {"image": "folder"}),
     ("an unreadable picture", "door.png: not a picture in a known format", lambda _: text("hello", "door.png"), {}),
     ("half a picture", "door.png: cannot be read", lambda _: cut(Path("door.png"), 3000), {}),
-    ("no drag file", "gone.json: no such file, wanted drags", None, {"drags": "gone.json"}),
+    ("a very long name for drags", "cannot be read (File name too long)", None, {"drags": "n" * 300}),
+    ("a very long name for a model", "no model 'nnn", None, {"model": "n" * 300}),
+    ("a very long name for a picture", "cannot be read (File name too long)", None, {"image": "n" * 300}),
+    ("a name of two lines", "a b.png: no such file", None, {"image": "a\nb.png"}),
+    ("no drag file", "gone.json: no such file, wanted a JSON file of drags", None, {"drags": "gone.json"}),
     ("malformed JSON", "door.json: not valid JSON (line 1, column 2)", lambda _: text("{"), {}),
     ("another format", '"format" came as None', lambda _: text({}), {}),
     ("text for numbers", "points", lambda _: drags([[["a", 1], [2, 3]]]), {}),
@@ -196,6 +209,11 @@ BAD_INPUT = [
     ("an empty weight file", "damaged", lambda model: weights(model, lambda path: cut(path, 0)), {"model": "model"}),
     ("a pickled weight file", "which can run code", lambda model: weights(model, pickle_weights), {"model": "model"}),
     ("a pickle called safetensors", "damaged", lambda model: weights(model, lambda p: torch.save({}, p)), {"model": "model"}),
+    ("words for the frames", "frames='four' came, wanted a whole number", setting("frames", "four"), {"model": "model"}),
+    ("no number for the fps", "fps=None came, wanted a number", setting("fps", None), {"model": "model"}),
+    ("falling guidance", "guidance from 3 to 2 came", setting("min_guidance", 3, "max_guidance", 2), {"model": "model"}),
+    ("words for K_max", "max_drags='x' came", setting("max_drags", "x", file="unet/config.json"), {"model": "model"}),
+    ("words for a width", "cannot be loaded (", setting("latent_channels", "x", file="vae/config.json"), {"model": "model"}),
     ("an output that is a folder", "this is a folder", lambda _: Path("out.gif").mkdir(), {"output": "out.gif"}),
     ("an output in no folder", "none/door.gif: cannot be written (No such file", None, {"output": "none/door.gif"}),
     ("an unknown kind of output", "wanted .gif, .mp4 or a folder", None, {"output": "door.avi"}),
@@ -228,6 +246,7 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, model, capsys, monkeypatc
         (["--guidance", "0.5"], "'0.5' came, wanted a number from 1 to 100"),
         (["--guidance", "nan"], "'nan' came, wanted a number from 1"),
         (["--seed", "-1"], "wanted a whole number from 0"),
+        (["--seed", str(2**32)], "wanted a whole number from 0 to 4294967295"),  # would give the video of seed 0
         (["--upscale", "99"], "wanted a whole number from 1 to 16"),
         (["--solver", "heun"], "invalid choice: 'heun'"),
         (["--speed"], "unrecognized arguments: --speed"),
@@ -278,13 +297,24 @@ def test_an_output_without_permission_is_one_line(folder, model, capsys, monkeyp
     assert err.count("\n") == 1 and "door.gif: cannot be written (Permission denied), wanted" in err
 
 
+def test_weights_that_are_not_numbers_are_one_line(folder, model, capsys):
+    from safetensors.torch import load_file, save_file
+
+    path = next(Path(shutil.copytree(model, "model")).glob("unet/*.safetensors"))
+    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in load_file(path).items()}, path)
+    assert animate("model", "--steps", "1") == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "not finite" in line and "weights are damaged or in too low a precision" in line
+    assert not (folder / "door.gif").exists()
+
+
 def test_an_interrupted_command_leaves_nothing(folder, model, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PuppetMasterPipeline, "__call__", interrupt)
     assert animate(model) == 130
-    assert not (folder / "door.gif").exists() and "interrupted" in capsys.readouterr().err
+    assert not (folder / "door.gif").exists() and capsys.readouterr().err == "\npuppetmaster animate: interrupted\n"
 
 
 def test_an_error_of_our_own_is_not_dressed_up_as_bad_input(folder, model, monkeypatch):

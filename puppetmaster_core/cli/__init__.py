@@ -44,9 +44,10 @@ def main(words: list[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except BadInput as error:
-        print(f"{arguments.prog}: error: {error}", file=sys.stderr)
+        line = " ".join(str(error).splitlines())  # names of files may hold anything
+        print(f"{arguments.prog}: error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\n{arguments.prog}: interrupted, nothing was written", file=sys.stderr)
+        print(f"\n{arguments.prog}: interrupted", file=sys.stderr)
         return 130
     return 0

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, number, quick_start, whole
+from puppetmaster_core.cli.arguments import number, quick_start, whole
 from puppetmaster_core.cli.drag_files import read_drags
+from puppetmaster_core.cli.models import bad_input, load
 
 HELP = "move the parts of a picture along drags"
+SEEDS = 2**32  # PyTorch's generator on the CPU takes 32 bits of a seed
 SHOWN = 256  # pixels; videos of small models are enlarged to about this
 
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance", type=number(1, 100), metavar="W",
                         help="how firmly the last frame follows the drags, from 1 (default: the model's)")
     parser.add_argument("--solver", choices=("euler", "dpm++"), help="sampling method (default: the model's)")
-    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="another seed, another video (default: 0)")
+    parser.add_argument("--seed", type=whole(0, SEEDS - 1), default=0, help="another seed, another video (default: 0)")
     parser.add_argument("--overlay", action="store_true", help="draw the drags over the video")
     parser.add_argument("--upscale", type=whole(1, 16), metavar="TIMES",
                         help=f"enlarge the frames (default: to about {SHOWN} pixels)")
@@ -79,8 +79,6 @@ def check(arguments: argparse.Namespace):
 
     check_output(arguments.output)
     picture = open_picture(arguments.image)
-    if not arguments.drags.is_file():
-        raise BadInput(f"{arguments.drags}: no such file, wanted drags as .json or .npz: check the path")
     folder = find_model(arguments.model)
     if isinstance(folder, str):  # on the hub: its settings are not known yet
         return picture, read_drags(arguments.drags, 14, picture.size).check_inside()
@@ -92,33 +90,3 @@ def check(arguments: argparse.Namespace):
     drags = read_drags(arguments.drags, frames, picture.size).check_inside()
     check_count(len(drags), most)
     return picture, drags
-
-
-def load(model: str):
-    """The pipeline, on the GPU where there is one."""
-    import torch
-
-    from puppetmaster_core.pipeline import PuppetMasterPipeline
-
-    pipeline = PuppetMasterPipeline.from_pretrained(model)
-    pipeline.set_progress_bar_config(desc="sampling", file=sys.stderr, leave=False)
-    return pipeline.to("cuda") if torch.cuda.is_available() else pipeline
-
-
-@contextmanager
-def bad_input():
-    """The errors that bad input raises, as BadInput."""
-    from puppetmaster_core.checkpoints import ModelError
-    from puppetmaster_core.pictures import PictureError
-    from puppetmaster_core.video import OutputError
-
-    try:
-        yield
-    except (ModelError, PictureError, OutputError) as error:
-        raise BadInput(str(error)) from error
-    except ValueError as error:
-        from puppetmaster_core.drags import DragError
-
-        if isinstance(error, DragError):
-            raise BadInput(str(error)) from error
-        raise

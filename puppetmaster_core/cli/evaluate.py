@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.animate import bad_input, load
 from puppetmaster_core.cli.arguments import BadInput, whole
+from puppetmaster_core.cli.models import bad_input, load
 
 HELP = "score a model on unseen clips"
 
