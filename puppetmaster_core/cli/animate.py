@@ -16,7 +16,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import number, quick_start, whole
+from puppetmaster_core.cli.arguments import number, quick_start, silent_libraries, whole
 from puppetmaster_core.cli.drag_files import read_drags
 from puppetmaster_core.cli.models import bad_input, load
 
@@ -78,7 +78,8 @@ def check(arguments: argparse.Namespace):
     from puppetmaster_core.video import check_output
 
     check_output(arguments.output)
-    picture = open_picture(arguments.image)
+    with silent_libraries():
+        picture = open_picture(arguments.image)
     folder = find_model(arguments.model)
     if isinstance(folder, str):  # on the hub: its settings are not known yet
         return picture, read_drags(arguments.drags, 14, picture.size).check_inside()
