@@ -25,7 +25,7 @@ class Preset:
     steps: int = 50  # sampling steps, App. C.2
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
-    training: dict = field(default_factory=dict)  # RunSettings of each stage by its name; clips; short_steps (pick_frames)
+    training: dict = field(default_factory=dict)  # RunSettings of each stage by its name, their number of clips, Recipe's values
 
     @property
     def cell(self) -> int:
@@ -96,9 +96,9 @@ TINY = Preset(
         "vae": {"steps": 2300, "batch_size": 4, "learning_rate": 1e-3, "decay_steps": 1000, "ema_decay": 0.995},
         "decoder": {"steps": 900, "batch_size": 4, "learning_rate": 5e-4, "warmup_steps": 50, "decay_steps": 450,
                     "ema_decay": 0.995},
-        "denoiser": {"steps": 2900, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 900,
+        "denoiser": {"steps": 3550, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 900,
                      "ema_decay": 0.998},
-        "short_steps": 2000,
+        "recipe": {"short_steps": 3250, "sigma_mean": 1.3},
     },
 )
 

@@ -55,7 +55,7 @@ def test_the_nearer_part_hides_the_farther():
 
 
 def test_a_half_covered_pixel_is_half_transparent():
-    # The right edge at x = 1/16 crosses pixel 4 of 8 (x from 1/2 to 5/8 of the picture) at a quarter of its width.
+    # The right edge at X = 1/8 is at x = 9/16, the middle of pixel 4 of 8, which spans 1/2 to 5/8 of the picture.
     asset, vertices = slabs(((-0.5, -0.5, -0.1), (0.125, 0.5, 0.0), (0.0, 0.0, 0.0)))
     drawn = render(asset, vertices, FRONT, 8, light=PLAIN)
     assert drawn.alpha[0, 4, 3] == 255 and drawn.alpha[0, 4, 4] == 128 and drawn.alpha[0, 4, 5] == 0

@@ -12,9 +12,9 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.data import ClipArrays
-from puppetmaster_core.training.denoiser import SHORT, pick_frames
+from puppetmaster_core.training.denoiser import Recipe, pick_frames
 from puppetmaster_core.training.export import export
-from puppetmaster_core.training.loop import RunSettings, fit
+from puppetmaster_core.training.loop import RunSettings, TrainingError, fit
 from puppetmaster_core.training.run import train
 
 
@@ -50,6 +50,15 @@ def test_a_half_written_checkpoint_is_not_used(tmp_path):
     assert torch.equal(run(tmp_path / "run"), whole)
 
 
+def test_a_folder_keeps_to_one_run(tmp_path):
+    run(tmp_path, steps=4)
+    with pytest.raises(TrainingError, match="holds a run with seed=0, this one has seed=1"):
+        run(tmp_path, seed=1)
+    run(tmp_path, steps=6)  # going on for longer is the same run
+    record = json.loads((tmp_path / "settings.json").read_text())
+    assert record["settings"]["steps"] == 6 and [s["settings"]["steps"] for s in record["starts"]] == [4]
+
+
 def test_another_seed_is_another_run(tmp_path):
     assert not torch.equal(run(tmp_path / "a"), run(tmp_path / "b", seed=1))
 
@@ -70,38 +79,47 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000002"]
 
 
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path):
+    def steep(model, step, generator):
+        value, numbers = regression(model, step, generator)
+        return (value - value.detach() + 1).sqrt() if step < 3 else (value - value.detach()).sqrt(), numbers  # slope inf at 0
+
+    with pytest.raises(FloatingPointError, match=r"gradient's norm is .* at step 3"):
+        run(tmp_path, loss=steep)
+
+
 def test_the_learning_rate_rises_stays_and_falls():
     settings = RunSettings("run", steps=10, batch_size=1, learning_rate=1.0, warmup_steps=4, decay_steps=4)
     assert [settings.rate(s) for s in range(10)] == [0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"log_every": 0}, {"warmup_steps": 2}])
 def test_nonsense_settings_are_refused(wrong):
     with pytest.raises(ValueError, match="given"):
-        RunSettings(**{"output": "run", "steps": 1, "batch_size": 1, "learning_rate": 1.0} | wrong)
+        RunSettings(**{"output": "run", "steps": 1, "batch_size": 1, "learning_rate": 1.0, "warmup_steps": 0} | wrong)
 
 
 def test_short_items_keep_the_ends_of_a_clip():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        shown = pick_frames(14, 0, 10, rng)
-        assert len(shown) == SHORT and shown[0] == 0 and shown[-1] == 13 and (np.diff(shown) > 0).all()
-    np.testing.assert_array_equal(pick_frames(14, 10, 10, rng), np.arange(14))
+        shown = pick_frames(14, 0, Recipe(short_steps=10), rng)
+        assert len(shown) == 7 and shown[0] == 0 and shown[-1] == 13 and (np.diff(shown) > 0).all()
+    np.testing.assert_array_equal(pick_frames(14, 10, Recipe(short_steps=10), rng), np.arange(14))
 
 
 def test_drags_of_a_clip_ride_on_different_parts():
     tracks = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 4, 2), np.float32)
     clips = ClipArrays(np.zeros((1, 4, 8, 8, 3), np.uint8), tracks[None], np.array([[2, 2, 5, 5, 5, -1]]))
     points, present = clips.drags(0, np.random.default_rng(0), max_drags=5, straight=0.0)
-    first, second = sorted(points[present][:, 0, 0])
+    first, second = sorted(points[present][:, 0, 0].tolist())
     assert present.tolist() == [True, True, False, False, False]
     assert first in (0, 1) and second in (2, 3, 4)  # one track of part 2, one of part 5, none of the padding
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3}
-    recipe = {"clips": 4, "short_steps": 1, "vae": stage, "decoder": stage, "denoiser": stage}
+    stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1}
+    recipe = {"clips": 4, "recipe": {"short_steps": 1}, "vae": stage, "decoder": stage, "denoiser": stage}
     preset = replace(SMOKE, frames=8, unet={**SMOKE.unet, "num_frames": 8}, training=recipe, residual=True, anchor=0.25)
     folder = tmp_path_factory.mktemp("smoke")
     assert train(preset, str(folder))
@@ -125,7 +143,7 @@ def test_the_run_folder_says_how_it_came_about(trained):
 
 def test_a_finished_run_is_not_repeated(trained):
     folder, preset = trained
-    parts = ("clips/*", "latents-4.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
+    parts = ("clips/*", "latents-4-*.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
     times = lambda: {p: p.stat().st_mtime_ns for part in parts for p in folder.glob(part)}  # noqa: E731
     before = times()
     assert len(before) > 8 and train(preset, str(folder))
@@ -139,7 +157,7 @@ def test_a_stage_that_ran_out_of_time_is_not_taken_for_finished(trained, tmp_pat
 
 
 def test_a_stage_needs_the_one_before(trained, tmp_path):
-    with pytest.raises(FileNotFoundError, match="run the stage 'vae' first"):
+    with pytest.raises(TrainingError, match="run the stage 'vae' first"):
         train(trained[1], str(tmp_path), stages=("denoiser",))
 
 

@@ -1,6 +1,7 @@
 """What the renderer and the drag sampler need to know of an animated object, wherever it came from.
 
-Letters: V vertices, F triangles, S sub-models. Units: metres and seconds; +y is up, +z is the front (glTF's axes).
+Letters: V vertices, F triangles, S sub-models. Times in seconds, lengths in the asset's own units (the procedural assets'
+rest pose fits a cube of side 1); +y is up, +z is the front (glTF's axes).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Material:
-    """A surface's colour: `color` linear RGB in [0, 1], multiplied by `texture` (h, w, 3) uint8 where there is one."""
+    """A surface's colour: `color` RGB as displayed, in [0, 1], multiplied by `texture` (h, w, 3) uint8 where there is one."""
 
     color: tuple[float, float, float]
     texture: np.ndarray | None = None

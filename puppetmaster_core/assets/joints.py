@@ -1,6 +1,6 @@
 """Rigid parts on joints: drawers slide, doors turn.
 
-Letters: J joints, V vertices. Angles in radians, lengths in metres.
+Letters: J joints, V vertices. Angles in radians, lengths in the asset's units.
 """
 
 from __future__ import annotations

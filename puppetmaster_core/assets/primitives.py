@@ -47,7 +47,7 @@ class Builder:
         self.vertex_submodel.extend([part] * 8)
 
     def finish(self, *, category: str, provenance: dict, duration: float = 1.0, easing: str = "linear"):
-        """The asset, scaled so that its rest pose fits the unit cube around the origin (REFERENCE row 22)."""
+        """The asset, scaled so that its rest pose fits the unit cube around the origin, as in the authors' renderings."""
         rest = np.concatenate(self.vertices)
         low, high = rest.min(0), rest.max(0)
         scale, centre = 1.0 / (high - low).max(), (low + high) / 2

@@ -12,7 +12,7 @@ _WOODS = ((0.72, 0.53, 0.34), (0.58, 0.38, 0.22), (0.42, 0.27, 0.17), (0.80, 0.6
 
 
 def wood(rng: np.random.Generator, size: int = 64) -> Material:
-    """A plank: soft dark streaks along the texture's first axis on one of five wood colours."""
+    """A plank: soft dark streaks along the texture's second axis on one of five wood colours."""
     base = np.array(_WOODS[rng.integers(len(_WOODS))]) * rng.uniform(0.85, 1.1)
     across = np.arange(size) / size
     streaks = sum(rng.uniform(0.3, 1.0) * np.sin(2 * np.pi * (f * across + rng.random())) for f in (2, 3, 5))

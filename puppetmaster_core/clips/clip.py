@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.sampling import sample_points
 from puppetmaster_core.clips.tracks import SurfacePoints, track
+from puppetmaster_core.files import whole_file
 from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
 
 
@@ -31,13 +31,10 @@ class Clip:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write to one .npz without pickle; the file appears whole or not at all."""
-        path = Path(path)
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
         text = json.dumps({"camera": self.camera, "category": self.category, "provenance": self.provenance})
-        partial = path.with_name(path.name + ".partial")
-        with open(partial, "wb") as file:
+        with whole_file(path) as partial, open(partial, "wb") as file:
             np.savez_compressed(file, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Clip:

@@ -13,7 +13,7 @@ MIN_TRAVEL = 0.02  # picture widths; a part whose points all move less than this
 
 
 def displacement(points: np.ndarray) -> np.ndarray:
-    """Total displacement (P,) of world points (N, P, 3) across the N frames, in metres."""
+    """Total displacement (P,) of world points (N, P, 3) across the N frames, in the asset's units."""
     return np.linalg.norm(np.diff(points, axis=0), axis=-1).sum(0)
 
 
@@ -34,20 +34,26 @@ def sample_points(points: np.ndarray, tracks: np.ndarray, part: np.ndarray, rng:
     return chosen
 
 
-def sample_drags(clip, rng: np.random.Generator, *, max_drags: int = 5, straight: bool = False) -> Drags | None:
-    """Drags for a `Clip` from its candidate tracks: one a moving sub-model, near duplicates removed (§4).
+def choose_paths(tracks: np.ndarray, track_parts: np.ndarray, rng: np.random.Generator, *, max_drags: int = 5,
+                 straight: bool = False) -> np.ndarray:
+    """One of the candidate tracks (P, N, 2) of each part, at random: (K, N, 2), at most `max_drags`, in random order.
 
-    `straight` keeps only each track's ends and spaces the frames evenly between them, as Drag-a-Move does.
-    Returns None where nothing visible moves.
+    track_parts (P,): the part each rides on, negative = no track. `straight` keeps only a track's ends and spaces the
+    frames evenly between them, as Drag-a-Move does.
     """
-    parts = np.unique(clip.track_parts)
-    if len(parts) == 0:
-        return None
-    picks = [rng.choice(np.flatnonzero(clip.track_parts == part)) for part in rng.permutation(parts)[:max_drags]]
-    paths = clip.tracks[picks]
-    if straight:
-        paths = straightened(paths)
-    return Drags(paths).without_near_duplicates(threshold=20, size=256, generator=rng)
+    parts = np.unique(track_parts[track_parts >= 0])
+    picks = [rng.choice(np.flatnonzero(track_parts == part)) for part in rng.permutation(parts)[:max_drags]]
+    paths = tracks[np.array(picks, int)]
+    return straightened(paths) if straight else paths
+
+
+def sample_drags(clip, rng: np.random.Generator, *, max_drags: int = 5, straight: bool = False) -> Drags | None:
+    """Drags for a `Clip` from its candidate tracks: one a moving sub-model, near duplicates removed (§4: δ = 20N at 256²).
+
+    Returns None where nothing visible moves. See `choose_paths`.
+    """
+    paths = choose_paths(clip.tracks, clip.track_parts, rng, max_drags=max_drags, straight=straight)
+    return Drags(paths).without_near_duplicates(generator=rng) if len(paths) else None
 
 
 def straightened(paths: np.ndarray) -> np.ndarray:

@@ -44,5 +44,5 @@ def track(points: np.ndarray, camera: Camera, rendering: Rendering) -> tuple[np.
     inside = ((cell >= 0) & (cell < size)).all(-1)
     cell = cell.clip(0, size - 1)
     drawn = rendering.depth[np.arange(len(points))[:, None], cell[..., 1], cell[..., 0]]
-    visible = inside & (seen[..., 2] <= drawn * (1 + OCCLUSION_TOLERANCE))
+    visible = inside & (seen[..., 2] > 0) & (seen[..., 2] <= drawn * (1 + OCCLUSION_TOLERANCE))
     return seen[..., :2].transpose(1, 0, 2).astype(np.float32), visible.T

@@ -37,6 +37,9 @@ class DragModulation(nn.Module):
         for here, there in pairwise(hidden):
             self.blocks += [nn.Conv2d(here, here, 3, padding=1), nn.Conv2d(here, there, 3, padding=1)]
         self.conv_out = nn.Conv2d(hidden[-1], 2 * channels if scale else channels, 3, padding=1)
+        for conv in (self.conv_in, *self.blocks):  # He's: a drag marks three cells of a map, and must not fade on its way
+            nn.init.kaiming_normal_(conv.weight)
+            nn.init.zeros_(conv.bias)
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)
 

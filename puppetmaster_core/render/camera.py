@@ -1,4 +1,4 @@
-"""Pinhole cameras on a sphere around the object (REFERENCE row 22: lens 35 mm on a 32 mm sensor).
+"""Pinhole cameras on a sphere around the object (as in the authors' renderings: a 35 mm lens on a 32 mm sensor).
 
 Letters: V points. Pictures have their origin in the top left corner, x to the right, y down.
 """
@@ -35,7 +35,7 @@ class Camera:
         return np.asarray(self.target) - self.distance * self.rotation[2]
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """World points (..., 3) to (..., 3): x and y in [0, 1] of a square picture, and depth along the view in metres."""
+        """World points (..., 3) to (..., 3): x and y in [0, 1] of a square picture, and depth along the view."""
         seen = (points - self.position) @ self.rotation.T
         depth = seen[..., 2:]
         return np.concatenate([0.5 + self.focal * seen[..., :2] / depth, depth], axis=-1)
@@ -46,7 +46,7 @@ class Camera:
 
 
 def drag_a_move_camera(rng: np.random.Generator, points: np.ndarray) -> Camera:
-    """A view as in Drag-a-Move (REFERENCE §2): mostly from above, the object about two thirds of the frame.
+    """A view as in Drag-a-Move's clips: mostly from above, the object about two thirds of the frame.
 
     `points` (..., 3): every position the object takes, so that moving parts seldom leave the picture.
     """

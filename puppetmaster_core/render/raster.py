@@ -1,4 +1,4 @@
-"""The fast renderer: a z-buffer in numba, no GPU and no display (REFERENCE §3).
+"""The fast renderer: a z-buffer in numba, no GPU and no display.
 
 Two steps: `visibility` finds, for every sample, the nearest triangle and the point on it; `shade` colours that point.
 Letters: N frames, F triangles, S samples a side (picture size × supersampling).

@@ -15,8 +15,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from puppetmaster_core.clips.cabinets import render_cabinets
-from puppetmaster_core.clips.sampling import straightened
+from puppetmaster_core.clips.sampling import choose_paths
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents import encode
+from puppetmaster_core.pictures import to_tensor
 
 
 @dataclass(frozen=True)
@@ -40,28 +43,19 @@ class ClipArrays:
                 parts.append([stored[name] for name in ("frames", "tracks", "track_parts")])
         return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
-    def drags(self, index: int, rng: np.random.Generator, max_drags: int, straight: float) -> tuple[np.ndarray, np.ndarray]:
+    def drags(self, index: int, rng: np.random.Generator, max_drags: int, straight: float) -> tuple[Tensor, Tensor]:
         """One random drag a moving part of clip `index`: points (K_max, N, 2) and present (K_max,).
 
         With probability `straight` they are the straight lines of Drag-a-Move instead of the true paths.
         """
-        own = self.track_parts[index]
-        parts = rng.permutation(np.unique(own[own >= 0]))[:max_drags]
-        points, present = np.zeros((max_drags, *self.tracks.shape[2:]), np.float32), np.zeros(max_drags, bool)
-        for k, part in enumerate(parts):
-            points[k] = self.tracks[index, rng.choice(np.flatnonzero(own == part))]
-        present[: len(parts)] = True
-        return (straightened(points) if rng.random() < straight else points), present
+        paths = choose_paths(self.tracks[index], self.track_parts[index], rng, max_drags=max_drags,
+                             straight=rng.random() < straight)
+        return Drags(paths).without_near_duplicates(generator=rng).tensors(max_drags)
 
     def batch_of_drags(self, indices, rng, max_drags: int, straight: float) -> tuple[Tensor, Tensor]:
         """Drags for several clips: points (B, K_max, N, 2), present (B, K_max)."""
         pairs = [self.drags(i, rng, max_drags, straight) for i in indices]
-        return torch.from_numpy(np.stack([p for p, _ in pairs])), torch.from_numpy(np.stack([m for _, m in pairs]))
-
-
-def pictures(frames: np.ndarray) -> Tensor:
-    """uint8 (…, H, W, 3) to float (…, 3, H, W) in [−1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, -3).float() / 127.5 - 1
+        return torch.stack([p for p, _ in pairs]), torch.stack([m for _, m in pairs])
 
 
 @torch.no_grad()
@@ -71,11 +65,9 @@ def cache_latents(vae: AutoencoderKLTemporalDecoder, frames: np.ndarray, path: P
         return np.load(path, allow_pickle=False)
     device, out = next(vae.parameters()).device, []
     for start in tqdm(range(0, len(frames), batch), desc="encoding", mininterval=5):
-        clip = pictures(frames[start : start + batch]).to(device)
+        clip = to_tensor(frames[start : start + batch]).to(device)
         out.append(encode(vae, clip.flatten(0, 1)).unflatten(0, clip.shape[:2]).half().cpu().numpy())
     latents = np.concatenate(out)
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
+    with whole_file(path) as partial, open(partial, "wb") as file:
         np.save(file, latents)
-    partial.replace(path)
     return latents

@@ -6,22 +6,30 @@ Letters: B batch, N frames, K drags, C latent channels, (h, w) latent grid.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 
-from puppetmaster_core.diffusion import diffusion_loss, drop_drags, sample_sigmas
+from puppetmaster_core.diffusion import P_MEAN, diffusion_loss, drop_drags, sample_sigmas
 from puppetmaster_core.latents import LatentSpace
 from puppetmaster_core.model import DragUNet
-from puppetmaster_core.pictures import clip_pixels
-from puppetmaster_core.training.data import ClipArrays, pictures
+from puppetmaster_core.pictures import clip_pixels, to_tensor
+from puppetmaster_core.training.data import ClipArrays
 from puppetmaster_core.training.loop import RunSettings, fit
 
-DRAG_DROPOUT = 0.1  # App. C.1
-SHORT = 7  # frames of an item in the first part of training: half the work for nearly as much to learn from
-STRAIGHT = 0.5  # share of items whose drags are straight lines, as Drag-a-Move's and as people draw them
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training item is."""
+
+    sigma_mean: float = P_MEAN  # of log σ, App. C.1; a small latent grid wants more noise, or motion is never in doubt
+    drag_dropout: float = 0.1  # App. C.1
+    straight: float = 0.5  # share of items whose drags are straight lines, as Drag-a-Move's and as people draw them
+    short_steps: int = 0  # in the first ones items have fewer frames: half the work for nearly as much to learn from
+    short_frames: int = 7
 
 
 class Denoiser(nn.Module):
@@ -56,16 +64,16 @@ def residual_scale(latents: np.ndarray, residual: bool) -> float:
     return float(1 / (some[:, 1:] - some[:, :1] if residual else some).std())
 
 
-def pick_frames(frames: int, step: int, short_steps: int, rng: np.random.Generator) -> np.ndarray:
+def pick_frames(frames: int, step: int, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
     """Which of a clip's frames a step trains on: all, or in the first `short_steps` the first, the last and some between."""
-    if step >= short_steps or frames <= SHORT:
+    if step >= recipe.short_steps or frames <= recipe.short_frames:
         return np.arange(frames)
-    between = 1 + rng.choice(frames - 2, SHORT - 2, replace=False)
+    between = 1 + rng.choice(frames - 2, recipe.short_frames - 2, replace=False)
     return np.concatenate([[0], np.sort(between), [frames - 1]])
 
 
 def train_denoiser(model: Denoiser, clips: ClipArrays, latents: np.ndarray, space: LatentSpace, settings: RunSettings,
-                   record: dict, *, short_steps: int = 0, sample: Callable | None = None) -> bool:
+                   record: dict, recipe: Recipe, sample: Callable | None = None) -> bool:
     """Train on random clips, a random drag for each part that moves; True when done (see `fit`)."""
     max_drags, image_size = model.unet.config.max_drags, model.image_encoder.config.image_size
 
@@ -73,15 +81,15 @@ def train_denoiser(model: Denoiser, clips: ClipArrays, latents: np.ndarray, spac
         device = model.time_ids.device
         rng = np.random.default_rng([settings.seed, step])
         index = rng.integers(len(clips), size=settings.batch_size)
-        points, present = clips.batch_of_drags(index, rng, max_drags, STRAIGHT)
-        shown = pick_frames(latents.shape[1], step, short_steps, rng)
+        points, present = clips.batch_of_drags(index, rng, max_drags, recipe.straight)
+        shown = pick_frames(latents.shape[1], step, recipe, rng)
         points = points[:, :, shown]
         z = torch.from_numpy(latents[index][:, shown]).float().to(device)
         x = space.diffused(z, z[:, 0])
-        clip_input = clip_pixels(pictures(clips.frames[index, 0]).to(device), image_size)
-        sigma = sample_sigmas(len(x), generator).to(device)
+        clip_input = clip_pixels(to_tensor(clips.frames[index, 0]).to(device), image_size)
+        sigma = sample_sigmas(len(x), generator, recipe.sigma_mean).to(device)
         noise = torch.randn(x.shape, generator=generator).to(device)
-        present = drop_drags(present, DRAG_DROPOUT, generator)
+        present = drop_drags(present, recipe.drag_dropout, generator)
         return wrapped(x, z[:, 0], clip_input, points.to(device), present.to(device), sigma, noise), {}
 
     return fit(model, loss, settings, record=record, sample=sample)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,13 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
+
+from puppetmaster_core.files import whole_file
+from puppetmaster_core.provenance import commit
+
+
+class TrainingError(ValueError):
+    """A run that cannot be started as asked. The message is one line: what came, what was wanted, what to do."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,14 @@ class RunSettings:
     seed: int = 0
 
     def __post_init__(self):
-        if self.steps < 1 or self.batch_size < 1:
-            raise ValueError(f"steps={self.steps}, batch_size={self.batch_size} given: both must be 1 or more")
+        for name in ("steps", "batch_size", "checkpoint_every", "sample_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name}={getattr(self, name)} given: it must be 1 or more")
+        if self.warmup_steps + self.decay_steps > self.steps:
+            raise TrainingError(f"warmup_steps={self.warmup_steps} and decay_steps={self.decay_steps} given for "
+                                f"{self.steps} steps: together they must not be more")
         if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay={self.ema_decay} given: it lies in [0, 1)")
+            raise TrainingError(f"ema_decay={self.ema_decay} given: it lies in [0, 1)")
 
     def rate(self, step: int) -> float:
         """The learning rate's factor at a step: linear up, flat, linear down."""
@@ -72,13 +83,18 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
 
     loss(model, step, generator) gives the loss and numbers to log; sample(model) gives pictures (3, H, W) in [0, 1] to
     log. `record` is written to settings.json with the settings and the commit before the first step.
-    Raises FloatingPointError at the first loss that is not finite; the last checkpoint stays.
+    Raises FloatingPointError at the first loss or gradient that is not finite, before it reaches the weights, so that the
+    last checkpoint is good; TrainingError where the folder holds a run of other settings, or several processes are started.
     """
     folder = Path(settings.output)
     folder.mkdir(parents=True, exist_ok=True)
-    write_record(folder, settings, record or {})
+    record = {"settings": asdict(settings), **(record or {}), "commit": commit(), "versions": versions()}
+    check_same_run(folder, record)
     accelerator = Accelerator(mixed_precision=settings.mixed_precision, log_with="tensorboard",
                               project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)))
+    if accelerator.num_processes > 1:
+        raise TrainingError(f"{accelerator.num_processes} processes started, but one process trains a model for now: start one")
+    write_record(folder, record)
     accelerator.init_trackers("log")
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
@@ -89,6 +105,7 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
     accelerator.register_for_checkpointing(schedule, ema)
     step = _resume(accelerator, folder)
     ema.to(accelerator.device)
+    wrapped.train()
     # The fused attention's backward pass in bf16 is slow on CPUs: a third of a whole step, where plain products are not.
     slow = accelerator.device.type == "cpu" and settings.mixed_precision == "bf16"
     attention = partial(sdpa_kernel, SDPBackend.MATH) if slow else nullcontext
@@ -96,11 +113,10 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
     while step < settings.steps and time.monotonic() - began < settings.max_seconds:
         with accelerator.autocast(), attention():
             value, numbers = loss(wrapped, step, step_generator(settings.seed, step))
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss is {value.item()} at step {step}: lower the learning rate, or resume from "
-                                     f"the last checkpoint in {folder / 'checkpoints'} with another seed")
+        _check_finite("loss", value, step, folder)
         accelerator.backward(value)
         norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        _check_finite("gradient's norm", norm, step, folder)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
@@ -109,6 +125,7 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
         bar.update()
         if step % settings.log_every == 0:
             rate = bar.format_dict["rate"] or 0.0
+            numbers = {name: float(number) for name, number in numbers.items()}
             accelerator.log({"loss": value.item(), "gradient norm": float(norm), "steps per second": rate, **numbers}, step)
         if sample and (step % settings.sample_every == 0 or step == settings.steps):
             _log_samples(accelerator, model, ema, sample, step)
@@ -121,6 +138,12 @@ def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tupl
     ema.copy_to(model.parameters())
     model.eval()
     return step >= settings.steps
+
+
+def _check_finite(what: str, value: Tensor, step: int, folder: Path) -> None:
+    if not torch.isfinite(value):
+        raise FloatingPointError(f"the {what} is {value.item()} at step {step}: lower the learning rate and start from the last "
+                                 f"checkpoint in {folder / 'checkpoints'}")
 
 
 def _log_samples(accelerator, model, ema, sample, step) -> None:
@@ -158,23 +181,36 @@ def _resume(accelerator: Accelerator, folder: Path) -> int:
     return int(found[-1].name.removeprefix("step-"))
 
 
-def write_record(folder: Path, settings: RunSettings, record: dict) -> None:
-    """settings.json: the resolved settings, the commit and the versions that made the run."""
-    import accelerate
-    import diffusers
-
-    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "accelerate": accelerate.__version__}
-    text = json.dumps({"settings": asdict(settings), **record, "commit": commit(), "versions": versions}, indent=1, default=str)
-    partial = folder / "settings.json.partial"
-    partial.write_text(text + "\n")
-    os.replace(partial, folder / "settings.json")
+# What may differ between two starts of one run: how long it goes on and how it is watched, not what it computes.
+FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "checkpoint_every", "sample_every", "log_every")
 
 
-def commit() -> str | None:
-    """The checkout's commit, "+" when it has changes on top, None outside a checkout."""
-    here = Path(__file__).parent
-    run = lambda *words: subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True)  # noqa: E731
-    head = run("rev-parse", "HEAD")
-    if head.returncode:
-        return None
-    return head.stdout.strip() + ("+" if run("status", "--porcelain").stdout.strip() else "")
+def check_same_run(folder: Path, record: dict) -> None:
+    """TrainingError where `folder` holds checkpoints of a run with other settings."""
+    path = folder / "settings.json"
+    if not path.is_file() or not any((folder / "checkpoints").glob("step-????????")):
+        return
+    old, new = json.loads(path.read_text())["settings"], record["settings"]
+    for name in new.keys() - set(FREE):
+        if old.get(name) != new[name]:
+            raise TrainingError(f"{folder} holds a run with {name}={old.get(name)}, this one has {name}={new[name]}: use another "
+                             "folder, or the same settings")
+
+
+def write_record(folder: Path, record: dict) -> None:
+    """settings.json: the resolved settings, the commit and the versions of this start; under "starts", those before it."""
+    path = folder / "settings.json"
+    earlier = json.loads(path.read_text()) if path.is_file() else {}
+    starts = earlier.pop("starts", []) + ([earlier] if earlier else [])
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps({**record, "starts": starts}, indent=1) + "\n")
+
+
+def finished(settings: RunSettings) -> bool:
+    """Whether a checkpoint of the last step is there."""
+    return (Path(settings.output) / "checkpoints" / f"step-{settings.steps:08d}").is_dir()
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that decide what a run computes."""
+    return {name: metadata.version(name) for name in ("torch", "diffusers", "transformers", "accelerate", "numpy")}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 
 from puppetmaster_core.latents import decode, downscale, encode, encode_distribution
-from puppetmaster_core.training.data import ClipArrays, pictures
+from puppetmaster_core.pictures import to_tensor
+from puppetmaster_core.training.data import ClipArrays
 from puppetmaster_core.training.loop import RunSettings, fit
 
 KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
@@ -36,20 +35,20 @@ class Reconstruction(nn.Module):
 
 def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: RunSettings, record: dict) -> bool:
     """Train on random windows of random clips; True when done (see `fit`)."""
-    side = clips.frames.shape[2] // downscale(vae)
+    side, window = clips.frames.shape[2] // downscale(vae), min(WINDOW, clips.frames.shape[1])
 
     def loss(model, step, generator):
         rng = np.random.default_rng([settings.seed, step])
         index = rng.integers(len(clips), size=settings.batch_size)
-        start = rng.integers(clips.frames.shape[1] - WINDOW + 1, size=settings.batch_size)
-        video = np.stack([clips.frames[i, s : s + WINDOW] for i, s in zip(index, start, strict=True)])
-        noise = torch.randn(settings.batch_size * WINDOW, vae.config.latent_channels, side, side, generator=generator)
-        value, squared, kl = model(pictures(video).to(vae.device), noise.to(vae.device))
-        return value, {"psnr": 10 * math.log10(4 / squared.item()), "kl": kl.item()}
+        start = rng.integers(clips.frames.shape[1] - window + 1, size=settings.batch_size)
+        video = np.stack([clips.frames[i, s : s + window] for i, s in zip(index, start, strict=True)])
+        noise = torch.randn(settings.batch_size * window, vae.config.latent_channels, side, side, generator=generator)
+        value, squared, kl = model(to_tensor(video).to(vae.device), noise.to(vae.device))
+        return value, {"psnr": 10 * torch.log10(4 / squared.detach()), "kl": kl.detach()}
 
     @torch.no_grad()
     def sample(_):
-        video = pictures(clips.frames[:4, :1]).to(vae.device)
+        video = to_tensor(clips.frames[:4, :1]).to(vae.device)
         again = decode(vae, encode(vae, video.flatten(0, 1))[:, None])
         pair = torch.cat([video[:, 0], again[:, 0]]).clamp(-1, 1) / 2 + 0.5
         return {"above: pictures, below: reconstructions": torch.cat([torch.cat(list(row), 2) for row in pair.chunk(2)], 1)}
@@ -75,15 +74,16 @@ class Decoding(nn.Module):
 def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, latents: np.ndarray, settings: RunSettings,
                   record: dict) -> bool:
     """Sharpen D alone on cached latents (n, N, C, h, w); the latents stay what a denoiser may be training on meanwhile."""
+    window = min(WINDOW, latents.shape[1])
 
     def loss(model, step, generator):
         rng = np.random.default_rng([settings.seed, step])
         index = rng.integers(len(latents), size=settings.batch_size)
-        start = rng.integers(latents.shape[1] - WINDOW + 1, size=settings.batch_size)
-        pairs = [(latents[i, s : s + WINDOW], clips.frames[i, s : s + WINDOW]) for i, s in zip(index, start, strict=True)]
+        start = rng.integers(latents.shape[1] - window + 1, size=settings.batch_size)
+        pairs = [(latents[i, s : s + window], clips.frames[i, s : s + window]) for i, s in zip(index, start, strict=True)]
         z = torch.from_numpy(np.stack([z for z, _ in pairs])).float()
         z = z + LATENT_NOISE * torch.randn(z.shape, generator=generator)
-        value, squared = model(z.to(vae.device), pictures(np.stack([v for _, v in pairs])).to(vae.device))
-        return value, {"psnr": 10 * math.log10(4 / squared.item())}
+        value, squared = model(z.to(vae.device), to_tensor(np.stack([v for _, v in pairs])).to(vae.device))
+        return value, {"psnr": 10 * torch.log10(4 / squared.detach())}
 
     return fit(Decoding(vae), loss, settings, record=record)
