@@ -76,12 +76,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         motion_bucket: float = 127.0,
         noise_augmentation: float = 0.0,
     ):
+        settings = {name: value for name, value in locals().items() if name in checkpoints.SETTINGS}  # all but the modules
         super().__init__()
-        settings = {
-            "size": size, "frames": frames, "latent_scale": latent_scale, "residual": residual, "anchor": anchor, "steps": steps,
-            "min_guidance": min_guidance, "max_guidance": max_guidance, "fps": fps, "motion_bucket": motion_bucket,
-            "noise_augmentation": noise_augmentation,
-        }
         checkpoints.check_settings(settings)
         _check_modules(vae, image_encoder, unet, size)
         self.register_modules(vae=vae, image_encoder=image_encoder, unet=unet, scheduler=scheduler)
@@ -164,8 +160,10 @@ class PuppetMasterPipeline(DiffusionPipeline):
             null = self.condition([None] * len(sets), z_first.shape[-2:])
             conditioning = DragConditioning.cat([null, conditioning])
         noise = draw_noise((self.config.frames, *z_first.shape[1:]), generators).to(first.device)
+        call = callback_on_step_end  # with diffusers' signature; what it answers may replace the latents
+        on_step = call and (lambda step, timestep, x: call(self, step, timestep, {"latents": x}).get("latents", x))
         x = sample(self.unet, scheduler, noise, given, embedding, self.time_ids(), conditioning, weight, self.progress_bar,
-                   callback_on_step_end and partial(_call_back, callback_on_step_end, self))
+                   on_step)
         z = self.latent_space.undiffused(x, z_first)
         if output_type == "latent":
             return z
@@ -242,11 +240,6 @@ class PuppetMasterPipeline(DiffusionPipeline):
         scheduler = self.scheduler if solver is None else make_solver(solver)
         scheduler.set_timesteps(steps, device=self._execution_device)
         return scheduler
-
-
-def _call_back(callback: Callable, pipeline: PuppetMasterPipeline, step: int, timestep: Tensor, x: Tensor) -> Tensor:
-    """diffusers' signature of a callback, whose answer may replace the latents."""
-    return callback(pipeline, step, timestep, {"latents": x}).get("latents", x)
 
 
 def _check_modules(vae, image_encoder, unet, size: int) -> None:

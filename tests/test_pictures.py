@@ -1,12 +1,24 @@
 """Pictures of any kind become the same upright RGB, and the padded square never squashes them."""
 
+import random
+import struct
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.pictures import CLIP_MEAN, CLIP_STD, PictureError, Placement, clip_pixels, open_picture
+from puppetmaster_core.pictures import (
+    CLIP_MEAN,
+    CLIP_STD,
+    PictureError,
+    Placement,
+    clip_pixels,
+    open_picture,
+    to_frames,
+    to_tensor,
+)
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -93,6 +105,64 @@ def test_damaged_files_are_refused(colours, tmp_path):
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(PictureError, match="truncated"):
         open_picture(tmp_path / "cut.png")
+
+
+SAVED = {
+    "a.png": {}, "a.gif": {}, "a.jpg": {}, "a.bmp": {}, "a.dds": {}, "b.dds": {"pixel_format": "DXT1"}, "a.webp": {},
+    "a.tif": {}, "b.tif": {"compression": "tiff_lzw"}, "c.tif": {"compression": "tiff_adobe_deflate"},
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_damaged_bytes_are_picture_errors_or_pictures(name, tmp_path):
+    y, x = np.mgrid[:32, :48]
+    turned, rng, path = Image.Exif(), random.Random(0), tmp_path / name
+    turned[0x0112] = 6
+    exif = {} if name.endswith(("gif", "bmp", "dds")) else {"exif": turned}
+    Image.fromarray(np.stack([5 * x, 7 * y, x * y // 8], -1).astype(np.uint8)).save(path, **SAVED[name], **exif)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(60):
+        damaged = bytearray(whole[: rng.randrange(len(whole))] if rng.random() < 0.2 else whole)
+        for _ in range(min(rng.choice((1, 4, 16)), len(damaged))):
+            damaged[rng.randrange(min(len(damaged), rng.choice((64, len(damaged)))))] = rng.choice((0, 255, rng.randrange(256)))
+        path.write_bytes(damaged)
+        try:
+            assert open_picture(path).mode == "RGB"
+        except PictureError as error:
+            refused += 1
+            assert "\n" not in str(error) and "wanted" in str(error)
+    assert refused
+
+
+@pytest.mark.parametrize("error", [NotImplementedError("Unimplemented pixel format"), struct.error(), KeyError(3), MemoryError()])
+def test_whatever_pillow_raises_is_a_picture_error(colours, tmp_path, monkeypatch, error):
+    colours.save(tmp_path / "a.png")
+
+    def damaged(*_):
+        raise error
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", damaged)
+    with pytest.raises(PictureError, match=r"a\.png: cannot be read \("):
+        open_picture(tmp_path / "a.png")
+
+
+# ---- as tensors ------------------------------------------------------------------------------------------------------
+
+
+def test_every_level_comes_back_from_a_tensor():
+    frames = np.arange(256, dtype=np.uint8).repeat(3).reshape(2, 2, 8, 8, 3)
+    tensor = to_tensor(frames)
+    assert tensor.shape == (2, 2, 3, 8, 8) and tensor.dtype == torch.float32 and (tensor.min(), tensor.max()) == (-1, 1)
+    assert np.array_equal(to_frames(tensor), frames)
+    assert np.array_equal(to_frames(to_tensor(frames[:, :, ::-1])), frames[:, :, ::-1])
+    beyond = torch.tensor([-7.0, 0.001, 7.0]).view(3, 1, 1)
+    assert to_frames(beyond).tolist() == to_frames(beyond.bfloat16().requires_grad_()).tolist() == [[[0, 128, 255]]]
+
+
+@pytest.mark.parametrize("frames", [np.zeros((4, 4, 3)), np.zeros((3, 4, 4), np.uint8), np.zeros(3, np.uint8)])
+def test_other_arrays_are_no_pictures(frames):
+    with pytest.raises(ValueError, match="wanted uint8"):
+        to_tensor(frames)
 
 
 # ---- the square ------------------------------------------------------------------------------------------------------
