@@ -47,6 +47,14 @@ def test_every_requirement_of_the_set_up_is_locked_within_its_range():
         assert requirement.specifier.contains(version), f"locked {requirement.name} {version}, wanted {requirement.specifier}"
 
 
+def test_what_is_required_is_used():
+    modules = {"pillow": "PIL", "scikit-image": "skimage", "imageio-ffmpeg": "imageio_ffmpeg"}
+    code = "\n".join(path.read_text() for path in (ROOT / "puppetmaster_core").rglob("*.py"))
+    for requirement in requirements():
+        module = modules.get(requirement.name, requirement.name)
+        assert re.search(rf"^\s*(import|from) {module}\b", code, re.M), f"{requirement.name} is required and never imported"
+
+
 def test_the_lock_fits_any_build_and_any_index():
     text = (ROOT / "requirements.lock").read_text()
     assert locked()["torch"] == Version("2.13.0")
@@ -177,6 +185,11 @@ def make_targets() -> set[str]:
 
 def test_the_promised_targets_are_there():
     assert {"book", "test", "demo", "lab", "reproduce", "sync", "clean"} <= make_targets()
+
+
+def test_make_says_what_is_not_there_yet():
+    done = subprocess.run(["make", "reproduce"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "comes with a later version" in done.stderr
 
 
 def test_ci_calls_make_test():
