@@ -6,6 +6,7 @@ finds a bad model before it has spent seconds on importing PyTorch.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -176,6 +177,16 @@ def check_complete(folder: Path, state: Mapping) -> None:
     if wrong:
         came = found.get(wrong[0], "nothing")
         raise ModelError(f"{folder}: {came} came for {wrong[0]}, wanted {wanted[wrong[0]]}: get the model again")
+
+
+def check_kinds(folder: Path, module) -> None:
+    """Raise ModelError where a setting of a diffusers module is of another kind than its constructor's default."""
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+        value, kind = module.config.get(name), type(parameter.default)
+        # One number may stand for a list of them, and the other way round.
+        fitting = {bool: bool, int: int | list | tuple, float: Real, str: str, tuple: int | list | tuple}.get(kind, object)
+        if value is not None and not isinstance(value, fitting):
+            raise ModelError(f"{folder}: {name}={value!r} came, wanted something like {parameter.default!r}: get the model again")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, down
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, one_each, sample
+from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, one_each, rehearse, sample
 from puppetmaster_core.video import Video
 
 
@@ -97,6 +97,9 @@ class PuppetMasterPipeline(DiffusionPipeline):
             options.setdefault("dtype", torch.float32)
         with checkpoints.loading(folder):
             pipeline = super().from_pretrained(folder, **options)
+            for name in {"vae", "unet", "scheduler"} - options.keys():
+                checkpoints.check_kinds(folder / name, getattr(pipeline, name))
+            rehearse(pipeline.scheduler)
             for name in {"vae", "image_encoder", "unet"} - options.keys():
                 checkpoints.check_complete(folder / name, getattr(pipeline, name).state_dict())
         return pipeline

@@ -5,6 +5,7 @@ Letters: B videos, N frames, C latent channels, (h, w) latent grid, D width of t
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -36,6 +37,15 @@ def make_solver(name: str) -> Scheduler:
     if name == "dpm++":
         return EDMDPMSolverMultistepScheduler(**EDM, sigma_data=1.0, sigma_schedule="exponential")
     raise ValueError(f"solver={name!r} came, wanted one of {', '.join(SOLVERS)}")
+
+
+def rehearse(scheduler: Scheduler) -> None:
+    """Two steps on nothing, with a copy: whatever is wrong with a scheduler's settings is raised here, before any work."""
+    solver = copy.deepcopy(scheduler)
+    solver.set_timesteps(2)
+    x = torch.ones(1) * solver.init_noise_sigma
+    for timestep in solver.timesteps:
+        x = solver.step(solver.scale_model_input(x, timestep), timestep, x, return_dict=False)[0]
 
 
 def one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Generator | None]]:

@@ -191,6 +191,7 @@ def flip(path):
     path.write_bytes(data[:middle] + bytes(255 - byte for byte in data[middle : middle + 40]) + data[middle + 40 :])
 
 
+UNET, SOLVER = "unet/config.json", "scheduler/scheduler_config.json"
 # what is wrong, what the line says, how it is brought about, and the arguments that are not the usual ones
 BAD_INPUT = [
     ("no picture", "gone.png: no such file, wanted a picture", None, {"image": "gone.png"}),
@@ -221,7 +222,9 @@ BAD_INPUT = [
     ("words for the frames", "frames='four' came, wanted a whole number", setting("frames", "four"), {"model": "model"}),
     ("no number for the fps", "fps=None came, wanted a number", setting("fps", None), {"model": "model"}),
     ("falling guidance", "guidance from 3 to 2 came", setting("min_guidance", 3, "max_guidance", 2), {"model": "model"}),
-    ("words for K_max", "max_drags='x' came", setting("max_drags", "x", file="unet/config.json"), {"model": "model"}),
+    ("words for K_max", "max_drags='x' came", setting("max_drags", "x", file=UNET), {"model": "model"}),
+    ("words for a number", "addition_time_embed_dim='x'", setting("addition_time_embed_dim", "x", file=UNET), {"model": "model"}),
+    ("a solver that cannot step", "be loaded (x is not", setting("timestep_spacing", "x", file=SOLVER), {"model": "model"}),
     ("words for a width", "cannot be loaded (", setting("latent_channels", "x", file="vae/config.json"), {"model": "model"}),
     ("an output that is a folder", "this is a folder", lambda _: Path("out.gif").mkdir(), {"output": "out.gif"}),
     ("an output in no folder", "none/door.gif: cannot be written (No such file", None, {"output": "none/door.gif"}),

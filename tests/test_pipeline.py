@@ -19,7 +19,7 @@ from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import make_solver, sample
+from puppetmaster_core.sampling import make_solver, rehearse, sample
 from puppetmaster_core.video import Video
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
@@ -104,6 +104,16 @@ def test_dpm_needs_fewer_steps_and_both_end_where_the_equation_does():
         error[name, steps] = (end - exact).abs().max().item()
     assert error["euler", 50] < error["euler", 10]
     assert error["dpm++", 10] < error["euler", 50]
+
+
+@pytest.mark.parametrize("name", ["euler", "dpm++"])
+def test_a_solver_is_rehearsed_without_a_trace(name):
+    solver = make_solver(name)
+    before = dict(vars(solver))
+    rehearse(solver)
+    assert all(vars(solver)[key] is value for key, value in before.items())
+    with pytest.raises(IndexError):
+        rehearse(type(solver).from_config(solver.config, sigma_max=float("nan")))
 
 
 def test_an_unknown_solver_is_refused(pipe, picture):
