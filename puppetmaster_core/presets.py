@@ -89,16 +89,16 @@ TINY = Preset(
     unet=_unet((64, 64), 16, 64, (32, 48), 14),
     residual=True,
     anchor=0.25,
-    steps=12,
-    max_guidance=2.0,
+    steps=10,
+    max_guidance=4.0,
     training={
         "clips": 6000,
         "vae": {"steps": 2300, "batch_size": 4, "learning_rate": 1e-3, "decay_steps": 1000, "ema_decay": 0.995},
         "decoder": {"steps": 900, "batch_size": 4, "learning_rate": 5e-4, "warmup_steps": 50, "decay_steps": 450,
                     "ema_decay": 0.995},
-        "denoiser": {"steps": 3550, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 900,
+        "denoiser": {"steps": 3100, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 450,
                      "ema_decay": 0.998},
-        "recipe": {"short_steps": 3250, "sigma_mean": 1.3},
+        "recipe": {"short_steps": 2500, "sigma_mean": 1.3},
     },
 )
 

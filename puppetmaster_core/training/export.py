@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from puppetmaster_core.checkpoints import quiet
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.training.run import SHARD_SIZE, STAGES
 
@@ -18,7 +19,8 @@ def export(run: str | Path, target: str | Path) -> None:
     """Write the run's pipeline to `target` in fp16, with training_log.json beside it; a card that is there stays."""
     run, target = Path(run), Path(target)
     pipeline = PuppetMasterPipeline.from_pretrained(run / "pipeline")
-    pipeline.to(torch.float16).save_pretrained(target, variant="fp16", max_shard_size=SHARD_SIZE)
+    with quiet():
+        pipeline.to(torch.float16).save_pretrained(target, variant="fp16", max_shard_size=SHARD_SIZE)
     stages = {stage: curves(run / stage) for stage in STAGES if (run / stage / "settings.json").is_file()}
     (target / "training_log.json").write_text(json.dumps(stages) + "\n")
 
