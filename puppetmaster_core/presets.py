@@ -96,9 +96,8 @@ TINY = Preset(
         "vae": {"steps": 2300, "batch_size": 4, "learning_rate": 1e-3, "decay_steps": 1000, "ema_decay": 0.995},
         "decoder": {"steps": 900, "batch_size": 4, "learning_rate": 5e-4, "warmup_steps": 50, "decay_steps": 450,
                     "ema_decay": 0.995},
-        "denoiser": {"steps": 3100, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 450,
+        "denoiser": {"steps": 6000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1500,
                      "ema_decay": 0.998},
-        "recipe": {"short_steps": 2500, "sigma_mean": 1.3},
     },
 )
 
