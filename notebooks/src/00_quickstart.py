@@ -4,7 +4,7 @@
 # You give the model a picture and a drag. It gives back fourteen frames in which the dragged part moves and the rest stays.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what a drag does to a drawer, what
-# half of it does, and a door. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing for about two hours on two CPU
+# half of it does, and a door. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing for under two hours on two CPU
 # cores. Expect the right place to change and the right way, mostly; expect blur and drifting colours there. The model's card has
 # the numbers.
 
