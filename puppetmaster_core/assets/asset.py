@@ -13,10 +13,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Material:
-    """A surface's colour: `color` RGB as displayed, in [0, 1], multiplied by `texture` (h, w, 3) uint8 where there is one."""
+    """A surface's colour: `color` RGB as displayed, in [0, 1], multiplied by `texture` (h, w, 3 or 4) uint8 where there is one.
+
+    Rows of a texture run down with v, and it repeats (glTF's convention). Its fourth channel and `alpha` make holes in the
+    surface or let it shine through, as `alpha_mode` says. Both sides are drawn, as Cycles does.
+    """
 
     color: tuple[float, float, float]
     texture: np.ndarray | None = None
+    alpha: float = 1.0
+    alpha_mode: str = "opaque"  # glTF's: "opaque", "mask" (a hole where alpha < alpha_cutoff) or "blend"
+    alpha_cutoff: float = 0.5
+    filtering: str = "nearest"  # of the texture: "nearest" texel, or "linear" between texels of a fitting size (mipmaps)
+
+    def __post_init__(self):
+        if self.alpha_mode not in ("opaque", "mask", "blend"):
+            raise ValueError(f"alpha mode {self.alpha_mode!r} given: use 'opaque', 'mask' or 'blend'")
+        if self.filtering not in ("nearest", "linear"):
+            raise ValueError(f"filtering {self.filtering!r} given: use 'nearest' or 'linear'")
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,9 @@ class AnimatedAsset:
     clips: list[AnimationClip]
     category: str = "Other"  # GObjaverse's category names, or our own
     provenance: dict = field(default_factory=dict)  # source, licence, seed: goes into every clip made from the asset
+    # (F, 3) int32: corners with the same number ≥ 0 share a normal, so the surface looks round there; −1 in all three of a
+    # triangle's corners = flat. None = flat everywhere.
+    smooth: np.ndarray | None = None
 
     def vertices(self, clip: int | str, t: float) -> np.ndarray:
         """Positions (V, 3) float64 of all vertices of animation `clip` at time `t` seconds."""
