@@ -28,11 +28,14 @@ class Clip:
     camera: dict
     category: str
     provenance: dict = field(default_factory=dict)
+    drags: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))  # (K, N, 2), xy in [0, 1], drawn by rules
+    drag_visibility: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))  # (K, N) bool, of the points dragged
+    tools: dict = field(default_factory=dict)  # what made it, and in which version
 
     def save(self, path: str | os.PathLike) -> None:
         """Write to one .npz without pickle; the file appears whole or not at all."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
-        text = json.dumps({"camera": self.camera, "category": self.category, "provenance": self.provenance})
+        text = json.dumps({f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays})
         with whole_file(path) as partial, open(partial, "wb") as file:
             np.savez_compressed(file, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
 
