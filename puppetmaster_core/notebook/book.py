@@ -25,6 +25,7 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from papermill.exceptions import PapermillExecutionError
 
 from puppetmaster_core.files import whole_file
+from puppetmaster_core.notebook import data_cards
 
 PROSE, NOTEBOOKS, OUT = Path("book"), Path("notebooks"), Path("build/book")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -185,6 +186,8 @@ def build(root: Path) -> Path:
     (pages / "notebooks").mkdir(exist_ok=True)
     for path in executed:
         shutil.copy2(path, pages / "notebooks")
+    if (root / data_cards.CARDS).exists():
+        shutil.copytree(root / data_cards.CARDS, pages / data_cards.CARDS, ignore=shutil.ignore_patterns("*.json"))
     (pages / "_static").mkdir(exist_ok=True)
     shutil.copy2(mathjax(), pages / "_static")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", pages, "--path-output", root / OUT]
@@ -225,10 +228,10 @@ def main(argv: list[str] | None = None) -> int:
     root = options.root.resolve()
     os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar is noise on a page
     try:
-        if options.what != "sync" and (found := pair_problems(root) + form_problems(root)):
+        if options.what != "sync" and (found := pair_problems(root) + form_problems(root) + data_cards.problems(root)):
             raise BookError(found)
         if options.what == "sync":
-            for path in sync(root):
+            for path in sync(root) + data_cards.sync(root):
                 print(f"wrote {path.relative_to(root)}")
         elif options.what == "run":
             run(root)
