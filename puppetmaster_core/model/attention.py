@@ -25,6 +25,13 @@ def attend_folded(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -
     return out.unflatten(2, (rows, -1)).transpose(1, 2).flatten(0, 1)
 
 
+# Any arm, a few heads at a time: less memory where no fused kernel is there, and the same numbers.
+def attend_by_heads(attend: Callable[..., Tensor], heads: int | None, q: Tensor, k: Tensor, v: Tensor, *rest) -> Tensor:
+    if heads is None or heads >= q.shape[1]:
+        return attend(q, k, v, *rest)
+    return torch.cat([attend(*few, *rest) for few in zip(*(x.split(heads, dim=1) for x in (q, k, v)), strict=True)], dim=1)
+
+
 # Frame 1 of every video: (B·N, ...) -> (B, ...).
 def first_frames(x: Tensor, frames: int) -> Tensor:
     return x.unflatten(0, (-1, frames))[:, 0]
@@ -105,6 +112,11 @@ def _project_out(attn: torch.nn.Module, x: Tensor) -> Tensor:
     return attn.to_out[1](x)
 
 
+# softmax over one key is 1: attention gives its value whatever the query. (R, 1, D) -> (R, 1, C)
+def single_key(attn: torch.nn.Module, token: Tensor) -> Tensor:
+    return attn.to_out[1](attn.to_out[0](attn.to_v(token)))
+
+
 class FrameAttention:
     """Processor of the spatial self-attention layers: applies one arm of `ATTENTION_ARMS` (§3.3)."""
 
@@ -118,14 +130,15 @@ class FrameAttention:
             _split_heads(project(x), attn.heads)
             for project, x in ((attn.to_q, hidden_states), (attn.to_k, source), (attn.to_v, source))
         )
-        return _project_out(attn, arm.attend(q, k, v, frames))
+        return _project_out(attn, attend_by_heads(arm.attend, self.context.heads, q, k, v, frames))
 
 
 class TokenAttention:
     """Processor of the cross-attention layers: one CLIP key, which is always seen, and K drag keys (§3.2).
 
     In a spatial layer the rows are frames, each with its own tokens. In a temporal layer the rows are places, and
-    all of a video share the tokens of frame 1, so their keys and values are computed once per video.
+    all of a video share the tokens of frame 1, so their keys and values are computed once per video. A video with a
+    single key, the picture's, takes that key's value everywhere, whatever its queries.
     """
 
     def __init__(self, temporal: bool, context: ForwardContext) -> None:
@@ -133,14 +146,27 @@ class TokenAttention:
         self.without_tokens = AttnProcessor2_0()
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, **_) -> Tensor:
-        tokens = encoder_hidden_states  # (rows, 1+K, D)
-        if tokens.shape[1] == 1:  # no drags: the layer is SVD's, to the bit
+        tokens, context = encoder_hidden_states, self.context  # (rows, 1+K, D)
+        single = tokens.shape[1] == 1
+        if single and not context.shortcut:  # no drags: the layer is SVD's, to the bit
             return self.without_tokens(attn, hidden_states, tokens)
+        lone, rows = context.batch if single else context.lone, tokens.shape[0] // context.batch
+        parts = []
+        if lone:
+            value = single_key(attn, tokens[: lone * rows : rows, :1])  # (lone, 1, C)
+            parts.append(value[:, None].expand(-1, rows, hidden_states.shape[1], -1).flatten(0, 1))
+        if lone < context.batch:
+            parts.append(self._attend(attn, hidden_states[lone * rows :], tokens[lone * rows :], lone))
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    # The videos from number `lone` on: hidden_states (rows, L, C), tokens (rows, 1+K, D).
+    def _attend(self, attn, hidden_states: Tensor, tokens: Tensor, lone: int) -> Tensor:
         mask = self.context.token_mask  # (B, N, 1+K)
         if mask is not None:
+            mask = mask[lone:]
             mask = (mask[:, 0] if self.temporal else mask.flatten(0, 1))[:, None, None]
         if self.temporal:
-            tokens = first_frames(tokens, tokens.shape[0] // self.context.batch)
+            tokens = first_frames(tokens, tokens.shape[0] // (self.context.batch - lone))
         q = _split_heads(attn.to_q(hidden_states), attn.heads)
         k, v = (_split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
-        return _project_out(attn, attend_folded(q, k, v, mask))
+        return _project_out(attn, attend_by_heads(attend_folded, self.context.heads, q, k, v, mask))

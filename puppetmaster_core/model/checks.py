@@ -105,7 +105,8 @@ def _check_device_and_type(sample: Tensor, conditioning: DragConditioning, weigh
             f"sample on {sample.device} and conditioning on {conditioning.points.device} given, "
             f"the network is on {weight.device}: move them with .to()"
         )
-    if torch.is_autocast_enabled(weight.device.type):
+    kind = weight.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return
     types = {sample.dtype, *(m.beta.dtype for m in conditioning.maps if m is not None)}
     if types != {weight.dtype}:

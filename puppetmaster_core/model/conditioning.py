@@ -4,7 +4,7 @@ Shapes: B batch, N frames, K drags, C channels of a feature map, (h, w) the late
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,10 +20,14 @@ class DragConditioning:
     points: Tensor  # (B, K, N, 2), xy in [0, 1]
     present: Tensor  # (B, N, K) bool
     size: tuple[int, int]  # (h, w) of the latents
+    undragged: int = 0  # so many videos, from the first on, are known to have no drags
+    blank: bool = False  # those videos have no picture either: their embedding is zero
+    positions: tuple[Tensor, ...] | None = None  # one per transformer, (N, C): SVD's embedding of the frames' numbers
+    reference: bool = False  # behind the videos are as many without drags, the static reference's (`DragUNet.prepare`)
 
     @property
     def batch(self) -> int:
-        return self.points.shape[0]
+        return self.points.shape[0] // (1 + self.reference)
 
     @property
     def frames(self) -> int:
@@ -35,6 +39,8 @@ class DragConditioning:
         if not parts:
             raise ValueError("no conditionings given, wanted one or more to join")
         shapes = {(part.size, part.frames, part.points.shape[1]) for part in parts}
+        if any(part.reference for part in parts):
+            raise ValueError("conditionings with a static reference cannot be joined: join first, then prepare")
         if len(shapes) != 1:
             raise ValueError(
                 f"conditionings of different (size, frames, drags) {sorted(shapes)} cannot be joined: "
@@ -44,20 +50,34 @@ class DragConditioning:
             None if same[0] is None else Modulation(*(_cat(pair) for pair in zip(*same, strict=True)))
             for same in zip(*(part.maps for part in parts), strict=True)
         )
-        return DragConditioning(maps, torch.cat([p.points for p in parts]), torch.cat([p.present for p in parts]), parts[0].size)
+        points, present = torch.cat([part.points for part in parts]), torch.cat([part.present for part in parts])
+        undragged, blank = _leading_without_drags(parts)
+        return DragConditioning(maps, points, present, parts[0].size, undragged, blank, parts[0].positions)
 
-    # The same conditioning for `batch` videos of `frames` frames: a view, no memory. Its own batch and frames are 1.
+    # The same maps for `batch` videos of `frames` frames: a view, no memory. Its own batch and frames are 1.
     def expand(self, batch: int, frames: int) -> "DragConditioning":
         maps = tuple(m and Modulation(*(x if x is None else x.expand(batch, frames, -1, -1, -1) for x in m)) for m in self.maps)
         points = self.points.expand(batch, -1, frames, -1)
-        return DragConditioning(maps, points, self.present.expand(batch, frames, -1), self.size)
+        present = self.present.expand(batch, frames, -1)
+        return DragConditioning(maps, points, present, self.size, batch if self.undragged else 0, self.blank)
 
     # To a device and the network's floating-point type. Points keep theirs: a place needs more digits than a feature.
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "DragConditioning":
         maps = tuple(m and Modulation(*(x if x is None else x.to(device, dtype) for x in m)) for m in self.maps)
-        return DragConditioning(maps, self.points.to(device), self.present.to(device), self.size)
+        positions = self.positions and tuple(x.to(device, dtype) for x in self.positions)
+        return replace(self, maps=maps, points=self.points.to(device), present=self.present.to(device), positions=positions)
 
 
 # Join along the batch what every part has, or None where none has it.
 def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
     return None if parts[0] is None else torch.cat(list(parts))
+
+
+# How many videos before the first with drags, and whether all of them are without a picture as well.
+def _leading_without_drags(parts: Sequence[DragConditioning]) -> tuple[int, bool]:
+    count, blank = 0, True
+    for part in parts:
+        count, blank = count + part.undragged, blank and (part.blank or not part.undragged)
+        if part.undragged < part.batch:
+            break
+    return count, blank and count > 0

@@ -19,15 +19,25 @@ class ForwardContext:
 
     conditioning: the videos' drags. batch: B. frames: N. tokens: whether cross-attention sees drag tokens.
     token_mask: (B, N, 1+K) bool, False where a drag is absent, or None where every key is seen.
+    undragged: the first so many videos have no drags, and tokens of zeros. shortcut: whether cross-attention with a
+    single key may be taken for that key's value. lone: the first so many videos have a single key, the picture's.
+    heads: how many heads attend at once, None for all.
     """
 
     def __init__(self) -> None:
         self.batch, self.frames, self.tokens = 1, 1, False
+        self.undragged, self.lone, self.shortcut = 0, 0, False
+        self.heads: int | None = None
         self.token_mask: Tensor | None = None
         self.conditioning: DragConditioning | None = None
 
-    def fill(self, conditioning: DragConditioning, tokens: bool, masked: bool) -> None:
-        self.batch, self.frames, self.tokens = conditioning.batch, conditioning.frames, tokens
+    # conditioning: of all rows, a static reference's too. shortcut: see above.
+    def fill(self, conditioning: DragConditioning, masked: bool, shortcut: bool) -> None:
+        self.batch, self.frames = conditioning.points.shape[0], conditioning.frames
+        self.undragged, self.shortcut = conditioning.undragged, shortcut
+        single = self.undragged if masked or conditioning.blank else 0
+        self.lone = single if shortcut else 0
+        self.tokens = single < self.batch  # without drags, masked tokens change nothing
         self.token_mask = F.pad(conditioning.present, (1, 0), value=True) if masked else None
         self.conditioning = conditioning
 

@@ -1,13 +1,36 @@
 """One transformer of SVD's U-Net with the drags' two inputs: modulation before it, tokens in its cross-attention."""
 
 import torch
+import torch.nn.functional as F
+from diffusers.models.embeddings import TimestepEmbedding
 from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from .attention import FrameAttention, TokenAttention
 from .context import ForwardContext
 from .modulation import DragModulation, modulate
 from .tokens import DragTokens
+
+
+class FramePositions(nn.Module):
+    """SVD's embedding of the frames' numbers, with its parameters: read from the conditioning where that has it.
+
+    numbers: (B·N, C), sin-cos of the frames' numbers -> (B·N, C).
+    """
+
+    def __init__(self, plain: TimestepEmbedding, context: ForwardContext, index: int) -> None:
+        super().__init__()
+        self.linear_1, self.act, self.linear_2 = plain.linear_1, plain.act, plain.linear_2
+        self.context, self.index = context, index
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        drags = self.context.conditioning
+        if drags is None or drags.positions is None:
+            return self.embed(numbers)
+        return drags.positions[self.index].repeat(self.context.batch, 1)
+
+    def embed(self, numbers: Tensor) -> Tensor:
+        return self.linear_2(self.act(self.linear_1(numbers)))
 
 
 class DragTransformer(TransformerSpatioTemporalModel):
@@ -29,24 +52,36 @@ class DragTransformer(TransformerSpatioTemporalModel):
             cross_attention_dim=attn2.cross_attention_dim,
         )
         new.index, new.context, new.modulation, new.tokens = index, context, None, None
-        if with_drags and config.modulation != "none":
+        new.time_pos_embed = FramePositions(new.time_pos_embed, context, index)
+        if with_drags:
+            new.add_drag_layers(config)
+        for spatial, temporal in zip(new.transformer_blocks, new.temporal_transformer_blocks, strict=True):
+            spatial.attn1.set_processor(FrameAttention(config.attention, context))
+            spatial.attn2.set_processor(TokenAttention(False, context))
+            temporal.attn2.set_processor(TokenAttention(True, context))
+        return new
+
+    # New drag layers as the settings want them, on the device that is torch's default now.
+    def add_drag_layers(self, config) -> None:
+        if config.modulation != "none":
             scale, encoding_channels = config.modulation == "scale_shift", config.max_drags * (6 if config.end_location else 4)
-            new.modulation = DragModulation(encoding_channels, plain.in_channels, config.modulation_channels, scale)
-        if with_drags and config.drag_tokens:
-            new.tokens = DragTokens(
-                plain.in_channels,
-                attn2.cross_attention_dim,
+            self.modulation = DragModulation(encoding_channels, self.in_channels, config.modulation_channels, scale)
+        if config.drag_tokens:
+            self.tokens = DragTokens(
+                self.in_channels,
+                self.transformer_blocks[0].attn2.cross_attention_dim,
                 config.token_positions,
                 config.token_embedding,
                 config.token_position_channels,
                 config.token_hidden,
                 config.token_detach,
             )
-        for spatial, temporal in zip(new.transformer_blocks, new.temporal_transformer_blocks, strict=True):
-            spatial.attn1.set_processor(FrameAttention(config.attention, context))
-            spatial.attn2.set_processor(TokenAttention(False, context))
-            temporal.attn2.set_processor(TokenAttention(True, context))
-        return new
+
+    # What is added to the features of frames 0 to N − 1, (N, C), whatever the noise level.
+    def frame_positions(self, frames: int) -> Tensor:
+        weight = self.time_pos_embed.linear_1.weight
+        numbers = self.time_proj(torch.arange(frames, device=weight.device))
+        return self.time_pos_embed.embed(numbers.to(weight.dtype))
 
     # hidden_states: (B·N, C, h, w) from the residual block; encoder_hidden_states: (B·N, 1, D), the CLIP token.
     def forward(self, hidden_states: Tensor, encoder_hidden_states=None, image_only_indicator=None, return_dict=True):
@@ -54,6 +89,15 @@ class DragTransformer(TransformerSpatioTemporalModel):
         if self.modulation is not None:
             hidden_states = modulate(hidden_states, drags.maps[self.index])
         if self.tokens is not None and self.context.tokens:
-            tokens = self.tokens(hidden_states, drags.points, drags.present)
-            encoder_hidden_states = torch.cat([encoder_hidden_states, tokens], dim=1)
+            encoder_hidden_states = self._with_tokens(hidden_states, encoder_hidden_states)
         return super().forward(hidden_states, encoder_hidden_states, image_only_indicator, return_dict)
+
+    # (B·N, 1, D) -> (B·N, 1+K, D): tokens behind the CLIP token, of zeros for the videos that are known to have no drags.
+    def _with_tokens(self, features: Tensor, clip: Tensor) -> Tensor:
+        drags, none = self.context.conditioning, self.context.undragged
+        rows, most = none * self.context.frames, drags.points.shape[1]
+        padded = [F.pad(clip[:rows], (0, 0, 0, most))] if none else []
+        if none < self.context.batch:
+            tokens = self.tokens(features[rows:], drags.points[none:], drags.present[none:])
+            padded.append(torch.cat([clip[rows:], tokens], dim=1))
+        return torch.cat(padded) if len(padded) > 1 else padded[0]

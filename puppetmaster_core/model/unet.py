@@ -4,6 +4,7 @@ Shapes: B batch, N frames, K drags, C channels, (h, w) the latent grid.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 
 import torch
@@ -147,12 +148,32 @@ class DragUNet(UNetSpatioTemporalConditionModel):
                     code = encode_drags(points, halved(size, level), *convention)
                     encodings[level] = code.to(self.conv_in.weight.dtype)
                 maps.append(transformer.modulation and transformer.modulation(encodings[level]))
-        return DragConditioning(tuple(maps), points, present, tuple(size))
+        return DragConditioning(tuple(maps), points, present, tuple(size), positions=self._positions(points.shape[2]))
 
     # No drags at all, for guidance (App. C.1): every frame of every video alike, so one frame is computed.
-    def null_conditioning(self, batch: int, frames: int, size: tuple[int, int]) -> DragConditioning:
+    # blank: these videos will get an embedding of zeros as well, as the released code's do.
+    def null_conditioning(self, batch: int, frames: int, size: tuple[int, int], blank: bool = False) -> DragConditioning:
         points = torch.zeros(1, self.config.max_drags, 1, 2, device=self.conv_in.weight.device)
-        return self.condition(points, points[:, :, 0, 0] > 0, size).expand(batch, frames)
+        one = replace(self.condition(points, points[:, :, 0, 0] > 0, size), undragged=1, blank=blank)
+        return replace(one.expand(batch, frames), positions=self._positions(frames))
+
+    def _positions(self, frames: int) -> tuple[Tensor, ...]:
+        return tuple(transformer.frame_positions(frames) for transformer in self.drag_transformers())
+
+    # What `forward` would otherwise do to a conditioning in every call: before many calls with the same one.
+    def prepare(self, conditioning: DragConditioning) -> DragConditioning:
+        if self.config.attention != "static_reference" or conditioning.reference:
+            return conditioning
+        no_drags = self.null_conditioning(conditioning.batch, conditioning.frames, conditioning.size)
+        return replace(DragConditioning.cat([conditioning, no_drags]), reference=True)
+
+    # diffusers' name: attention for so many heads at a time, "auto" for half of them, "max" for one, None for all.
+    def set_attention_slice(self, slice_size: int | str | None) -> None:
+        fewest = min(transformer.num_attention_heads for transformer in self.drag_transformers())
+        heads = {"auto": max(1, fewest // 2), "max": 1}.get(slice_size, slice_size)
+        if heads is not None and (not isinstance(heads, int) or heads < 1):
+            raise ValueError(f"slice_size={slice_size!r} given, wanted 1 head or more, 'auto', 'max', or None for no slices")
+        self.context.heads = heads
 
     def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
         super().enable_gradient_checkpointing(gradient_checkpointing_func or BlockCheckpoint(self.context))
@@ -169,19 +190,17 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         return_dict: bool = True,
     ):
         batch, frames, *_ = sample.shape
-        masked = self.config.token_mask
-        tokens = not masked or conditioning is not None  # without drags, masked tokens change nothing
+        shortcut = conditioning is not None and not torch.is_grad_enabled()  # else SVD's to the bit; gradients everywhere
         if conditioning is None:
-            conditioning = self.null_conditioning(batch, frames, tuple(sample.shape[-2:]))
+            conditioning = replace(self.null_conditioning(batch, frames, tuple(sample.shape[-2:])), positions=None)
         args = (sample, timestep, encoder_hidden_states, added_time_ids)
         check_inputs(*args, conditioning, self.config, self.conv_in.weight)
         if not self.config.time_ids:
             args = (sample, timestep, encoder_hidden_states, sample.new_zeros(batch, 1))
         if self.config.attention == "static_reference":
             args = beside_static_reference(*args, self.config.out_channels, self.config.reference_scale)
-            no_drags = self.null_conditioning(batch, frames, conditioning.size)
-            conditioning = DragConditioning.cat([conditioning, no_drags])
-        self.context.fill(conditioning, tokens, masked)
+            conditioning = self.prepare(conditioning)
+        self.context.fill(conditioning, self.config.token_mask, shortcut)
         try:
             (result,) = super().forward(*args, return_dict=False)
         finally:
