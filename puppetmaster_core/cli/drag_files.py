@@ -1,4 +1,4 @@
-"""Drags from a file: the project's JSON, or one of Drag-a-Move's .npz.
+"""Drags from a file: the project's JSON, or one of Drag-a-Move's .npz or .pkl.
 
 Letters: N frames, (W, H) size of a picture in pixels.
 """
@@ -17,7 +17,7 @@ SAME_SHAPE = 0.02  # how far two aspect ratios may differ, relatively: pictures 
 
 def read_drags(path: Path, frames: int, picture_size: tuple[int, int]) -> Drags:
     """Drags over N frames, for a picture of picture_size (W, H). Raises DragError."""
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() in (".npz", ".pkl"):
         from puppetmaster_core.drag_a_move import read_released
 
         return read_released(path).resample(frames)

@@ -1,0 +1,78 @@
+"""Jobs in processes of their own: one that raises, hangs, crashes or eats memory costs itself only, and says why."""
+
+import ctypes
+import os
+import sys
+import time
+
+import pytest
+
+from puppetmaster_core.isolation import run_isolated
+
+
+def act(job):
+    """What the jobs of these tests do; runs in a worker."""
+    kind, value = job
+    if kind == "raise":
+        raise ValueError("7 came,\nwanted 8")
+    if kind == "bug":
+        return {}["missing"]
+    if kind == "hang":
+        print("waiting for a reply", file=sys.stderr, flush=True)
+        time.sleep(600)
+    if kind == "crash":
+        ctypes.string_at(0)
+    if kind == "leave":
+        os._exit(3)
+    if kind == "eat":
+        return len(bytearray(2**42))
+    return value * value
+
+
+def outcomes(jobs, **options):
+    return {outcome.job: outcome for outcome in run_isolated(act, jobs, **options)}
+
+
+def test_bad_jobs_cost_themselves_only():
+    bad = [("raise", 0), ("bug", 0), ("hang", 0), ("crash", 0), ("leave", 0), ("eat", 0)]
+    good = [("square", n) for n in range(6)]
+    jobs = [job for pair in zip(bad, good, strict=True) for job in pair]
+    done = outcomes(jobs, workers=2, time_limit=0.5, memory_gb=8)
+    assert set(done) == set(jobs)
+    assert {job[1]: done[job].result for job in good} == {n: n * n for n in range(6)}
+    assert not any(done[job].error for job in good)
+    errors = {job[0]: done[job].error for job in bad}
+    assert errors["raise"] == "7 came, wanted 8"
+    assert errors["bug"] == "KeyError: 'missing'"
+    assert errors["hang"] == "took longer than 0.5 s"
+    assert errors["crash"] == "its process died (SIGSEGV)"
+    assert errors["leave"] == "its process died (exit code 3)"
+    assert errors["eat"].startswith("MemoryError")
+    assert "waiting for a reply" in done["hang", 0].detail
+    assert "in act" in done["crash", 0].detail  # where it crashed, from stderr
+    assert "Traceback" in done["bug", 0].detail
+
+
+def test_jobs_are_taken_as_workers_come_free():
+    taken = []
+
+    def jobs():
+        for n in range(10):
+            taken.append(n)
+            yield "square", n
+
+    stream = run_isolated(act, jobs(), workers=2)
+    next(stream)
+    assert len(taken) <= 3  # neither a list of a million jobs nor their results are held
+    stream.close()
+
+
+def test_no_jobs_no_outcomes():
+    assert list(run_isolated(act, [])) == []
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_job_once(workers):
+    assert sorted(o.result for o in run_isolated(act, [("square", n) for n in range(7)], workers=workers)) == [
+        n * n for n in range(7)
+    ]
