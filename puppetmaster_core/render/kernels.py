@@ -1,0 +1,234 @@
+"""The rasteriser's inner loops, in numba. All for one frame; `mesh` is `Surfaces`, `screen` what the camera makes of vertices.
+
+`nearest` finds the nearest triangle at every sample; `weights` says where on it the sample lies; `shading` colours it.
+Letters: V vertices, F triangles, S samples a side, G corner groups that share a normal.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+NEAR = 1e-3  # of the camera's distance; triangles with a corner nearer than this are not drawn
+UNIT = np.arange(256).astype(np.float32) / np.float32(255)  # a byte as a share
+_jit = numba.njit(cache=True, nogil=True)
+
+
+@_jit
+def nearest(screen, mesh, size, near, supersampling, face, depth):
+    """Fill face and depth (S, S) with the nearest triangle at the samples' centres; they come as -1 and inf.
+
+    screen (V, 3): x, y in [0, 1] and depth in metres. Perspective-correct: 1/depth is linear on screen. A sample passes
+    through a hole, or through a share 1 − alpha of a blended surface's samples, in a fixed pattern within each pixel.
+    """
+    centre = 0.5
+    for f in range(mesh.faces.shape[0]):
+        a, b, c = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+        za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
+        front = min(za, zb, zc)
+        if front < near:
+            continue
+        ax, ay, bx, by = screen[a, 0] * size, screen[a, 1] * size, screen[b, 0] * size, screen[b, 1] * size
+        cx, cy = screen[c, 0] * size, screen[c, 1] * size
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-12:
+            continue
+        front *= 1 - 1e-6  # rounding never brings a sample nearer than this
+        cutoff = mesh.cutoff[mesh.material[f]]
+        x0, x1 = max(0, int(np.ceil(min(ax, bx, cx) - centre))), min(size - 1, int(np.floor(max(ax, bx, cx) - centre)))
+        y0, y1 = max(0, int(np.ceil(min(ay, by, cy) - centre))), min(size - 1, int(np.floor(max(ay, by, cy) - centre)))
+        for y in range(y0, y1 + 1):
+            py = y + centre
+            left, right = x0, x1
+            if abs(area) > 4.0:  # samples: look only between the two edges this row crosses, and one sample around
+                low, high = _crossings(ax, ay, bx, by, cx, cy, py)
+                if low <= high:
+                    left = max(x0, int(np.floor(low)) - 2)
+                    right = min(x1, int(np.ceil(high)) + 2)
+            for x in range(left, right + 1):
+                if depth[y, x] <= front:
+                    continue
+                px = x + centre
+                wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
+                wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
+                wc = 1.0 - wa - wb
+                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                    continue
+                z = 1.0 / (wa / za + wb / zb + wc / zc)
+                if z < depth[y, x]:
+                    if cutoff > -2.0:
+                        wanted = cutoff if cutoff >= 0.0 else _pattern(x, y, supersampling)
+                        if _alpha(mesh, f, wa / za * z, wb / zb * z, wc / zc * z) < wanted:
+                            continue
+                    depth[y, x] = z
+                    face[y, x] = f
+
+
+@_jit
+def _crossings(ax, ay, bx, by, cx, cy, py):
+    """The least and the greatest x at which a triangle's edges cross the row; the least is greater where none does."""
+    low, high = 1e30, -1e30
+    if (ay <= py) != (by <= py):
+        x = ax + (py - ay) * (bx - ax) / (by - ay)
+        low, high = min(low, x), max(high, x)
+    if (by <= py) != (cy <= py):
+        x = bx + (py - by) * (cx - bx) / (cy - by)
+        low, high = min(low, x), max(high, x)
+    if (cy <= py) != (ay <= py):
+        x = cx + (py - cy) * (ax - cx) / (ay - cy)
+        low, high = min(low, x), max(high, x)
+    return low, high
+
+
+@_jit
+def weights(screen, faces, f, x, y, size):
+    """Perspective-correct barycentric coordinates (float32) of sample (x, y) on triangle f, and how much of its own area,
+    as a share, the sample covers."""
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
+    ax, ay, bx, by = screen[a, 0] * size, screen[a, 1] * size, screen[b, 0] * size, screen[b, 1] * size
+    cx, cy = screen[c, 0] * size, screen[c, 1] * size
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    px, py = x + 0.5, y + 0.5
+    wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
+    wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
+    wc = 1.0 - wa - wb
+    z = 1.0 / (wa / za + wb / zb + wc / zc)
+    share = z * z * z / (za * zb * zc * abs(area))
+    return np.float32(wa / za * z), np.float32(wb / zb * z), np.float32(wc / zc * z), share
+
+
+@_jit
+def _pattern(x, y, supersampling):
+    """Thresholds spread evenly over a pixel's samples: 1/2 for one sample, 1/8, 5/8, 7/8, 3/8 for four."""
+    row, column = y % supersampling, x % supersampling
+    if supersampling == 2:
+        return (1.0 + 4.0 * (row ^ column) + 2.0 * row) / 8.0
+    return (row * supersampling + column + 0.5) / (supersampling * supersampling)
+
+
+@_jit
+def texture_place(uv, f, wa, wb, wc):
+    """Texture coordinates at barycentric coordinates (float32) of triangle f; uv (F, 3, 2)."""
+    u = v = 0.0
+    u += wa * uv[f, 0, 0]
+    v += wa * uv[f, 0, 1]
+    u += wb * uv[f, 1, 0]
+    v += wb * uv[f, 1, 1]
+    u += wc * uv[f, 2, 0]
+    v += wc * uv[f, 2, 1]
+    return u, v
+
+
+@_jit
+def _alpha(mesh, f, wa, wb, wc):
+    m = mesh.material[f]
+    u, v = texture_place(mesh.uv, f, np.float32(wa), np.float32(wb), np.float32(wc))
+    return mesh.alpha[m] * UNIT[mesh.texels[texel(mesh.levels, m, u, v), 3]]
+
+
+@_jit
+def texel(levels, m, u, v):
+    """The texel at (u, v) of material m's texture; it repeats."""
+    rows, columns = levels[m, 0, 1], levels[m, 0, 2]
+    row, column = int(np.floor(v * rows)) % rows, int(np.floor(u * columns)) % columns
+    return levels[m, 0, 0] + row * columns + column
+
+
+@_jit
+def filtered(texels, levels, last, m, u, v, spread):
+    """Colour (3 numbers) of material m's texture at (u, v), between texels and between the two sizes nearest to `spread`.
+
+    spread: how many times the whole texture's area fits on a sample; last: the index of the smallest size.
+    """
+    level = min(max(0.5 * np.log2(max(spread * levels[m, 0, 1] * levels[m, 0, 2], 1e-12)), 0.0), float(last))
+    finer = int(level)
+    r, g, b = _between(texels, levels, m, finer, u, v)
+    share = np.float32(level - finer)
+    if share > 0:
+        r2, g2, b2 = _between(texels, levels, m, finer + 1, u, v)
+        r, g, b = r + share * (r2 - r), g + share * (g2 - g), b + share * (b2 - b)
+    return r, g, b
+
+
+@_jit
+def _between(texels, levels, m, level, u, v):
+    """Bilinear, between the four texels around (u, v)."""
+    first, rows, columns = levels[m, level, 0], levels[m, level, 1], levels[m, level, 2]
+    x, y = u * columns - 0.5, v * rows - 0.5
+    left, top = int(np.floor(x)), int(np.floor(y))
+    s, t = np.float32(x - left), np.float32(y - top)
+    one = np.float32(1)
+    upper, lower = first + top % rows * columns, first + (top + 1) % rows * columns
+    left, right = left % columns, (left + 1) % columns
+    r = g = b = np.float32(0)
+    for at, w in ((upper + left, (one - s) * (one - t)), (upper + right, s * (one - t)),
+                  (lower + left, (one - s) * t), (lower + right, s * t)):
+        r += w * UNIT[texels[at, 0]]
+        g += w * UNIT[texels[at, 1]]
+        b += w * UNIT[texels[at, 2]]
+    return r, g, b
+
+
+@_jit
+def face_normal(positions, faces, f):
+    """A triangle's normal by its winding, (3 numbers), its length twice the area."""
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    ux, uy, uz = positions[b, 0] - positions[a, 0], positions[b, 1] - positions[a, 1], positions[b, 2] - positions[a, 2]
+    vx, vy, vz = positions[c, 0] - positions[a, 0], positions[c, 1] - positions[a, 1], positions[c, 2] - positions[a, 2]
+    return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+
+
+@_jit
+def shared_normals(positions, mesh, normals):
+    """Fill normals (G, 3), not of unit length: triangles' normals, weighted by the angle of the corner, as in Blender."""
+    normals[:] = 0.0
+    edge = np.empty((3, 3))
+    for f in range(mesh.faces.shape[0]):
+        if mesh.smooth[f, 0] < 0:
+            continue
+        nx, ny, nz = face_normal(positions, mesh.faces, f)
+        length = np.sqrt(nx * nx + ny * ny + nz * nz)
+        if length < 1e-30:
+            continue
+        for k in range(3):  # unit vectors along the edges, k to k + 1
+            a, b = mesh.faces[f, k], mesh.faces[f, (k + 1) % 3]
+            total = 0.0
+            for i in range(3):
+                edge[k, i] = positions[b, i] - positions[a, i]
+                total += edge[k, i] * edge[k, i]
+            for i in range(3):
+                edge[k, i] /= np.sqrt(total)
+        for k in range(3):
+            before = (k + 2) % 3
+            cosine = -(edge[k, 0] * edge[before, 0] + edge[k, 1] * edge[before, 1] + edge[k, 2] * edge[before, 2])
+            angle = np.arccos(min(1.0, max(-1.0, cosine))) / length
+            group = mesh.smooth[f, k]
+            normals[group, 0] += nx * angle
+            normals[group, 1] += ny * angle
+            normals[group, 2] += nz * angle
+
+
+@_jit
+def lit(nx, ny, nz, towards, strength, ambient, physical, facing):
+    """How brightly a normal is lit (Lights); facing: -1 where the camera sees the surface from behind its winding."""
+    length = max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
+    total = ambient
+    for k in range(towards.shape[0]):
+        dot = nx * towards[k, 0] + ny * towards[k, 1] + nz * towards[k, 2]
+        cosine = max(facing * dot, 0.0) / length if physical else abs(dot) / length
+        total += strength[k] * cosine
+    return np.float32(total)
+
+
+@_jit
+def encode_srgb(linear):
+    """Linear light as displayed, 0 to 1 (IEC 61966-2-1)."""
+    linear = min(max(linear, 0.0), 1.0)
+    return linear * 12.92 if linear <= 0.0031308 else 1.055 * linear ** (1.0 / 2.4) - 0.055
+
+
+@_jit
+def decode_srgb(shown):
+    """A displayed share as linear light."""
+    return shown / 12.92 if shown <= 0.04045 else ((shown + 0.055) / 1.055) ** 2.4

@@ -1,0 +1,76 @@
+"""What the rasteriser's loops read of an asset: triangles, colours and textures as flat arrays.
+
+Letters: F triangles, M materials, P texels of all textures and their smaller copies together, L levels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from puppetmaster_core.assets.asset import AnimatedAsset, Material
+
+OPAQUE, BLEND = -2.0, -1.0  # in place of a cutoff
+_WHITE = np.full((1, 1, 3), 255, np.uint8)
+
+
+class Surfaces(NamedTuple):
+    """An asset without its motion. Make it once where an asset is drawn from many views."""
+
+    faces: np.ndarray  # (F, 3) int32
+    uv: np.ndarray  # (F, 3, 2) float32
+    material: np.ndarray  # (F,) int32
+    submodel: np.ndarray  # (F,) int32
+    smooth: np.ndarray  # (F, 3) int32, corners with the same number share a normal, -1 = flat
+    rgb: np.ndarray  # (M, 3) float32
+    alpha: np.ndarray  # (M,) float32
+    cutoff: np.ndarray  # (M,) float32: a hole where alpha is below; OPAQUE; or BLEND
+    texels: np.ndarray  # (P, 4) uint8
+    levels: np.ndarray  # (M, L, 3) int64: first texel, rows, columns of each size of each texture
+    n_levels: np.ndarray  # (M,) int64, 1 = nearest texel
+
+    @classmethod
+    def of(cls, asset: AnimatedAsset) -> Surfaces:
+        pyramids = [_pyramid(material) for material in asset.materials]
+        levels = np.zeros((len(pyramids), max(map(len, pyramids)), 3), np.int64)
+        first = 0
+        for m, pyramid in enumerate(pyramids):
+            for level, picture in enumerate(pyramid):
+                levels[m, level] = first, *picture.shape[:2]
+                first += picture.shape[0] * picture.shape[1]
+        smooth = np.full((len(asset.faces), 3), -1) if asset.smooth is None else asset.smooth
+        cutoffs = [{"opaque": OPAQUE, "blend": BLEND, "mask": m.alpha_cutoff}[m.alpha_mode] for m in asset.materials]
+        return cls(
+            np.ascontiguousarray(asset.faces, np.int32), np.ascontiguousarray(asset.uv, np.float32),
+            np.ascontiguousarray(asset.material, np.int32), np.ascontiguousarray(asset.submodel, np.int32),
+            np.ascontiguousarray(smooth, np.int32), np.array([m.color for m in asset.materials], np.float32),
+            np.array([m.alpha for m in asset.materials], np.float32), np.array(cutoffs, np.float32),
+            np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
+            levels, np.array([len(pyramid) for pyramid in pyramids], np.int64),
+        )
+
+
+def _pyramid(material: Material) -> list[np.ndarray]:
+    """A material's texture (h, w, 4) uint8 and, where it is read between texels, its halves down to one texel."""
+    picture = _WHITE if material.texture is None else material.texture
+    if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype != np.uint8 or 0 in picture.shape:
+        raise ValueError(f"texture of shape {picture.shape}, {picture.dtype} given: (h, w, 3 or 4) uint8 wanted")
+    if picture.shape[2] == 3:
+        picture = np.concatenate([picture, np.full((*picture.shape[:2], 1), 255, np.uint8)], axis=2)
+    pyramid = [np.ascontiguousarray(picture)]
+    while material.filtering == "linear" and max(pyramid[-1].shape[:2]) > 1:
+        pyramid.append(_halved(pyramid[-1]))
+    return pyramid
+
+
+def _halved(picture: np.ndarray) -> np.ndarray:
+    """Means of 2 × 2 texels (1 along a side of one texel; an odd last one is dropped); colours count by their alpha."""
+    rows, columns = picture.shape[:2]
+    high, wide = min(rows, 2), min(columns, 2)
+    cut = picture[: rows // high * high, : columns // wide * wide].astype(np.float32)
+    blocks = cut.reshape(rows // high, high, columns // wide, wide, 4).transpose(0, 2, 1, 3, 4).reshape(
+        rows // high, columns // wide, high * wide, 4)
+    weight = blocks[..., 3:] + 1e-3
+    color = (blocks[..., :3] * weight).sum(2) / weight.sum(2)
+    return np.rint(np.concatenate([color, blocks[..., 3:].mean(2)], axis=-1)).astype(np.uint8)
