@@ -2,6 +2,8 @@
 
 from puppetmaster_core.assets.asset import AnimatedAsset, AnimationClip, Material
 from puppetmaster_core.assets.cabinets import make_cabinet
+from puppetmaster_core.assets.gltf import AssetError
 from puppetmaster_core.assets.joints import ArticulatedAsset, Joint
+from puppetmaster_core.assets.load import load_asset
 
-__all__ = ["AnimatedAsset", "AnimationClip", "ArticulatedAsset", "Joint", "Material", "make_cabinet"]
+__all__ = ["AnimatedAsset", "AnimationClip", "ArticulatedAsset", "AssetError", "Joint", "Material", "load_asset", "make_cabinet"]
