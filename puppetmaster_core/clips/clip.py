@@ -10,7 +10,7 @@ import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.sampling import sample_points
-from puppetmaster_core.clips.tracks import SurfacePoints, track
+from puppetmaster_core.clips.tracks import SurfacePoints, moving_parts, track
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
 
@@ -58,7 +58,7 @@ def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, fram
 def label_clip(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering,
                rng: np.random.Generator, candidates: int = 4) -> Clip:
     """Attach tracks to a rendering: any renderer that fills a `Rendering` ends here."""
-    surface = SurfacePoints.visible(rendering)
+    surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
     points = surface.positions(asset, positions)
     tracks, visibility = track(points, camera, rendering)
     part = asset.submodel[surface.face]

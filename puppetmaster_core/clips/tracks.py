@@ -27,10 +27,16 @@ class SurfacePoints:
         return np.einsum("npkc,pk->npc", vertices[:, asset.faces[self.face]], self.barycentric)
 
     @classmethod
-    def visible(cls, rendering: Rendering, frame: int = 0) -> SurfacePoints:
-        """One point for every pixel of `frame` that shows the object, at the pixel's centre."""
-        seen = rendering.face[frame] >= 0
+    def visible(cls, rendering: Rendering, frame: int = 0, parts: np.ndarray | None = None) -> SurfacePoints:
+        """One point for every pixel of `frame` that shows the object, or one of its sub-models `parts`, at the pixel's centre."""
+        seen = rendering.face[frame] >= 0 if parts is None else np.isin(rendering.part_ids[frame], parts)
         return cls(rendering.face[frame][seen], rendering.barycentric[frame][seen].astype(np.float64))
+
+
+def moving_parts(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
+    """The sub-models, sorted, of which a vertex moves at all in positions (N, V, 3): all others need no following."""
+    moved = (positions != positions[0]).any((0, 2))
+    return np.unique(asset.submodel[moved[asset.faces].any(1)])
 
 
 def track(points: np.ndarray, camera: Camera, rendering: Rendering) -> tuple[np.ndarray, np.ndarray]:
