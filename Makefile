@@ -7,7 +7,7 @@ READY := .venv/.ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint demo lab reproduce sync lock clean
+.PHONY: help setup book test lint demo lab reproduce blender sync lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,17 @@ lab: $(READY) ## open the first notebook in JupyterLab
 reproduce: ## every table again (comes with a later version)
 	@echo 'make reproduce: the command that makes every table again comes with a later version' >&2; exit 2
 
+# GPL, about 1 GB, exactly Python 3.11 and numpy 1: an environment of its own, reached through a subprocess only.
+BLENDER_DEBIAN := libx11-6 libxext6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1
+
+blender: ## install Blender's Python module in .venv-blender, for the renderer "blender"
+	test -x .venv-blender/bin/python || $(PYTHON) -m venv .venv-blender
+	.venv-blender/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo 'bpy 4.5 wants Python 3.11: rm -rf .venv-blender && make blender PYTHON=python3.11' >&2; exit 2; }
+	.venv-blender/bin/python -m pip install --quiet --disable-pip-version-check 'bpy>=4.5,<4.6' 'numpy<2'
+	.venv-blender/bin/python -c 'import bpy; print("Blender", bpy.app.version_string)' \
+		|| { echo 'Blender needs system libraries: apt-get install $(BLENDER_DEBIAN)' >&2; exit 2; }
+
 sync: $(READY) ## write each notebook from its text in notebooks/src
 	$(BIN)/python -m puppetmaster_core.notebook.book sync
 
@@ -66,4 +77,4 @@ lock: ## resolve the newest versions pyproject.toml allows into requirements.loc
 
 clean: ## remove what was built and cached; .venv stays
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	find . \( -path ./.venv -o -path ./.venv-blender \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
