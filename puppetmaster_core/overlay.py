@@ -3,6 +3,8 @@
 Letters: K drags, N frames, P points of a path, (H, W) picture size in pixels.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -14,12 +16,12 @@ OUTLINE = "white"
 SUPERSAMPLING = 4  # drawn this much larger and averaged down, which smooths the edges
 
 
-def draw_drags(frames: np.ndarray, drags: Drags, up_to: int | None = None) -> np.ndarray:
+def draw_drags(frames: np.ndarray, drags: Drags, up_to: int | None = None, *, colours: Sequence[str] = COLOURS) -> np.ndarray:
     """A copy of frames (N, H, W, 3) uint8 with the drags drawn on.
 
     Drags of another number of frames are resampled; a single frame gets the whole arrows and dots at their origins.
     up_to: arrows and dots go no further than this frame of the drags, 1 to N; None: to the last one. Strokes are a
-    hundredth of the shorter side, so enlarge small pictures first.
+    hundredth of the shorter side, so enlarge small pictures first. colours: drag k has the k-th, and they begin again.
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
@@ -37,16 +39,17 @@ def draw_drags(frames: np.ndarray, drags: Drags, up_to: int | None = None) -> np
 
     arrows = Image.new("RGBA", tuple(size.tolist()))
     for k, path in enumerate(paths):
-        _draw_arrow(ImageDraw.Draw(arrows), path, COLOURS[k % len(COLOURS)], stroke)
-    return np.stack([_with_dots(frame, arrows, paths[:, min(n, shown - 1)], stroke) for n, frame in enumerate(frames)])
+        _draw_arrow(ImageDraw.Draw(arrows), path, colours[k % len(colours)], stroke)
+    dots = (paths[:, min(n, shown - 1)] for n in range(count))
+    return np.stack([_with_dots(frame, arrows, at, stroke, colours) for frame, at in zip(frames, dots, strict=True)])
 
 
-def _with_dots(frame: np.ndarray, arrows: Image.Image, dots: np.ndarray, stroke: float) -> np.ndarray:
+def _with_dots(frame: np.ndarray, arrows: Image.Image, dots: np.ndarray, stroke: float, colours: Sequence[str]) -> np.ndarray:
     """One frame (H, W, 3) with the arrows and a dot at each of dots (K, 2)."""
     layer = arrows.copy()
     draw = ImageDraw.Draw(layer)
     for k, (x, y) in enumerate(dots):
-        for colour, radius in ((OUTLINE, 2.75 * stroke), (COLOURS[k % len(COLOURS)], 2 * stroke)):
+        for colour, radius in ((OUTLINE, 2.75 * stroke), (colours[k % len(colours)], 2 * stroke)):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
     picture = Image.fromarray(frame).convert("RGBA")
     picture.alpha_composite(layer.reduce(SUPERSAMPLING))
