@@ -1,0 +1,42 @@
+"""A video as one picture that holds all its frames: what the player and the drag editor show.
+
+Letters: N frames, (H, W) size of a frame in pixels.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+LOSSLESS = 160  # pixels: films of frames up to this size stay exact, larger ones are WebP of high quality
+
+
+def film(frames: np.ndarray) -> dict:
+    """Frames (N, H, W, 3) uint8 row by row in one picture, as js/film.js reads it: strip (bytes), type, columns, count,
+    width and height of a frame. Raises ValueError."""
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not len(frames):
+        raise ValueError(f"frames came as {frames.dtype} {frames.shape}, wanted uint8 (N frames, H, W, 3)")
+    count, height, width, _ = frames.shape
+    columns = int(np.ceil(np.sqrt(count * height / width)))  # about square: pictures have a largest side
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * columns, height, width, 3), np.uint8)
+    sheet[:count] = frames
+    sheet = sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2).reshape(rows * height, columns * width, 3)
+    file = io.BytesIO()
+    lossless = max(width, height) <= LOSSLESS
+    Image.fromarray(sheet).save(file, "WEBP", lossless=lossless, quality=80 if lossless else 92, method=2)
+    return {"strip": file.getvalue(), "type": "image/webp", "columns": columns, "count": count, "width": width, "height": height}
+
+
+def png(picture: Image.Image, largest: int = 1024) -> bytes:
+    """A picture for the page, no larger than `largest` pixels a side."""
+    picture = picture.convert("RGB")
+    if max(picture.size) > largest:
+        picture = picture.copy()
+        picture.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
