@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -19,6 +19,9 @@ from pathlib import Path
 from puppetmaster_core.files import whole_folder
 
 SHIPPED = Path(__file__).parent / "weights"
+ON_HUB = {"svd": "stabilityai/stable-video-diffusion-img2vid"}  # names of models that are downloaded
+SVD_CLASS = "StableVideoDiffusionPipeline"
+NO_WEIGHTS = ("scheduler", "feature_extractor")  # components of settings only
 INDEX = "model_index.json"
 SAFE = ".safetensors"
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
@@ -28,8 +31,10 @@ SETTINGS = {
     "size": (int, 1, 65_536), "frames": (int, 2, 10_000), "steps": (int, 1, 1000), "max_drags": (int, 1, 10_000),
     "latent_scale": (Real, 0, 1e6), "residual": (bool, False, True), "anchor": (Real, 0, 2),
     "min_guidance": (Real, 1, 1000), "max_guidance": (Real, 1, 1000),
+    "null_picture": (bool, False, True),
     "fps": (Real, 1, 1000), "motion_bucket": (Real, 0, 1e6), "noise_augmentation": (Real, 0, 1e3),
 }
+SAMPLING = ("solver", "steps", "min_guidance", "max_guidance", "interval")  # what a quality may name
 KINDS = {int: "a whole number", Real: "a number", bool: "true or false,"}
 
 
@@ -49,8 +54,10 @@ def find_model(name_or_path) -> Path | str:
         return SHIPPED / name
     if os.path.isdir(name):  # unlike Path.is_dir, False for a name too long for any folder
         return Path(name)
+    if name in ON_HUB:
+        return ON_HUB[name]
     shipped = ", ".join(shipped_models()) or "none yet"
-    wanted = f"wanted a shipped model ({shipped}), a folder, or OWNER/NAME on the Hugging Face hub"
+    wanted = f"wanted a shipped model ({shipped}), a folder, or OWNER/NAME on the Hugging Face hub (svd is short for one)"
     if os.path.exists(name):
         raise ModelError(f"model {name!r} is a file, {wanted}: give the folder that holds {INDEX}")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
@@ -58,7 +65,7 @@ def find_model(name_or_path) -> Path | str:
     return name
 
 
-def fetch(name_or_path, download: Callable[[str], str]) -> Path:
+def fetch(name_or_path, download: Callable[[str], str], without: Container[str] = ()) -> Path:
     """The folder of a model, from the hub if it is not here, checked by `check_model`. Raises ModelError."""
     folder = find_model(name_or_path)
     if isinstance(folder, str):
@@ -70,8 +77,13 @@ def fetch(name_or_path, download: Callable[[str], str]) -> Path:
             raise ModelError(
                 f"no folder {folder!r} here, and the hub did not give that model ({reason}): check the name and the network"
             ) from error
-    check_model(folder)
+    check_model(folder, without)
     return folder
+
+
+def is_svd(folder: Path) -> bool:
+    """Whether a folder holds Stable Video Diffusion as diffusers lays it out, and not a model of ours. Raises ModelError."""
+    return read_index(folder).get("_class_name") == SVD_CLASS
 
 
 def read_index(folder: Path) -> dict:
@@ -104,16 +116,22 @@ def check_settings(record: Mapping) -> None:
     if record.get("min_guidance", 1) > record.get("max_guidance", 1000):
         came = f"guidance from {record['min_guidance']} to {record['max_guidance']}"
         raise ModelError(f"{came} came, wanted weights that do not fall: correct it")
+    qualities = record.get("qualities")
+    named = qualities.values() if isinstance(qualities, Mapping) else () if qualities is None else (qualities,)
+    for one in named:
+        if not isinstance(one, Mapping) or one.keys() - SAMPLING:
+            raise ModelError(f"qualities with {one!r} came, wanted for each name some of {', '.join(SAMPLING)}: correct it")
+        check_settings(one)
 
 
-def check_model(folder: Path) -> None:
-    """Raise ModelError unless every component is there, in safetensors files that are whole."""
+def check_model(folder: Path, without: Container[str] = ()) -> None:
+    """Raise ModelError unless every component but those of `without` is there, in safetensors files that are whole."""
     for component, origin in read_index(folder).items():
-        if component.startswith("_") or not isinstance(origin, list) or None in origin:
+        if component.startswith("_") or component in without or not isinstance(origin, list) or None in origin:
             continue
         if not (folder / component).is_dir():
             raise ModelError(f"{folder}: no folder {component!r} there, wanted the folder of a whole model: get it again")
-        if component != "scheduler":
+        if component not in NO_WEIGHTS:
             tensor_shapes(folder / component)
 
 

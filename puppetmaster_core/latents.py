@@ -10,8 +10,10 @@ anchored decoding adds what the VAE lost of frame 1 back wherever a frame still 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor
@@ -61,10 +63,44 @@ def decode(vae: AutoencoderKLTemporalDecoder, z: Tensor) -> Tensor:
     return F.pixel_shuffle(flat, patch_size(vae)).unflatten(0, z.shape[:2])
 
 
-def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, tolerance: float) -> Tensor:
+def decode_tiled(vae: AutoencoderKLTemporalDecoder, z: Tensor, tile: int) -> Tensor:
+    """`decode` in tiles of tile × tile latent cells, a quarter of which overlaps and is blended: for small GPUs.
+
+    Not exact: the decoder's attention and norms see one tile at a time. A tile as large as the grid is `decode` itself.
+    """
+    if tile < 4:
+        raise ValueError(f"tiles of {tile} latent cells came, wanted 4 or more, so that they overlap")
+    h, w = z.shape[-2:]
+    if tile >= max(h, w):
+        return decode(vae, z)
+    cell = downscale(vae)
+    total, weights = 0, 0
+    for top in _tile_starts(h, tile):
+        for left in _tile_starts(w, tile):
+            part = decode(vae, z[..., top : top + tile, left : left + tile])
+            weight = _ramp(part.shape[-2], tile // 4 * cell, part)[:, None] * _ramp(part.shape[-1], tile // 4 * cell, part)
+            around = (left * cell, w * cell - left * cell - part.shape[-1], top * cell, h * cell - top * cell - part.shape[-2])
+            total, weights = total + F.pad(part * weight, around), weights + F.pad(weight, around)
+    return total / weights
+
+
+def _tile_starts(length: int, tile: int) -> list[int]:
+    """First cells of tiles that cover `length` cells, the last one flush with the end."""
+    return [*range(0, max(1, length - tile), tile - tile // 4), max(0, length - tile)] if length > tile else [0]
+
+
+def _ramp(length: int, overlap: int, like: Tensor) -> Tensor:
+    """(length,) weights in (0, 1] that rise over the first `overlap` pixels and fall over the last."""
+    distance = torch.arange(1, length + 1, device=like.device, dtype=like.dtype)
+    return torch.minimum(distance, distance.flip(0)).clamp(max=overlap) / overlap
+
+
+def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, tolerance: float,
+                    decode: Callable[..., Tensor] = decode) -> Tensor:
     """Pictures (B, N, 3, H, W): D(z^n), plus first − D(z_first) where D(z^n) is within `tolerance` of D(z_first).
 
     first (B, 3, H, W) is the given picture. The correction fades linearly to nothing at a difference of `tolerance`.
+    decode(vae, z): the function above, or a tiled one.
     """
     decoded = decode(vae, z)
     still = decode(vae, z_first[:, None].expand(-1, *z.shape[1:]))  # temporal layers see a still video of N frames

@@ -6,6 +6,7 @@ picture that the model sees.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,23 @@ from puppetmaster_core import checkpoints
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode
+from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, decode_tiled, downscale, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
+from puppetmaster_core.model.speed import compile_network
+from puppetmaster_core.model.svd import read_modules
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
-from puppetmaster_core.presets import Preset
-from puppetmaster_core.sampling import Scheduler, draw_noise, make_solver, one_each, rehearse, sample
+from puppetmaster_core.presets import SVD, Preset
+from puppetmaster_core.sampling import (
+    QUALITIES,
+    Guidance,
+    Sampling,
+    Scheduler,
+    draw_noise,
+    make_solver,
+    one_each,
+    rehearse,
+    sample,
+)
 from puppetmaster_core.video import Video
 
 
@@ -44,16 +57,22 @@ def build(preset: Preset, seed: int = 0, **given) -> PuppetMasterPipeline:
             torch.manual_seed(seed)
             module = makers[name]()
             given[name] = module.eval() if isinstance(module, torch.nn.Module) else module
-    names = ("size", "frames", "residual", "anchor", "steps", "min_guidance", "max_guidance")
-    settings = {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
-    return PuppetMasterPipeline(**settings | given)
+    return PuppetMasterPipeline(**settings_of(preset) | given)
+
+
+def settings_of(preset: Preset) -> dict:
+    """A preset's part of the pipeline's plain settings."""
+    names = ("size", "frames", "residual", "anchor", "steps", "min_guidance", "max_guidance", "qualities")
+    return {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
 
 
 class PuppetMasterPipeline(DiffusionPipeline):
     """image + drags → `Video`. Beside the four modules there are plain values only, kept in model_index.json.
 
     size: S. frames: N. latent_scale, residual, anchor: the `LatentSpace`. steps, min_guidance, max_guidance: sampling
-    defaults. fps, motion_bucket, noise_augmentation: SVD's conditions, the same for every video.
+    defaults; qualities: other settings of `Sampling` by name (None: `QUALITIES`). null_picture: whether guidance's videos
+    without drags are told of the picture; the released code blanks it, a null it never trained. fps, motion_bucket,
+    noise_augmentation: SVD's conditions, the same for every video.
     """
 
     model_cpu_offload_seq = "image_encoder->unet->vae"
@@ -72,11 +91,13 @@ class PuppetMasterPipeline(DiffusionPipeline):
         steps: int = 50,
         min_guidance: float = 1.0,
         max_guidance: float = MAX_GUIDANCE,
+        qualities: dict | None = None,
+        null_picture: bool = True,
         fps: float = 7.0,
         motion_bucket: float = 127.0,
         noise_augmentation: float = 0.0,
     ):
-        settings = {name: value for name, value in locals().items() if name in checkpoints.SETTINGS}  # all but the modules
+        settings = {name: value for name, value in locals().items() if name in checkpoints.SETTINGS or name == "qualities"}
         super().__init__()
         checkpoints.check_settings(settings)
         _check_modules(vae, image_encoder, unet, size)
@@ -87,11 +108,18 @@ class PuppetMasterPipeline(DiffusionPipeline):
     def from_pretrained(cls, name_or_path, **options) -> PuppetMasterPipeline:
         """A shipped model ("tiny"), a folder, or a hub id OWNER/NAME (downloaded); further options as in diffusers.
 
-        Weights load in float32 unless dtype says otherwise, and from safetensors only. Raises ModelError.
+        "svd", or any folder or hub id with Stable Video Diffusion in diffusers' layout, becomes a drag model: the U-Net gets
+        new drag layers (`DragUNet.from_svd`), or is the authors' where `unet` is their checkpoint's file. variant="fp16"
+        takes the smaller files. Weights load in float32 unless dtype says otherwise, and from safetensors only. Raises
+        ModelError.
         """
         if options.setdefault("use_safetensors", True) is not True:
             raise ModelError("use_safetensors=False came, but pickled weights can run code: leave it out")
-        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options))
+        own_unet = {"unet"} & options.keys()
+        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet)
+        if checkpoints.is_svd(folder):
+            with checkpoints.loading(folder):
+                return cls._from_svd(folder, options)
         options.setdefault("variant", checkpoints.variant_of(folder))
         if "torch_dtype" not in options:  # what older versions of diffusers called it
             options.setdefault("dtype", torch.float32)
@@ -103,6 +131,25 @@ class PuppetMasterPipeline(DiffusionPipeline):
             for name in {"vae", "image_encoder", "unet"} - options.keys():
                 checkpoints.check_complete(folder / name, getattr(pipeline, name).state_dict())
         return pipeline
+
+    @classmethod
+    def _from_svd(cls, folder: Path, options: dict) -> PuppetMasterPipeline:
+        dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
+        variant = options.get("variant", checkpoints.variant_of(folder))
+        given = {name: options[name] for name in ("vae", "image_encoder", "unet", "scheduler") if name in options}
+        modules = given | read_modules(folder, {"vae", "image_encoder", "unet", "scheduler"} - given.keys(), variant, dtype)
+        if "unet" not in given:
+            modules["unet"] = DragUNet.from_svd(folder, variant=variant, torch_dtype=dtype)
+        elif not isinstance(given["unet"], torch.nn.Module):
+            config = {} if options.get("unet_config") is None else options["unet_config"]
+            modules["unet"] = torch.nn.Module.to(DragUNet.from_released(given["unet"], **config), dtype)
+        for name in {"vae", "image_encoder"} - given.keys():
+            checkpoints.check_complete(folder / name, modules[name].state_dict())
+        rehearse(modules["scheduler"])
+        known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
+        known["null_picture"] = modules["unet"].config.token_mask  # with the authors' convention, the authors' null
+        known |= {name: options[name] for name in inspect.signature(cls.__init__).parameters.keys() & options.keys() - modules}
+        return cls(**modules, **known)
 
     def save_pretrained(self, save_directory, **options) -> None:
         """Save to a folder in diffusers' layout: variant ("fp16"), and parts of at most max_shard_size ("16MB").
@@ -121,14 +168,17 @@ class PuppetMasterPipeline(DiffusionPipeline):
         image,
         drags: Drags | Sequence[Drags | None] | None = None,
         *,
+        quality: str | None = None,
         steps: int | None = None,
         min_guidance: float | None = None,
         max_guidance: float | None = None,
+        interval: tuple[float, float] | None = None,
         solver: str | None = None,
         seed: int | Sequence[int] | None = None,
         generator: torch.Generator | None = None,
         keep_padding: bool = False,
         output_type: str = "video",
+        vae_tile: int | None = None,
         callback_on_step_end: Callable | None = None,
     ) -> Video | list[Video] | Tensor:
         """Animate a picture.
@@ -136,16 +186,21 @@ class PuppetMasterPipeline(DiffusionPipeline):
         image: whatever `open_picture` takes, of any size: white is added to make it square. drags: on the picture as
         it came, upright, brought to N frames; None: the model moves what it likes. A list of drags, a list of seeds, or
         lists of equal length of both make as many videos of the one picture, and a list of videos comes back.
-        steps, min_guidance, max_guidance: None takes the model's own. Guidance grows over the frames; a maximum of 1
-        spares the second half of the work. solver: "euler", "dpm++", or None for `self.scheduler`.
+        quality: "draft", "good" or "paper", a set of what follows that was measured (`config.qualities`). steps,
+        min_guidance, max_guidance, interval, solver: instead of what the quality or the model says. Guidance grows over the
+        frames; a maximum of 1 spares the second half of the work, and so do noise levels σ outside of interval (low, high).
+        solver: "euler", "dpm++", "ays", or None for `self.scheduler`. vae_tile: decode in tiles of so many latent cells.
         seed: gives the same noise on every device. generator: is drawn from instead, video by video.
         keep_padding: frames are the padded square, not the picture's own shape. output_type: "video"; "pt", pictures
         (B, N, 3, S, S) in [0, 1]; or "latent", z (B, N, C, h, w). callback_on_step_end: diffusers', given "latents".
 
         Raises PictureError, DragError, ValueError for settings, FloatingPointError when the network overflows.
         """
-        weight = self._guidance(min_guidance, max_guidance)
-        scheduler = self._scheduler(solver, steps)
+        _check_precision(self.unet, self._execution_device)
+        how = self.sampling(quality, solver=solver, steps=steps, min_guidance=min_guidance, max_guidance=max_guidance,
+                            interval=interval)
+        weight = frame_guidance(self.config.frames, how.min_guidance, how.max_guidance)
+        scheduler = how.scheduler(self.scheduler, self._execution_device)
         sets, generators = one_each(drags, seed, generator)
         if output_type not in ("video", "pt", "latent"):
             raise ValueError(f"output_type={output_type!r} came, wanted video, pt or latent")
@@ -157,20 +212,20 @@ class PuppetMasterPipeline(DiffusionPipeline):
         first = to_tensor(np.asarray(placement.pad(picture)))[None].to(self._execution_device)
         z_first, given, embedding = self.look(first, generators)
         conditioning = self.condition(on_square, z_first.shape[-2:])
-        if not any(sets):
-            weight = None
-        elif weight is not None:
-            null = self.condition([None] * len(sets), z_first.shape[-2:])
-            conditioning = DragConditioning.cat([null, conditioning])
+        guidance = None
+        if any(sets) and how.max_guidance != 1:
+            blank = not self.config.null_picture
+            null = self.unet.null_conditioning(len(sets), self.config.frames, tuple(z_first.shape[-2:]), blank)
+            guidance = Guidance(weight, null, how.interval, blank)
         noise = draw_noise((self.config.frames, *z_first.shape[1:]), generators).to(first.device)
         call = callback_on_step_end  # with diffusers' signature; what it answers may replace the latents
         on_step = call and (lambda step, timestep, x: call(self, step, timestep, {"latents": x}).get("latents", x))
-        x = sample(self.unet, scheduler, noise, given, embedding, self.time_ids(), conditioning, weight, self.progress_bar,
+        x = sample(self.unet, scheduler, noise, given, embedding, self.time_ids(), conditioning, guidance, self.progress_bar,
                    on_step)
         z = self.latent_space.undiffused(x, z_first)
         if output_type == "latent":
             return z
-        pictures = self.decode(z, first, z_first)
+        pictures = self.decode(z, first, z_first, vae_tile)
         self.maybe_free_model_hooks()
         if output_type == "pt":
             return pictures / 2 + 0.5
@@ -216,33 +271,37 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """(1, 3), the network's added_time_ids."""
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
-    def decode(self, z: Tensor, first: Tensor, z_first: Tensor) -> Tensor:
-        """Pictures (B, N, 3, S, S) in [−1, 1] of latents z (B, N, C, h, w); anchored decoding returns frame 1 as given."""
+    def decode(self, z: Tensor, first: Tensor, z_first: Tensor, tile: int | None = None) -> Tensor:
+        """Pictures (B, N, 3, S, S) in [−1, 1] of latents z (B, N, C, h, w); anchored decoding returns frame 1 as given.
+
+        tile: latent cells a side to decode at a time (`decode_tiled`), None: all.
+        """
+        way = decode if tile is None else partial(decode_tiled, tile=tile)
         z, z_first, given = z.to(self.vae.dtype), z_first.to(self.vae.dtype), first.to(self.vae.dtype)
         if self.config.anchor:
-            pictures = decode_anchored(self.vae, z, given, z_first, self.config.anchor)
+            pictures = decode_anchored(self.vae, z, given, z_first, self.config.anchor, way)
             pictures[:, 0] = given
         else:
-            pictures = decode(self.vae, z)
+            pictures = way(self.vae, z)
         if not pictures.isfinite().all():
             raise FloatingPointError(f"numbers that are not finite came out of the model in {self.unet.dtype}, wanted a video: "
                                      "the weights are damaged or in too low a precision, get them again or load them in float32")
         return pictures.float().clamp(-1, 1)
 
-    def _guidance(self, minimum: float | None, maximum: float | None) -> Tensor | None:
-        """The weight of every frame (N,), or None where guidance changes nothing."""
-        minimum = self.config.min_guidance if minimum is None else minimum
-        maximum = self.config.max_guidance if maximum is None else maximum
-        weight = frame_guidance(self.config.frames, minimum, maximum)
-        return None if maximum == 1 else weight
+    def sampling(self, quality: str | None = None, **given) -> Sampling:
+        """How a call would sample: the model's own settings, then those of `quality`, then given. Raises ValueError."""
+        own = Sampling(None, self.config.steps, self.config.min_guidance, self.config.max_guidance)
+        return Sampling.choose(own, quality, self.config.qualities or QUALITIES, **given)
 
-    def _scheduler(self, solver: str | None, steps: int | None):
-        steps = self.config.steps if steps is None else steps
-        if not 1 <= steps <= 1000:
-            raise ValueError(f"steps={steps} came, wanted 1 to 1000")
-        scheduler = self.scheduler if solver is None else make_solver(solver)
-        scheduler.set_timesteps(steps, device=self._execution_device)
-        return scheduler
+    def compile(self, backend: str = "inductor") -> str | None:
+        """Compile the U-Net, for many videos of one shape: None, or why that cannot be done here; then all stays as it was."""
+        return compile_network(self.unet, backend)
+
+
+def _check_precision(unet: DragUNet, device: torch.device) -> None:
+    if device.type == "cpu" and unet.dtype in (torch.float16, torch.bfloat16):
+        raise ModelError(f"a model in {unet.dtype} came to run on a CPU, which takes many times as long for it as for float32: "
+                         "load it with dtype=torch.float32, or move it to a GPU")
 
 
 def _check_modules(vae, image_encoder, unet, size: int) -> None:

@@ -25,6 +25,7 @@ class Preset:
     steps: int = 50  # sampling steps, App. C.2
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
+    qualities: dict | None = None  # arguments of `Sampling` by the name of a quality, None: `sampling.QUALITIES`
     training: dict = field(default_factory=dict)  # RunSettings of each stage by its name, their number of clips, Recipe's values
 
     @property
@@ -99,6 +100,22 @@ TINY = Preset(
         "denoiser": {"steps": 6000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1500,
                      "ema_decay": 0.998},
     },
+)
+
+# The paper's scale. Its weights are SVD's, downloaded, so it is not among those that train from nothing.
+SVD = Preset(
+    name="svd",
+    size=256,
+    frames=14,
+    vae={
+        "block_out_channels": (128, 256, 512, 512), "down_block_types": ("DownEncoderBlock2D",) * 4, "layers_per_block": 2,
+        "in_channels": 3, "out_channels": 3, "latent_channels": 4, "scaling_factor": 0.18215, "force_upcast": True,
+    },
+    image_encoder={
+        "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 16,
+        "image_size": 224, "patch_size": 14, "projection_dim": 1024, "hidden_act": "gelu",
+    },
+    unet={"in_channels": 8, "out_channels": 4, "cross_attention_dim": 1024, "num_frames": 14},  # else DragUNet's defaults
 )
 
 PRESETS = {preset.name: preset for preset in (SMOKE, TINY)}

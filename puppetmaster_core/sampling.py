@@ -1,15 +1,20 @@
 """Sampling (App. C.2): from noise to the latents of a video, by SVD's Euler steps or a solver of fewer.
 
+How to sample is data: a `Sampling`, of which every model has several under names (`QUALITIES`, or the model's own).
 Letters: B videos, N frames, C latent channels, (h, w) latent grid, D width of the CLIP embedding.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
 
+import numpy as np
 import torch
 from diffusers import EDMDPMSolverMultistepScheduler, EulerDiscreteScheduler
+from diffusers.schedulers import AysSchedules
 from torch import Tensor
 
 from puppetmaster_core.diffusion import SIGMA_MAX, SIGMA_MIN, guide
@@ -21,18 +26,86 @@ SVD = {
     "use_karras_sigmas": True, "timestep_type": "continuous", "timestep_spacing": "leading", "steps_offset": 1,
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
 }
-SOLVERS = ("euler", "dpm++")
+SOLVERS = ("euler", "dpm++", "ays")
+# What `quality` names where a model says nothing of its own. The paper's is App. C.2's.
+QUALITIES = {
+    "draft": {"solver": "dpm++", "steps": 10},
+    "good": {"solver": "dpm++", "steps": 25},
+    "paper": {"solver": "euler", "steps": 50},
+}
+# Align-Your-Steps (Sabour et al. 2024): the noise levels of 10 steps found best for SVD; zero follows.
+AYS_SIGMAS = AysSchedules["StableDiffusionVideoSigmas"][:-1]
 
 Scheduler = EulerDiscreteScheduler | EDMDPMSolverMultistepScheduler
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How a video is drawn from noise."""
+
+    solver: str | None = None  # one of SOLVERS, or None: the model's own scheduler
+    steps: int = 50
+    min_guidance: float = 1.0  # of the first frame
+    max_guidance: float = 5.0  # of the last, App. C.2
+    interval: tuple[float, float] | None = None  # noise levels σ, both included, at which guidance is used; None: all
+
+    def __post_init__(self):
+        if self.solver is not None and self.solver not in SOLVERS:
+            raise ValueError(f"solver={self.solver!r} came, wanted one of {', '.join(SOLVERS)}")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, Integral) or not 1 <= self.steps <= 1000:
+            raise ValueError(f"steps={self.steps!r} came, wanted a whole number from 1 to 1000")
+        if self.interval is not None and not (len(self.interval) == 2 and 0 <= self.interval[0] <= self.interval[1]):
+            raise ValueError(f"a guidance interval of {self.interval} came, wanted two noise levels σ, the lower one first")
+
+    @classmethod
+    def choose(cls, own: Sampling, quality: str | None, qualities: Mapping[str, Mapping], **given) -> Sampling:
+        """A model's own sampling, changed by what `quality` names among `qualities`, then by what is given and not None."""
+        if quality is not None and quality not in qualities:
+            raise ValueError(f"quality={quality!r} came, wanted one of {', '.join(qualities)}")
+        named = dict(qualities[quality]) if quality is not None else {}
+        named |= {name: value for name, value in given.items() if value is not None}
+        if named.get("interval") is not None:
+            named["interval"] = tuple(named["interval"])
+        return replace(own, **named)
+
+    def scheduler(self, own: Scheduler, device: torch.device | str | None = None) -> Scheduler:
+        """The scheduler at its first step; own: the model's."""
+        scheduler = own if self.solver is None else make_solver(self.solver)
+        if self.solver == "ays":
+            scheduler.set_timesteps(sigmas=ays_sigmas(self.steps), device=device)
+        else:
+            scheduler.set_timesteps(self.steps, device=device)
+        return scheduler
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Guidance of B videos: towards their drags, away from what the network makes without."""
+
+    weight: Tensor  # (N,), of every frame
+    null: DragConditioning  # of B videos without drags
+    interval: tuple[float, float] | None = None  # noise levels at which it is used
+    blank: bool = False  # whether the videos without drags are without the picture too, as in the released code
+
+    def used(self, sigma: float) -> bool:
+        return self.interval is None or self.interval[0] <= sigma <= self.interval[1]
+
+
+def ays_sigmas(steps: int) -> list[float]:
+    """Align-Your-Steps' noise levels for so many steps, zero last: theirs for 10, else between theirs in log σ."""
+    known = np.linspace(0, 1, len(AYS_SIGMAS))
+    levels = np.exp(np.interp(np.linspace(0, 1, steps), known, np.log(AYS_SIGMAS)))
+    return [*(AYS_SIGMAS if steps == len(AYS_SIGMAS) else levels.tolist()), 0.0]
+
+
 def make_solver(name: str) -> Scheduler:
-    """The scheduler called "euler", which is SVD's, or "dpm++", of second order: 10 of its steps do what 50 of Euler's do.
+    """The scheduler called "euler", which is SVD's; "ays", the same for the noise levels of `ays_sigmas`; or "dpm++", of second
+    order: 10 of its steps do what 50 of Euler's do.
 
     "dpm++" steps evenly in log σ, which suits it far better over SVD's range of σ than Karras's schedule. Both scale the
     network's input and output as `diffusion.precondition` does.
     """
-    if name == "euler":
+    if name in ("euler", "ays"):
         return EulerDiscreteScheduler(**EDM, **SVD)
     if name == "dpm++":
         return EDMDPMSolverMultistepScheduler(**EDM, sigma_data=1.0, sigma_schedule="exponential")
@@ -79,27 +152,40 @@ def sample(
     embedding: Tensor,
     time_ids: Tensor,
     conditioning: DragConditioning,
-    weight: Tensor | None = None,
+    guidance: Guidance | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
     on_step: Callable[[int, Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
 
-    given: the picture's latents (B, C, h, w). embedding: (B, 1, D). time_ids: (1, 3). conditioning: that of the B videos,
-    or with weight (N,) of 2·B: the videos without drags, then with. on_step(i, timestep, x) returns the x to go on with.
+    given: the picture's latents (B, C, h, w). embedding: (B, 1, D). time_ids: (1, 3). conditioning: that of the B videos.
+    Where guidance is used, the network is called with 2·B videos, those without drags first.
+    on_step(i, timestep, x) returns the x to go on with.
     """
-    guided, frames = weight is not None, noise.shape[1]
-    given = given[:, None].expand(-1, frames, -1, -1, -1).to(unet.dtype)
-    embedding = torch.cat([embedding] * (1 + guided)).to(unet.dtype)
-    time_ids = time_ids.to(embedding).expand(len(embedding), -1)
+    given = given[:, None].expand(-1, noise.shape[1], -1, -1, -1).to(unet.dtype)
+    embedding, time_ids = embedding.to(unet.dtype), time_ids.to(embedding.device, unet.dtype)
+    ready: dict[bool, tuple] = {}  # all that no noise level changes, for steps with guidance and without
+
+    def prepared(guided: bool) -> tuple[Tensor, Tensor, Tensor, DragConditioning]:
+        if guided not in ready:
+            keep = not (guided and guidance.blank)
+            pictures = torch.cat([given * keep, given]) if guided else given
+            looks = torch.cat([embedding * keep, embedding]) if guided else embedding
+            drags = DragConditioning.cat([guidance.null, conditioning]) if guided else conditioning
+            ready[guided] = pictures, looks, time_ids.expand(len(looks), -1), drags if drags is None else unet.prepare(drags)
+        return ready[guided]
+
     x = noise * scheduler.init_noise_sigma
+    sigmas = scheduler.sigmas.tolist()
     for i, timestep in enumerate(progress(scheduler.timesteps)):
+        guided = guidance is not None and guidance.used(sigmas[i])
+        pictures, looks, ids, drags = prepared(guided)
         scaled = scheduler.scale_model_input(x, timestep).to(unet.dtype)
-        inputs = torch.cat([torch.cat([scaled, given], dim=2)] * (1 + guided))
-        v = unet(inputs, timestep, embedding, time_ids, conditioning, return_dict=False)[0].float()
+        inputs = torch.cat([torch.cat([scaled] * (1 + guided)), pictures], dim=2)
+        v = unet(inputs, timestep, looks, ids, drags, return_dict=False)[0].float()
         if guided:
             without, with_drags = v.chunk(2)
-            v = guide(with_drags, without, weight)
+            v = guide(with_drags, without, guidance.weight)
         x = scheduler.step(v, timestep, x, return_dict=False)[0]
         if on_step is not None:
             x = on_step(i, timestep, x)

@@ -5,7 +5,7 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 
 from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode, patch_size
-from puppetmaster_core.presets import PRESETS, SMOKE
+from puppetmaster_core.presets import PRESETS, SMOKE, SVD
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,12 @@ def test_the_latent_space_has_an_inverse(residual):
     assert (x[:, 0] == 0).all() == residual  # residual latents start at the still video
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+@pytest.mark.parametrize("preset", [*PRESETS.values(), SVD], ids=lambda preset: preset.name)
 def test_a_latent_cell_is_as_large_as_the_preset_says(preset):
     with torch.device("meta"):
         model = AutoencoderKLTemporalDecoder(**preset.vae)
-    assert (patch_size(model), downscale(model)) == (2, preset.cell) == (2, 8)
+    assert patch_size(model) ** 2 * 3 == preset.vae["in_channels"]
+    assert downscale(model) == preset.cell == 8
 
 
 def test_pictures_keep_their_size(vae):

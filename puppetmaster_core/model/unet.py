@@ -3,6 +3,8 @@
 Shapes: B batch, N frames, K drags, C channels, (h, w) the latent grid.
 """
 
+import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -23,6 +25,7 @@ from .conditioning import DragConditioning
 from .context import BlockCheckpoint, ForwardContext
 from .reference import beside_static_reference
 from .released import RELEASED, read_released, released_name
+from .svd import read_svd, with_drags
 from .transformer import DragTransformer
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
@@ -126,6 +129,24 @@ class DragUNet(UNetSpatioTemporalConditionModel):
             net = cls(**RELEASED | config)
         net.load_state_dict(read_released(source, net.state_dict()), strict=True, assign=True)
         return net.eval()
+
+    # SVD's network with new drag layers, which change nothing but its cross-attention yet (App. C.1). source: SVD's folder
+    # in diffusers' layout, or OWNER/NAME on the hub; options: diffusers' for the hub, and this class's settings.
+    # Sets `.additions` (printed, they say what was added) and logs them. Raises ValueError.
+    @classmethod
+    def from_svd(
+        cls,
+        source: str | PathLike,
+        *,
+        variant: str | None = None,
+        torch_dtype: torch.dtype = torch.float32,
+        seed: int = 0,
+        **options,
+    ) -> "DragUNet":
+        config = {name: options.pop(name) for name in set(options) & inspect.signature(cls.__init__).parameters.keys()}
+        net = with_drags(cls, read_svd(source, variant, torch_dtype, **options), str(source), seed, config)
+        logging.getLogger(__name__).info("%s", net.additions)
+        return net
 
     # The state dict under the names of the authors' code.
     def to_released(self) -> dict[str, Tensor]:
