@@ -12,6 +12,9 @@ import numpy as np
 NEAR = 1e-3  # of the camera's distance; triangles with a corner nearer than this are not drawn
 UNIT = np.arange(256).astype(np.float32) / np.float32(255)  # a byte as a share
 _jit = numba.njit(cache=True, nogil=True)
+_AT = np.linspace(0.0, 1.0, 4097)
+_ENCODED = np.where(_AT <= 0.0031308, _AT * 12.92, 1.055 * _AT ** (1 / 2.4) - 0.055)  # sRGB, IEC 61966-2-1
+_DECODED = np.where(_AT <= 0.04045, _AT / 12.92, ((_AT + 0.055) / 1.055) ** 2.4)
 
 
 @_jit
@@ -223,12 +226,19 @@ def lit(nx, ny, nz, towards, strength, ambient, physical, facing):
 
 @_jit
 def encode_srgb(linear):
-    """Linear light as displayed, 0 to 1 (IEC 61966-2-1)."""
-    linear = min(max(linear, 0.0), 1.0)
-    return linear * 12.92 if linear <= 0.0031308 else 1.055 * linear ** (1.0 / 2.4) - 0.055
+    """Linear light as displayed, 0 to 1."""
+    return _looked_up(_ENCODED, linear)
 
 
 @_jit
 def decode_srgb(shown):
-    """A displayed share as linear light."""
-    return shown / 12.92 if shown <= 0.04045 else ((shown + 0.055) / 1.055) ** 2.4
+    """A displayed share as linear light, 0 to 1."""
+    return _looked_up(_DECODED, shown)
+
+
+@_jit
+def _looked_up(table, x):
+    """Between the two nearest entries of a function's table over [0, 1]: within 0.1 of a level of 255."""
+    at = min(max(x, 0.0), 1.0) * (len(table) - 1)
+    first = min(int(at), len(table) - 2)
+    return table[first] + (at - first) * (table[first + 1] - table[first])

@@ -10,20 +10,18 @@ from puppetmaster_core.render.kernels import NEAR
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
 from puppetmaster_core.render.rendering import Rendering, check_positions
 from puppetmaster_core.render.shading import draw
-from puppetmaster_core.render.surfaces import Surfaces
+from puppetmaster_core.render.surfaces import surfaces_of
 
 
 def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: int, *, lights: Lights = DRAG_A_MOVE_LIGHTS,
-           background: tuple[float, float, float] = (1.0, 1.0, 1.0), supersampling: int = 2,
-           surfaces: Surfaces | None = None) -> Rendering:
+           background: tuple[float, float, float] = (1.0, 1.0, 1.0), supersampling: int = 2) -> Rendering:
     """Draw `asset` with its vertices at `positions` (N, V, 3), one picture of `size` pixels a side a frame.
 
     Colours and alpha are averaged over supersampling² samples a pixel; ids, depth and barycentric coordinates are those of
-    the pixel's own centre. `background` is a colour in [0, 1]; `Rendering.over` puts pictures there. `surfaces` saves
-    time where the same asset is drawn again. Raises ValueError.
+    the pixel's own centre. `background` is a colour in [0, 1]; `Rendering.over` puts pictures there. Raises ValueError.
     """
     positions = check_positions(asset, positions)
-    mesh = Surfaces.of(asset) if surfaces is None else surfaces
+    mesh = surfaces_of(asset)
     screen = camera.project(positions)
     shape = (len(positions), size, size)
     frames, alpha = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)

@@ -6,6 +6,7 @@ Letters: F triangles, M materials, P texels of all textures and their smaller co
 from __future__ import annotations
 
 from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from puppetmaster_core.assets.asset import AnimatedAsset, Material
 
 OPAQUE, BLEND = -2.0, -1.0  # in place of a cutoff
 _WHITE = np.full((1, 1, 3), 255, np.uint8)
+_made: dict[int, tuple] = {}  # by the asset's id: a weak reference to it, and its surfaces
 
 
 class Surfaces(NamedTuple):
-    """An asset without its motion. Make it once where an asset is drawn from many views."""
+    """An asset without its motion."""
 
     faces: np.ndarray  # (F, 3) int32
     uv: np.ndarray  # (F, 3, 2) float32
@@ -49,6 +51,15 @@ class Surfaces(NamedTuple):
             np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
             levels, np.array([len(pyramid) for pyramid in pyramids], np.int64),
         )
+
+
+def surfaces_of(asset: AnimatedAsset) -> Surfaces:
+    """The surfaces of an asset, made once and kept as long as the asset: one that was drawn is changed no more, but replaced."""
+    key = id(asset)
+    known = _made.get(key)
+    if known is None or known[0]() is not asset:
+        known = _made[key] = ref(asset, lambda _: _made.pop(key, None)), Surfaces.of(asset)
+    return known[1]
 
 
 def _pyramid(material: Material) -> list[np.ndarray]:
