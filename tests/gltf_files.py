@@ -115,11 +115,13 @@ def everything() -> File:
     arm, hand = file.node(parent=base, translation=[1, 0, 0], name="arm"), None
     hand = file.node(parent=arm, translation=[0, 1, 0], name="hand")
     file.add("skins", {"joints": [arm, hand], "inverseBindMatrices": file.accessor([np.eye(4).ravel()] * 2)})
-    limb = file.primitive(JOINTS_0=file.accessor([[0, 1, 0, 0]] * 3, "u1"), WEIGHTS_0=[[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 1, 0, 0]])
+    weights = [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 1, 0, 0]]
+    limb = file.primitive(JOINTS_0=file.accessor([[0, 1, 0, 0]] * 3, "u1"), WEIGHTS_0=weights)
     file.node(mesh=file.mesh(limb), skin=0, name="limb")
     leaf = file.primitive(COLOR_0=[[1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    leaf["targets"] = [{"POSITION": file.accessor([[0, 0, 1]] * 3)}, {"POSITION": file.accessor([[0, 0, 0], [1, 1, 1], [0, 0, 0]])}]
-    plant = file.node(mesh=file.mesh(leaf, weights=[0.5, 0]), name="leaf", matrix=[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 3, 1])
+    leaf["targets"] = [{"POSITION": file.accessor(offsets)} for offsets in ([[0, 0, 1]] * 3, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])]
+    moved = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 3, 1]
+    plant = file.node(mesh=file.mesh(leaf, weights=[0.5, 0]), name="leaf", matrix=moved)
     file.animation((base, "translation", [0, 0.5, 1], [[0, 0, 0], [0, 1, 0], [0, 0, 0]], "STEP"),
                    (arm, "rotation", [0, 1], [[0, 0, 0, 1], TURN_Z]),
                    (hand, "scale", [0, 1], [[0, 0, 0], [1, 1, 1], [0, 0, 0], [0, 0, 0], [2, 1, 1], [0, 0, 0]], "CUBICSPLINE"),

@@ -114,7 +114,7 @@ def test_morph_targets_add_up(tmp_path):
     # Weights go from (0.5, 0) to (0, 2): vertex 1 is raised by 0.5·1, then by 2·(1,1,1); at rest the node's weights count.
     file = File()
     leaf = file.primitive()
-    leaf["targets"] = [{"POSITION": file.accessor([[0, 0, 1]] * 3)}, {"POSITION": file.accessor([[0, 0, 0], [1, 1, 1], [0, 0, 0]])}]
+    leaf["targets"] = [{"POSITION": file.accessor(offsets)} for offsets in ([[0, 0, 1]] * 3, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])]
     node = file.node(mesh=file.mesh(leaf, weights=[0, 0]), weights=[1, 0])
     file.animation((node, "weights", [0, 1], [0.5, 0, 0, 2]))
     asset = load_asset(file.write(tmp_path / "a.glb"))

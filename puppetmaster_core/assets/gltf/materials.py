@@ -20,7 +20,7 @@ _SPECULAR, _TRANSFORM = "KHR_materials_pbrSpecularGlossiness", "KHR_texture_tran
 
 @dataclass(frozen=True)
 class Surface:
-    """A material, and which texture coordinates it wants how: uv' = uv · turn + offset, then wrapped."""
+    """A material, and which texture coordinates it wants, and how: uv' = uv · turn + offset, then wrapped."""
 
     material: Material
     texcoord: int = 0
@@ -47,7 +47,7 @@ DEFAULT = Surface(Material((1.0, 1.0, 1.0)))  # of a primitive that names none
 def displayed(linear) -> np.ndarray:
     """Linear light in [0, 1] as sRGB displays it (IEC 61966-2-1)."""
     linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.minimum(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * (linear ** (1 / 2.4) - 1) + 1), 1.0)
 
 
 class Materials:
@@ -115,7 +115,7 @@ class Materials:
         return Surface(material, texcoord, *self._transform(transform, name), wrap)
 
     def _transform(self, transform: dict, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """KHR_texture_transform as uv · turn + offset: scaled, then turned clockwise in uv (v runs down), then moved."""
+        """KHR_texture_transform as uv · turn + offset: scaled, turned anticlockwise as seen (v runs down), then moved."""
         if not transform:
             return None, None
         angle = number(transform, "rotation", name, 0.0, self.report)
