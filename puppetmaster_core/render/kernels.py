@@ -164,13 +164,11 @@ def _between(texels, levels, m, level, u, v):
     one = np.float32(1)
     upper, lower = first + top % rows * columns, first + (top + 1) % rows * columns
     left, right = left % columns, (left + 1) % columns
-    r = g = b = np.float32(0)
-    for at, w in ((upper + left, (one - s) * (one - t)), (upper + right, s * (one - t)),
-                  (lower + left, (one - s) * t), (lower + right, s * t)):
-        r += w * UNIT[texels[at, 0]]
-        g += w * UNIT[texels[at, 1]]
-        b += w * UNIT[texels[at, 2]]
-    return r, g, b
+    i, j, k, h = upper + left, upper + right, lower + left, lower + right
+    wi, wj, wk, wh = (one - s) * (one - t), s * (one - t), (one - s) * t, s * t
+    return (wi * UNIT[texels[i, 0]] + wj * UNIT[texels[j, 0]] + wk * UNIT[texels[k, 0]] + wh * UNIT[texels[h, 0]],
+            wi * UNIT[texels[i, 1]] + wj * UNIT[texels[j, 1]] + wk * UNIT[texels[k, 1]] + wh * UNIT[texels[h, 1]],
+            wi * UNIT[texels[i, 2]] + wj * UNIT[texels[j, 2]] + wk * UNIT[texels[k, 2]] + wh * UNIT[texels[h, 2]])
 
 
 @_jit
@@ -184,7 +182,7 @@ def face_normal(positions, faces, f):
 
 @_jit
 def shared_normals(positions, mesh, normals):
-    """Fill normals (G, 3), not of unit length: triangles' normals, weighted by the angle of the corner, as in Blender."""
+    """Fill normals (G, 3), of unit length (or 0): means of triangles' normals by the corners' angles, as in Blender."""
     normals[:] = 0.0
     edge = np.empty((3, 3))
     for f in range(mesh.faces.shape[0]):
@@ -210,6 +208,10 @@ def shared_normals(positions, mesh, normals):
             normals[group, 0] += nx * angle
             normals[group, 1] += ny * angle
             normals[group, 2] += nz * angle
+    for group in range(normals.shape[0]):
+        length = np.sqrt(normals[group, 0] ** 2 + normals[group, 1] ** 2 + normals[group, 2] ** 2)
+        if length > 0.0:
+            normals[group] /= length
 
 
 @_jit

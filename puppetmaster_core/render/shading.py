@@ -29,7 +29,7 @@ def draw(screen, positions, mesh, eye, near, towards, strength, ambient, physica
     """Fill frames (N, H, W, 3), alpha (N, H, W), and face, depth, barycentric of the pixels' centres (come as -1, inf, 0)."""
     samples = size * supersampling
     sample_face, sample_depth = np.empty((samples, samples), np.int32), np.empty((samples, samples), np.float32)
-    brightness = np.empty(mesh.faces.shape[0], np.float32)
+    brightness, facing = np.empty(mesh.faces.shape[0], np.float32), np.empty(mesh.faces.shape[0])
     normals = np.empty((mesh.smooth.max() + 1, 3))
     for n in range(screen.shape[0]):
         nearest(screen[n], mesh, size, near, 1, face[n], depth[n])
@@ -42,11 +42,14 @@ def draw(screen, positions, mesh, eye, near, towards, strength, ambient, physica
         if len(normals):
             shared_normals(positions[n], mesh, normals)
         for f in range(mesh.faces.shape[0]):
+            nx, ny, nz = face_normal(positions[n], mesh.faces, f)
+            a = mesh.faces[f, 0]
+            ex, ey, ez = eye[0] - positions[n, a, 0], eye[1] - positions[n, a, 1], eye[2] - positions[n, a, 2]
+            facing[f] = 1.0 if nx * ex + ny * ey + nz * ez >= 0.0 else -1.0
             if mesh.smooth[f, 0] < 0:
-                nx, ny, nz = face_normal(positions[n], mesh.faces, f)
-                brightness[f] = lit(nx, ny, nz, towards, strength, ambient, physical, _facing(positions[n], mesh.faces, f, eye))
-        _resolve(screen[n], positions[n], mesh, eye, towards, strength, ambient, physical, background,
-                 supersampling, sample_face, brightness, normals, frames[n], alpha[n])
+                brightness[f] = lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
+        _resolve(screen[n], mesh, towards, strength, ambient, physical, background, supersampling, sample_face, brightness,
+                 facing, normals, frames[n], alpha[n])
 
 
 @_jit
@@ -59,18 +62,9 @@ def _fill_barycentric(screen, faces, size, face, barycentric):
 
 
 @_jit
-def _facing(positions, faces, f, eye):
-    """1 where the camera at `eye` sees the side around which the corners run anticlockwise, else -1."""
-    nx, ny, nz = face_normal(positions, faces, f)
-    a = faces[f, 0]
-    dot = nx * (eye[0] - positions[a, 0]) + ny * (eye[1] - positions[a, 1]) + nz * (eye[2] - positions[a, 2])
-    return 1.0 if dot >= 0.0 else -1.0
-
-
-@_jit
-def _resolve(screen, positions, mesh, eye, towards, strength, ambient, physical, background, supersampling, face, brightness,
-             normals, frame, alpha):
-    """Colour every sample and average each pixel's."""
+def _resolve(screen, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals,
+             frame, alpha):
+    """Colour every sample and average each pixel's: frame (H, W, 3) and alpha (H, W), of face (S, S)."""
     faces, uv, material, smooth, rgb = mesh.faces, mesh.uv, mesh.material, mesh.smooth, mesh.rgb
     texels, levels, n_levels = mesh.texels, mesh.levels, mesh.n_levels
     samples, one = face.shape[0], np.float32(1)
@@ -92,15 +86,18 @@ def _resolve(screen, positions, mesh, eye, towards, strength, ambient, physical,
                     if smooth[f, 0] >= 0 or not plain[m]:
                         wa, wb, wc, share = weights(screen, faces, f, x, y, samples)
                         if smooth[f, 0] >= 0:
-                            light = _smooth_light(positions, faces, smooth, f, wa, wb, wc, eye, normals, towards, strength,
-                                                  ambient, physical)
-                        u, v = texture_place(uv, f, wa, wb, wc)
-                        if n_levels[m] > 1:
-                            spread = share * _texture_area(uv, f)
-                            r, g, b = filtered(texels, levels, n_levels[m] - 1, m, u, v, spread)
-                        else:
-                            at = texel(levels, m, u, v)
-                            r, g, b = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
+                            i, j, k = smooth[f, 0], smooth[f, 1], smooth[f, 2]
+                            nx = wa * normals[i, 0] + wb * normals[j, 0] + wc * normals[k, 0]
+                            ny = wa * normals[i, 1] + wb * normals[j, 1] + wc * normals[k, 1]
+                            nz = wa * normals[i, 2] + wb * normals[j, 2] + wc * normals[k, 2]
+                            light = lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
+                        if not plain[m]:
+                            u, v = texture_place(uv, f, wa, wb, wc)
+                            if n_levels[m] > 1:
+                                r, g, b = filtered(texels, levels, n_levels[m] - 1, m, u, v, share * _texture_area(uv, f))
+                            else:
+                                at = texel(levels, m, u, v)
+                                r, g, b = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
                     red += _shown(rgb[m, 0] * r, light, physical)
                     green += _shown(rgb[m, 1] * g, light, physical)
                     blue += _shown(rgb[m, 2] * b, light, physical)
@@ -139,16 +136,3 @@ def _shown(color, light, physical):
 @_jit
 def _byte(share):
     return np.uint8(np.rint(min(max(share, np.float32(0)), np.float32(1)) * np.float32(255)))
-
-
-@_jit
-def _smooth_light(positions, faces, smooth, f, wa, wb, wc, eye, normals, towards, strength, ambient, physical):
-    """Brightness where the normal is interpolated between the corners'."""
-    nx = ny = nz = 0.0
-    for k, w in ((0, wa), (1, wb), (2, wc)):
-        group = smooth[f, k]
-        length = max(np.sqrt(normals[group, 0] ** 2 + normals[group, 1] ** 2 + normals[group, 2] ** 2), 1e-30)
-        nx += w * normals[group, 0] / length
-        ny += w * normals[group, 1] / length
-        nz += w * normals[group, 2] / length
-    return lit(nx, ny, nz, towards, strength, ambient, physical, _facing(positions, faces, f, eye))
