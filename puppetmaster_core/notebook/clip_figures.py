@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Image as Shown
+from IPython.display import Markdown
 from matplotlib import colormaps, colors
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ from puppetmaster_core.render import Camera, Rendering
 from puppetmaster_core.video import Video, enlarge
 
 STILL = "#B8B8B8"
+GONE = "#555555"  # drags that were taken out
 TEXT = "gray"  # legible on light and dark pages
 MOVES = 0.01  # of the object's largest side; a part of which no vertex gets farther than this stays still
 
@@ -41,6 +43,25 @@ def part_colours(asset: AnimatedAsset, positions: np.ndarray) -> list[str]:
     moving = iter(np.flatnonzero(travelled(asset, positions).max(1) > MOVES))
     given = {int(part): COLOURS[i % len(COLOURS)] for i, part in enumerate(moving)}
     return [given.get(s, STILL) for s in range(len(asset.submodels))]
+
+
+def parts_table(asset: AnimatedAsset, positions: np.ndarray) -> Markdown:
+    """Each sub-model with its triangles, whether it moves, and how far; vertices at positions (N, V, 3)."""
+    way = travelled(asset, positions).max(1)
+    lines = ["| sub-model | triangles | farthest vertex goes | |", "|---|---|---|---|"]
+    for part, name in enumerate(asset.submodels):
+        triangles = int((asset.submodel == part).sum())
+        does = "moves" if way[part] > MOVES else "stays"
+        lines.append(f"| {name} | {triangles} | {way[part]:.0%} of the largest side | {does} |")
+    return Markdown("\n".join(lines))
+
+
+def index_table(index, columns: Sequence[str]) -> Markdown:
+    """Columns of a pyarrow table, a line a row."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for row in index.select(list(columns)).to_pylist():
+        lines.append("| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
+    return Markdown("\n".join(lines))
 
 
 def vertices_over_time(asset: AnimatedAsset, positions: np.ndarray, times: np.ndarray, colours: Sequence[str]) -> Figure:
