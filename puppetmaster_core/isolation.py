@@ -117,16 +117,24 @@ class _Worker:
             return Outcome(self.job, error=f"its process died ({_cause(self.process.exitcode)})", detail=self._said())
         if time.monotonic() < self.deadline:
             return None
-        self.process.kill()
-        self.process.join()
+        self._kill()
         self.alive = False
         return Outcome(self.job, error=f"took longer than {self.limit:g} s", detail=self._said())
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.join()
+        self._kill()
         self.pipe.close()
         self.log.close()
+
+    def _kill(self) -> None:
+        """End the worker and the processes it started, Blender's for instance."""
+        try:
+            if self.process.exitcode is None and os.getpgid(self.process.pid) == self.process.pid:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        except (OSError, AttributeError):  # it is gone; or there are no groups here
+            pass
+        self.process.kill()
+        self.process.join()
 
     def _said(self, detail: str = "") -> str:
         """The traceback, and the end of what came on stderr since this worker's last failure."""
@@ -140,6 +148,8 @@ class _Worker:
 def _work(function: Callable, pipe, memory_gb: float | None, parent: int) -> None:
     """A worker's life: it ends with its parent, whose end of the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
     faulthandler.enable()
     _limit_memory(memory_gb)
     while True:

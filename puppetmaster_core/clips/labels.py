@@ -11,7 +11,7 @@ from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, draw_drags
 from puppetmaster_core.clips.sampling import sample_points, straightened
-from puppetmaster_core.clips.tracks import SurfacePoints, track
+from puppetmaster_core.clips.tracks import SurfacePoints, moving_parts, track
 from puppetmaster_core.render import Camera, Rendering
 
 
@@ -22,7 +22,7 @@ def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering
     positions (N, V, 3) are the vertices as drawn; later (M − N, V, 3) where they go after the clip, for rules that weigh
     points by their way to the end of the animation. §4, "Sampling drags". Nothing visible that moves: no drags, no tracks.
     """
-    surface = SurfacePoints.visible(rendering)
+    surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
     part = asset.submodel[surface.face]
     points = surface.positions(asset, positions)
     tracks, visibility = track(points, camera, rendering)

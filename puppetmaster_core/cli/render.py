@@ -1,0 +1,164 @@
+"""Render animated 3D objects to training clips: WebDataset shards with exact tracks and drags, and a Parquet index.
+
+SOURCE is a folder of .glb or .gltf files, one such file, 'library' (all good categories of the procedural library, in turn),
+'library:CATEGORY', 'library:GROUP', or 'cabinets'. The same command goes on where a run was stopped or killed: no clip is
+lost or made twice. An asset that fails, hangs or crashes costs itself only; OUTPUT/report.json says which and why.
+
+example:
+  puppetmaster render library:storage --count 1000 --size 64 --output clips/storage
+  puppetmaster render models/ --size 256 --views 12 --setting release --output clips/models --cache-features tiny
+  duckdb -c "SELECT category, count(*) FROM 'clips/models/index/*.parquet' GROUP BY ALL"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from puppetmaster_core.cli.arguments import BadInput, number, whole
+from puppetmaster_core.files import try_writing, whole_file
+
+EARLY = 100  # clips after which the memory of the workers should grow no more
+HELP = "render animated 3D objects to training clips"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="a folder of .glb or .gltf files, a file, library[:NAME] or cabinets")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder of the clips")
+    parser.add_argument("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
+    parser.add_argument("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
+    parser.add_argument("--size", type=whole(16, 2048), default=64, help="pixels a side (default: 64)")
+    parser.add_argument("--frames", type=whole(2, 99), default=14, help="of a clip (default: 14)")
+    parser.add_argument("--views", type=whole(1, 360), default=1, help="of each animation; the release has 12 (default: 1)")
+    parser.add_argument("--fps", type=number(0.1, 1000), help="of a clip from a random start on (default: all of the animation)")
+    parser.add_argument("--setting", choices=("drag-a-move", "release"), default="drag-a-move",
+                        help="cameras and lights (default: drag-a-move)")
+    parser.add_argument("--background", choices=("white", "plain", "random"), default="white", help="(default: white)")
+    parser.add_argument("--rules", choices=("paper", "released", "drag-a-move"), default="paper", help="of drags (paper)")
+    parser.add_argument("--renderer", choices=("fast", "blender"), default="fast", help="blender: see `make blender` (fast)")
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of cameras and drags (default: 0)")
+    parser.add_argument("--assets-a-shard", type=whole(1, 10**6), default=250, help="(default: 250)")
+    parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
+    parser.add_argument("--time-limit", type=number(0.1, 1e6), help="seconds an asset (default: 120; blender: 7200)")
+    parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
+    parser.add_argument("--retry", action="store_true", help="make the shards again in which an asset failed")
+    parser.add_argument("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    folder = arguments.output
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: this is a file, wanted a folder for the clips: choose another name")
+    if arguments.engine == "ray":
+        _need_ray()
+    if arguments.renderer == "blender":
+        _need_blender()
+
+    from puppetmaster_core.clips.production import alone, settle
+
+    with _bad_input():
+        plan = _plan(arguments)
+        try:
+            settle(folder, plan)
+            try_writing(folder / "report.json")
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
+        with alone(folder):
+            report = _make(folder, plan, arguments)
+            if arguments.cache_features:
+                report["features"] = _cache_features(folder, arguments.cache_features)
+            with whole_file(folder / "report.json") as partial:
+                partial.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(report) if arguments.json else _summary(folder, report))
+
+
+def _plan(arguments: argparse.Namespace):
+    from puppetmaster_core.clips.production import Plan
+    from puppetmaster_core.clips.sources import find_source
+    from puppetmaster_core.clips.studio import Filming
+
+    names = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed")
+    filming = Filming(**{name: getattr(arguments, name) for name in names})
+    return Plan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
+
+
+def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
+    """Make what is missing; the report."""
+    from tqdm import tqdm
+
+    from puppetmaster_core.clips.production import clear_work, make_shards, make_shards_ray, open_shards, read_failures
+    from puppetmaster_core.clips.shards import read_index
+
+    began, clips, early, most = time.perf_counter(), 0, 0.0, 0.0
+    todo = open_shards(folder, plan, arguments.retry)
+    make = make_shards_ray if arguments.engine == "ray" else make_shards
+    limit = arguments.time_limit or (7200 if arguments.renderer == "blender" else 120)
+    options = {"workers": arguments.workers, "time_limit": limit, "memory_gb": arguments.memory}
+    if arguments.renderer == "blender":
+        options["memory_gb"] = None  # Cycles maps far more than it uses
+    assets = sum(len(plan.assets(shard)) for shard in todo)
+    with tqdm(total=len(plan.source), initial=len(plan.source) - assets, desc="assets", file=sys.stderr) as bar:
+        for progress in make(folder, plan, todo, **options) if todo else ():
+            for failure in progress.failures:
+                tqdm.write(f"{failure['asset']}: {failure['cause']}", file=sys.stderr)
+            clips += progress.clips
+            most = max(most, progress.memory_mb)
+            early = most if clips <= EARLY else early
+            bar.set_postfix(clips=clips, refresh=False)
+            bar.update()
+    clear_work(folder)
+    seconds, failures = time.perf_counter() - began, read_failures(folder)
+    return {"clips": read_index(folder).num_rows, "assets": len(plan.source), "shards": plan.shards, "made now": clips,
+            "seconds": round(seconds, 2), "clips/s": round(clips / seconds, 2), "workers": arguments.workers,
+            "memory of a worker, MB": {f"first {EARLY} clips": round(early, 1), "all": round(most, 1)},
+            "failures": failures}
+
+
+def _summary(folder: Path, report: dict) -> str:
+    lines = [f"{folder}: {report['clips']} clips of {report['assets']} assets in {report['shards']} shards, "
+             f"{report['made now']} made now at {report['clips/s']} a second"]
+    if report["failures"]:
+        lines.append(f"{len(report['failures'])} failures, listed in {folder / 'report.json'}; the first: "
+                     f"{report['failures'][0]['asset']}: {report['failures'][0]['cause']}")
+    return "\n".join(lines)
+
+
+def _cache_features(folder: Path, model: str) -> str:
+    from puppetmaster_core.cli.models import bad_input, load
+    from puppetmaster_core.clips.features import cache_features
+
+    with bad_input():
+        pipeline = load(model)
+    return str(cache_features(folder, pipeline.vae, pipeline.image_encoder))
+
+
+def _need_ray() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("ray") is None:
+        raise BadInput("--engine ray came, but Ray is not installed: pip install 'puppetmaster-core[scale-out]', or take local")
+
+
+def _need_blender() -> None:
+    from puppetmaster_core.render.blender import blender_python
+
+    if blender_python() is None:
+        raise BadInput("--renderer blender came, but Blender's Python module is not installed: run `make blender`, or take fast")
+
+
+@contextmanager
+def _bad_input():
+    from puppetmaster_core.clips.production import PlanError
+    from puppetmaster_core.clips.records import ClipError
+    from puppetmaster_core.clips.sources import SourceError
+
+    try:
+        yield
+    except (PlanError, SourceError, ClipError) as error:
+        raise BadInput(str(error)) from error

@@ -1,0 +1,263 @@
+"""From many assets to shards, with nothing lost or done twice when the run is killed and started again.
+
+A run folder holds the plan (plan.json: source, settings), finished shards with their index (see shards), what failed in them
+(failures/), and under work/ the clips of single assets until their shard is complete:
+
+    work/000042.tar    asset 42's clips, tar blocks without an end
+    work/000042.json   its rows of the index, or why it failed; written after the clips, so it says that they are whole
+
+What a shard holds follows from the plan, never from which process finished first: a killed run ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from puppetmaster_core import __version__
+from puppetmaster_core.clips.records import to_members, to_tar
+from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
+from puppetmaster_core.clips.sources import Source
+from puppetmaster_core.clips.studio import Filming, film
+from puppetmaster_core.files import whole_file
+from puppetmaster_core.isolation import Outcome, run_isolated
+
+FORMAT = "puppetmaster.clips/1"
+
+
+class PlanError(ValueError):
+    """A folder that this run cannot go on in. The message is one line."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run makes: it decides every byte of the shards. Two runs with the same plan can share a folder, in turn."""
+
+    source: Source
+    filming: Filming = field(default_factory=Filming)
+    assets_a_shard: int = 250
+
+    @property
+    def shards(self) -> int:
+        return -(-len(self.source) // self.assets_a_shard)
+
+    def assets(self, shard: int) -> range:
+        """The numbers of the assets of a shard."""
+        return range(shard * self.assets_a_shard, min(len(self.source), (shard + 1) * self.assets_a_shard))
+
+    def to_json(self) -> str:
+        """All but where the files are, which may change, and the version of what makes the clips."""
+        plan = {"format": FORMAT, "version": __version__, **asdict(replace(self, source=replace(self.source, root="")))}
+        return json.dumps(plan, indent=1, ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other runs out of `folder` while this one works; a lock that goes with its process. Raises PlanError."""
+    with open(folder / "plan.json", "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PlanError(f"{folder}: another run is at work here: wait for it, or choose another folder") from None
+        yield
+
+
+def settle(folder: Path, plan: Plan) -> None:
+    """Make `folder` the plan's, or see that it is. Raises PlanError where another plan, or anything else, is there."""
+    path = folder / "plan.json"
+    if path.is_file():
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise PlanError(f"{path}: cannot be read, wanted the plan of a run: choose another folder") from None
+        wanted = json.loads(plan.to_json())
+        if known != wanted:
+            raise PlanError(f"{folder}: was rendered with {_difference(known, wanted)}: choose another folder")
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise PlanError(f"{folder}: something else is there, wanted a new folder or one that this command made")
+    (folder / "index").mkdir(parents=True)
+    with whole_file(path) as file:
+        file.write_text(plan.to_json(), encoding="utf-8")
+
+
+def _difference(known, wanted, name: str = "") -> str:
+    """The first thing in which two plans differ."""
+    if isinstance(known, dict) and isinstance(wanted, dict):
+        for key in {**known, **wanted}:
+            if known.get(key) != wanted.get(key):
+                return _difference(known.get(key), wanted.get(key), key)
+    shown = [f"{len(v)} names" if isinstance(v, list) else repr(v) for v in (known, wanted)]
+    return f"other files under {name}" if shown[0] == shown[1] else f"{name} {shown[0]}, now {shown[1]} came"
+
+
+# ---- one asset -----------------------------------------------------------------------------------------------------------
+
+
+def film_asset(folder: str, plan: Plan, number: int) -> dict:
+    """Film asset `number` into work/; what its .json holds. Runs in a worker. Raises what reading and filming raise."""
+    name, work = plan.source.name(number), Path(folder, "work")
+    rows, skipped = [], []
+    with whole_file(_piece(work, number, "tar")) as partial_file, open(partial_file, "wb") as tar:
+        for shot in film(plan.source.open(number), number, name, plan.filming):
+            if shot.clip is None:
+                skipped.append({"asset": name, "clip": shot.key, "cause": shot.reason})
+                continue
+            data = to_tar(shot.key, to_members(shot.clip))
+            rows.append({**shot.row, "offset": tar.tell(), "length": len(data)})
+            tar.write(data)
+    record = {"rows": rows, "failures": skipped}
+    _note(work, number, record)
+    return record
+
+
+def _note(work: Path, number: int, record: dict) -> None:
+    with whole_file(_piece(work, number, "json")) as file:
+        file.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
+
+
+def _piece(work: Path, number: int, ending: str) -> Path:
+    return work / f"{number:06d}.{ending}"
+
+
+def failed(plan: Plan, outcome: Outcome) -> dict:
+    """The record of an asset that could not be filmed."""
+    failure = {"asset": plan.source.name(outcome.job), "cause": outcome.error, "detail": outcome.detail}
+    return {"rows": [], "failures": [failure]}
+
+
+# ---- one shard -----------------------------------------------------------------------------------------------------------
+
+
+def finish_shard(folder: Path, plan: Plan, shard: int) -> int:
+    """Join the assets' clips of a shard whose assets are all done; how many clips. Their pieces go."""
+    work, numbers, failures, pieces = folder / "work", plan.assets(shard), [], []
+    for number in numbers:
+        record = json.loads(_piece(work, number, "json").read_text(encoding="utf-8"))
+        failures += record["failures"]
+        if record["rows"]:
+            pieces.append((_piece(work, number, "tar"), record["rows"]))
+    if failures:
+        (folder / "failures").mkdir(exist_ok=True)
+        with whole_file(_failures(folder, shard)) as file:
+            file.write_text(json.dumps(failures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    else:
+        _failures(folder, shard).unlink(missing_ok=True)
+    clips = write_shard(folder, shard, pieces)
+    clear_pieces(folder, plan, shard)
+    return clips
+
+
+def clear_pieces(folder: Path, plan: Plan, shard: int) -> None:
+    for number in plan.assets(shard):
+        for ending in ("json", "tar"):
+            _piece(folder / "work", number, ending).unlink(missing_ok=True)
+
+
+def _failures(folder: Path, shard: int) -> Path:
+    return folder / "failures" / f"shard-{shard:06d}.json"
+
+
+def read_failures(folder: Path) -> list[dict]:
+    """What failed in the finished shards: asset, cause, detail."""
+    return [failure for path in sorted((folder / "failures").glob("shard-*.json"))
+            for failure in json.loads(path.read_text(encoding="utf-8"))]
+
+
+# ---- a run ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One asset done, of a run."""
+
+    clips: int = 0  # it gave
+    failures: tuple[dict, ...] = ()
+    memory_mb: float = 0.0  # the most its worker ever held
+
+
+def open_shards(folder: Path, plan: Plan, retry: bool = False) -> list[int]:
+    """The shards still to be made, after clearing what a killed run left. retry: also those in which an asset failed."""
+    (folder / "work").mkdir(exist_ok=True)
+    for hidden in [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")]:
+        hidden.unlink()
+    todo = []
+    for shard in range(plan.shards):
+        there = index_path(folder, shard).is_file() and (folder / shard_name(shard)).is_file()
+        if there and not (retry and _failures(folder, shard).is_file()):
+            clear_pieces(folder, plan, shard)
+        else:
+            todo.append(shard)
+    if retry:  # of unfinished shards too
+        for path in (folder / "work").glob("*.json"):
+            if json.loads(path.read_text(encoding="utf-8"))["failures"]:
+                path.unlink()
+    return todo
+
+
+def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2, time_limit: float | None = None,
+                memory_gb: float | None = None) -> Iterator[Progress]:
+    """Make some shards with local processes; a Progress for every asset, those that were done before included."""
+    folder = Path(folder)
+    left = {shard: len(plan.assets(shard)) for shard in shards}
+
+    def done(number: int, progress: Progress) -> Progress:
+        shard = number // plan.assets_a_shard
+        left[shard] -= 1
+        if not left[shard]:
+            finish_shard(folder, plan, shard)
+        return progress
+
+    numbers = [number for shard in shards for number in plan.assets(shard)]
+    kept = [number for number in numbers if _piece(folder / "work", number, "json").is_file()]
+    for number in kept:
+        record = json.loads(_piece(folder / "work", number, "json").read_text(encoding="utf-8"))
+        yield done(number, Progress(len(record["rows"]), tuple(record["failures"])))
+    known = set(kept)
+    jobs = (number for number in numbers if number not in known)
+    for outcome in run_isolated(partial(film_asset, str(folder), plan), jobs, workers=workers, time_limit=time_limit,
+                                memory_gb=memory_gb):
+        record = outcome.result
+        if outcome.error:
+            record = failed(plan, outcome)
+            _note(folder / "work", outcome.job, record)
+        yield done(outcome.job, Progress(len(record["rows"]), tuple(record["failures"]), outcome.memory_mb))
+
+
+def make_shards_ray(folder: Path, plan: Plan, shards: list[int], *, workers: int | None = None, **limits) -> Iterator[Progress]:
+    """The same over a Ray cluster, a task a shard; the folder is on a file system that all its machines share.
+
+    Ray has no time limit for a task, so each runs its assets in a process of their own, as `make_shards` does.
+    """
+    import ray
+
+    ray.init(num_cpus=workers, ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
+
+    @ray.remote(num_cpus=1)
+    def task(shard: int) -> list[Progress]:
+        return [_brief(progress) for progress in make_shards(folder, plan, [shard], workers=1, **limits)]
+
+    try:
+        waiting = [task.remote(shard) for shard in shards]
+        while waiting:
+            ready, waiting = ray.wait(waiting)
+            for result in ready:
+                yield from ray.get(result)
+    finally:
+        ray.shutdown()
+
+
+def _brief(progress: Progress) -> Progress:
+    """Without tracebacks: those stay in the folder."""
+    return replace(progress, failures=tuple({**failure, "detail": ""} for failure in progress.failures))
+
+
+def clear_work(folder: Path) -> None:
+    """Remove work/ after a run that is complete."""
+    shutil.rmtree(folder / "work", ignore_errors=True)

@@ -1,0 +1,90 @@
+"""A clip as WebDataset holds it: members of a tar file that share a key.
+
+    KEY.00.webp …     the frames, lossless
+    KEY.labels.npz    alpha, part ids, tracks, visibility, track parts, drags, their visibility
+    KEY.json          camera, category, provenance, tools
+
+Letters: N frames. The same clip gives the same bytes, whoever writes it and when.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import fields
+
+import numpy as np
+from PIL import Image
+
+from puppetmaster_core.clips.clip import Clip
+
+END = bytes(1024)  # of a tar file
+LOSSLESS = {"format": "WEBP", "lossless": True, "quality": 20, "method": 1}  # a fifth of the time for a tenth more bytes
+LABELS = {field.name for field in fields(Clip) if field.type == "np.ndarray"} - {"frames"}
+ABOUT = {field.name for field in fields(Clip)} - LABELS - {"frames"}
+
+
+class ClipError(ValueError):
+    """A stored clip that cannot be read. The message is one line: where, what came, what was wanted."""
+
+
+def to_members(clip: Clip) -> dict[str, bytes]:
+    """A clip's members by the part of their name after the key, in the order in which they are stored."""
+    members = {}
+    for n, frame in enumerate(clip.frames):
+        buffer = io.BytesIO()
+        Image.fromarray(frame).save(buffer, **LOSSLESS)
+        members[f"{n:02d}.webp"] = buffer.getvalue()
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: getattr(clip, name) for name in sorted(LABELS)})
+    members["labels.npz"] = buffer.getvalue()
+    about = {name: getattr(clip, name) for name in sorted(ABOUT)}
+    members["json"] = json.dumps(about, ensure_ascii=False, sort_keys=True).encode()
+    return members
+
+
+def from_members(members: Mapping[str, bytes], frames_only: bool = False) -> Clip | np.ndarray:
+    """The clip of its members, or its frames (N, H, W, 3) only. Raises ClipError; no pickle is read."""
+    try:
+        names = sorted(name for name in members if name.endswith(".webp"))
+        frames = np.stack([_picture(members[name]) for name in names])
+        if frames_only:
+            return frames
+        with np.load(io.BytesIO(members["labels.npz"]), allow_pickle=False) as stored:
+            labels = {name: stored[name] for name in stored.files if name in LABELS}
+        about = json.loads(members["json"])
+        return Clip(frames, **labels, **{name: about[name] for name in ABOUT if name in about})
+    except Exception as error:  # damaged bytes raise nearly anything
+        raise ClipError(f"a clip cannot be read ({type(error).__name__}), wanted frames, labels.npz and json") from None
+
+
+def _picture(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data), formats=("WEBP", "PNG")) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def to_tar(key: str, members: Mapping[str, bytes]) -> bytes:
+    """The members of one key as tar blocks without an end, so that they can follow each other in a file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(f"{key}.{name}")  # no time, no user: the same bytes from everyone
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+        length = tar.offset
+    return buffer.getvalue()[:length]
+
+
+def from_tar(data: bytes) -> dict[str, bytes]:
+    """The members of the one key in `data`, tar blocks without an end. Nothing is unpacked to disk. Raises ClipError."""
+    members = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data + END)) as tar:
+            for entry in tar:
+                if entry.isfile():
+                    members[entry.name.partition(".")[2]] = data[entry.offset_data : entry.offset_data + entry.size]
+    except Exception as error:  # tarfile raises its own, and ValueError, OverflowError, …
+        raise ClipError(f"a clip cannot be read ({type(error).__name__}), wanted tar members") from None
+    return members

@@ -1,0 +1,126 @@
+"""A set of clips on disk: WebDataset tar shards, and an index in Parquet that says where each clip lies.
+
+    shard-000000.tar          clips of some assets, in order (see records)
+    index/shard-000000.parquet    one row a clip; DuckDB reads them together as 'index/*.parquet'
+
+A shard counts once its index is there, which is written after it. Letters: n clips, N frames.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from puppetmaster_core.clips.clip import Clip
+from puppetmaster_core.clips.records import END, ClipError, from_members, from_tar
+from puppetmaster_core.files import whole_file
+
+SCHEMA = pa.schema([
+    ("key", pa.string()),  # of the clip: unique in the set
+    ("shard", pa.string()),  # file name
+    ("offset", pa.int64()),  # of the clip's first byte in the shard
+    ("length", pa.int64()),  # in bytes
+    ("asset", pa.string()),  # its name in the source
+    ("animation", pa.string()),
+    ("view", pa.int32()),
+    ("category", pa.string()),
+    ("group", pa.string()),  # of the training mixture, App. C.1
+    ("size", pa.int32()),  # pixels a side
+    ("frames", pa.int32()),  # N
+    ("submodels", pa.int32()),  # seen in frame 1
+    ("tracks", pa.int32()),
+    ("drags", pa.int32()),
+    ("travel", pa.float32()),  # of the longest drag, start to farthest point, in picture widths
+    ("seed", pa.int64()),
+    ("renderer", pa.string()),
+    ("licence", pa.string()),
+    ("source", pa.string()),
+    ("source_sha256", pa.string()),  # of the file, or of the geometry and textures of a procedural asset
+])
+
+
+def shard_name(number: int) -> str:
+    return f"shard-{number:06d}.tar"
+
+
+def index_path(folder: Path, number: int) -> Path:
+    return folder / "index" / f"shard-{number:06d}.parquet"
+
+
+def write_shard(folder: Path, number: int, pieces: Iterable[tuple[Path, list[dict]]]) -> int:
+    """Join pieces, files of clips and their rows with offsets from the file's start, into shard `number`; how many clips.
+
+    First the shard appears whole, then its index, so that what is indexed is there.
+    """
+    rows, offset = [], 0
+    with whole_file(folder / shard_name(number)) as partial, open(partial, "wb") as shard:
+        for path, own in pieces:
+            shard.write(path.read_bytes())
+            rows += [{**row, "shard": shard_name(number), "offset": offset + row["offset"]} for row in own]
+            offset = shard.tell()
+        shard.write(END)
+        shard.flush()
+        os.fsync(shard.fileno())
+    with whole_file(index_path(folder, number)) as partial:
+        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), partial)
+    return len(rows)
+
+
+def read_index(folder: str | os.PathLike) -> pa.Table:
+    """The rows of all shards of `folder`, in order. Raises ClipError where there are none or one cannot be read."""
+    paths = sorted(Path(folder, "index").glob("shard-*.parquet"))
+    if not paths:
+        raise ClipError(f"{folder}: no index/*.parquet came, wanted clips: make some with puppetmaster render")
+    tables = []
+    for path in paths:
+        try:
+            tables.append(pq.read_table(path, schema=SCHEMA))
+        except (OSError, pa.ArrowException) as error:
+            raise ClipError(f"{path}: cannot be read ({type(error).__name__}), wanted an index: render again") from None
+    return pa.concat_tables(tables)
+
+
+class ClipStore:
+    """The clips of a folder by number, in the order of the index: clip 7 is the same however it is reached.
+
+    Holds the index only and opens a shard for each clip it reads, so it can be handed to worker processes.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder, self.index = Path(folder), read_index(folder)
+        self._place = [self.index.column(name).to_pylist() for name in ("shard", "offset", "length", "key")]
+
+    def __len__(self) -> int:
+        return self.index.num_rows
+
+    def __getitem__(self, number: int) -> Clip:
+        """Clip `number`. Raises IndexError, or ClipError naming the shard and the key."""
+        return self._read(number)
+
+    def frames(self, number: int) -> np.ndarray:
+        """The frames (N, H, W, 3) uint8 of clip `number` only."""
+        return self._read(number, frames_only=True)
+
+    def column(self, name: str) -> list:
+        """One column of the index, a value a clip."""
+        return self.index.column(name).to_pylist()
+
+    def __iter__(self) -> Iterator[Clip]:
+        return (self[number] for number in range(len(self)))
+
+    def _read(self, number: int, **options):
+        shard, offset, length, key = (column[number] for column in self._place)
+        try:
+            with open(self.folder / Path(shard).name, "rb") as file:
+                file.seek(offset)
+                data = file.read(length)
+            if len(data) < length:
+                raise ClipError("the shard is too short")
+            return from_members(from_tar(data), **options)
+        except (OSError, ClipError) as error:
+            raise ClipError(f"{self.folder / shard}, clip {key}: {error}") from None

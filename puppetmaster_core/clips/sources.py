@@ -1,0 +1,120 @@
+"""Where animated assets come from: a folder of files, the procedural library, or the procedural cabinets.
+
+Every asset has a number, a name, and a seed of its own that depends on its name and the run's seed only.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from puppetmaster_core.assets import AnimatedAsset, make_cabinet
+from puppetmaster_core.assets.library import UnknownCategory, categories_of, make_asset
+from puppetmaster_core.assets.load import load_asset
+
+ENDINGS = (".glb", ".gltf")
+KINDS = ("cabinets", "library", "files")
+
+
+class SourceError(ValueError):
+    """A source that holds no assets. The message is one line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Assets 0 … len − 1. Small and made of plain values, so it goes into the plan of a run and to its workers."""
+
+    kind: str  # of KINDS
+    names: tuple[str, ...]  # files below `root`, or the library's categories, taken in turn; () for cabinets
+    count: int
+    first: int = 0  # seed of the first procedural asset
+    root: str = ""  # the folder of the files
+
+    def __len__(self) -> int:
+        return self.count
+
+    def name(self, number: int) -> str:
+        """Unique in the source; fit for a key."""
+        if self.kind == "files":
+            return self.names[number]
+        category = self.names[number % len(self.names)] if self.names else "cabinet"
+        return f"{category}-{self.seed(number):06d}"
+
+    def seed(self, number: int) -> int:
+        """Of a procedural asset: each category counts from `first`."""
+        return self.first + number // max(1, len(self.names))
+
+    def open(self, number: int) -> AnimatedAsset:
+        """Read or make asset `number`; its provenance has source, sha256, licence. Raises what reading raises."""
+        if self.kind == "cabinets":
+            return make_cabinet(self.seed(number))
+        if self.kind == "library":
+            return make_asset(self.names[number % len(self.names)], self.seed(number))
+        asset = load_asset(Path(self.root, self.names[number]))
+        listed = _manifest(self.root).get(self.names[number], {})
+        asset.category = listed.pop("category", asset.category)
+        asset.provenance = {**asset.provenance, **listed}
+        return asset
+
+
+def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
+    """A source by what a user wrote: "cabinets", "library" (all good ones), "library:CATEGORY" or
+    "library:GROUP", a folder, or a .glb or .gltf file.
+
+    count: how many assets; the procedural ones are endless, of files None takes all. Raises SourceError.
+    """
+    kind, _, category = text.partition(":")
+    if kind == "cabinets" and not category:
+        return Source("cabinets", (), 100 if count is None else count, first)
+    if kind == "library":
+        return Source("library", _categories(category), 100 if count is None else count, first)
+    path = Path(text)
+    if path.is_file() and path.suffix.lower() in ENDINGS:
+        return Source("files", (path.name,), 1, 0, str(path.parent.resolve()))
+    if not path.is_dir():
+        raise SourceError(f"{text}: no such folder or file, wanted a folder of .glb or .gltf files, 'cabinets' or 'library'")
+    names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+    if not names:
+        raise SourceError(f"{text}: no .glb or .gltf file came, wanted a folder with some")
+    names = names[: count or None]
+    return Source("files", tuple(names), len(names), 0, str(path.resolve()))
+
+
+def _categories(name: str) -> tuple[str, ...]:
+    try:
+        return categories_of(name or "good")
+    except UnknownCategory as error:
+        raise SourceError(str(error)) from None
+
+
+def asset_rng(seed: int, name: str, *more: int) -> np.random.Generator:
+    """A generator for asset `name`: other assets, their order and number do not matter."""
+    return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"), *more])
+
+
+def content_sha256(asset: AnimatedAsset) -> str:
+    """SHA-256 of what a procedural asset looks like and does: its triangles, colours, and vertices at both ends of its clips."""
+    digest = hashlib.sha256()
+    for array in (asset.faces, asset.uv, asset.material, asset.submodel):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for material in asset.materials:
+        digest.update(repr(material.color).encode())
+        digest.update(b"" if material.texture is None else np.ascontiguousarray(material.texture).tobytes())
+    for number, clip in enumerate(asset.clips):
+        for t in (0.0, clip.duration):
+            digest.update(np.ascontiguousarray(asset.vertices(number, t), "<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _manifest(root: str) -> dict[str, dict]:
+    """What a manifest.csv beside the files says of each: licence, author, category, source."""
+    path = Path(root, "manifest.csv")
+    if not path.is_file():
+        return {}
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        return {row["file"]: {key: row[key] for key in ("licence", "author", "category", "source") if row.get(key)}
+                for row in csv.DictReader(file) if row.get("file")}
