@@ -26,6 +26,7 @@ async function render({ model, el }) {
   const toolbar = makeToolbar(doc, editor, parts.json, model);
   const side = makeSide(parts, () => { editor.repaint(); parts.takes.paint(transport.n); });
   editor.openTab = side.open;
+  editor.focus = () => stage.node.focus({ preventScroll: true });
 
   root.append(toolbar.node, element("div", { className: "pm-panes" }, stage.node, side.node), transport.node,
     element("div", { className: "pm-row pm-below" }, parts.list.node, status), parts.json.node, parts.ask.node, parts.takes.strip);
@@ -181,6 +182,7 @@ function makeToolbar(doc, editor, json, model) {
     redo.disabled = !doc.canRedo;
     remove.disabled = !doc.current;
     clear.disabled = !doc.drags.length;
+    if (node.contains(document.activeElement) && document.activeElement.disabled) editor.focus(); // it would hear no more keys
   } };
 }
 

@@ -53,7 +53,7 @@ export function watchHand(stage, view, doc, editor) {
         editor.preview(now.shiftKey ? straight(samples) : samples.length > 1 && far() ? fromHand(samples, 1.2 / view.scale, doc.frames) : null);
       },
       end(now) {
-        add(now);
+        samples.push([...place(now), now.timeStamp]); // also where the hand rested: its pace is kept
         editor.preview(null);
         if (distance(start, [now.clientX, now.clientY]) < STILL && !far()) { doc.select(-1); editor.say("Press, drag and let go to draw a path."); return; }
         doc.add(now.shiftKey ? straight(samples) : fromHand(samples, 1.2 / view.scale, doc.frames));

@@ -21,7 +21,8 @@ export function makeView(stage, [width, height]) {
     // Pixels on the screen to pixels of the picture. The page may have scaled the stage, and it may have a border.
     toPicture(clientX, clientY) {
       const box = stage.getBoundingClientRect();
-      const stretch = [box.width / (stage.offsetWidth || 1), box.height / (stage.offsetHeight || 1)];
+      const style = getComputedStyle(stage); // sizes before scaling; offsetWidth would be rounded
+      const stretch = [box.width / (parseFloat(style.width) || 1), box.height / (parseFloat(style.height) || 1)];
       const x = (clientX - box.left) / stretch[0] - stage.clientLeft;
       const y = (clientY - box.top) / stretch[1] - stage.clientTop;
       return [(x - view.x) / view.scale, (y - view.y) / view.scale];
