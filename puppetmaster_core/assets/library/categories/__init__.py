@@ -1,0 +1,1 @@
+"""How each category is built: from a random generator to a Rig."""
