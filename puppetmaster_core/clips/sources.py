@@ -55,9 +55,9 @@ class Source:
         if self.kind == "library":
             return make_asset(self.names[number % len(self.names)], self.seed(number))
         asset = load_asset(Path(self.root, self.names[number]))
-        listed = _manifest(self.root).get(self.names[number], {})
-        asset.category = listed.pop("category", asset.category)
-        asset.provenance = {**asset.provenance, **listed}
+        said = {**_own_label(asset), **_manifest(self.root).get(self.names[number], {})}
+        asset.category = str(said.pop("category", asset.category))
+        asset.provenance = {**asset.provenance, **said}
         return asset
 
 
@@ -108,6 +108,14 @@ def content_sha256(asset: AnimatedAsset) -> str:
         for t in (0.0, clip.duration):
             digest.update(np.ascontiguousarray(asset.vertices(number, t), "<f8").tobytes())
     return digest.hexdigest()
+
+
+def _own_label(asset: AnimatedAsset) -> dict:
+    """What the procedural library wrote into a file of its own."""
+    extras = asset.provenance.get("extras")
+    label = extras.get("puppetmaster") if isinstance(extras, dict) else None
+    known = ("category", "source", "generation", "seed", "licence", "kind", "good", "shape")
+    return {key: label[key] for key in known if key in label} if isinstance(label, dict) else {}
 
 
 def _manifest(root: str) -> dict[str, dict]:

@@ -1,0 +1,194 @@
+"""`puppetmaster render`: shards come out, whatever happens on the way; bad assets cost themselves, bad input is one line."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from kill_render import digests, done, kill_until_done
+
+from puppetmaster_core.assets.library import make_asset
+from puppetmaster_core.assets.library.glb import to_glb
+from puppetmaster_core.cli import main
+from puppetmaster_core.clips import production
+from puppetmaster_core.clips.production import Plan, PlanError, alone, make_shards, open_shards, settle
+from puppetmaster_core.clips.shards import ClipStore
+from puppetmaster_core.clips.sources import find_source
+from puppetmaster_core.clips.studio import Filming, film, sample_times
+
+SMALL = ["--size", "16", "--frames", "3", "--assets-a-shard", "4"]
+
+
+def render(source, output, *more):
+    return main(["render", str(source), "--output", str(output), *SMALL, *map(str, more)])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Ten cabinets in three shards, rendered at one go by two processes."""
+    folder = tmp_path_factory.mktemp("clips") / "whole"
+    assert render("cabinets", folder, "--count", 10) == 0
+    return folder
+
+
+def test_clips_come_out(whole, capsys):
+    store = ClipStore(whole)
+    assert len(store) == 10 and len(set(store.column("key"))) == 10
+    assert store[0].frames.shape == (3, 16, 16, 3)
+    report = json.loads((whole / "report.json").read_text())
+    assert (report["clips"], report["assets"], report["shards"], report["failures"]) == (10, 10, 3, [])
+    assert sorted(p.name for p in whole.iterdir()) == ["index", "plan.json", "report.json", *sorted(digests(whole))]
+
+
+def test_clips_do_not_depend_on_how_many_processes_there_are(whole, tmp_path):
+    plan = Plan(find_source("cabinets", 10), Filming(size=16, frames=3), 4)
+    settle(tmp_path, plan)
+    (tmp_path / "work").mkdir()
+    for number in reversed(range(10)):  # the last first
+        production.film_asset(str(tmp_path), plan, number)
+    assert done(tmp_path) == 10
+    list(make_shards(tmp_path, plan, open_shards(tmp_path, plan), workers=1))
+    assert digests(tmp_path) == digests(whole)
+
+
+def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, tmp_path):
+    """SIGKILL after the first asset and, of the next run, after two more; tests/kill_render.py does it more often."""
+    assert kill_until_done(tmp_path / "killed", "cabinets", ["--count", "10"], kills=[1, 2]) == 2
+    assert digests(tmp_path / "killed") == digests(whole)
+    assert ClipStore(tmp_path / "killed").column("key") == ClipStore(whole).column("key")
+
+
+@pytest.mark.parametrize("lost", ["index/shard-000001.parquet", "shard-000001.tar"])
+def test_a_shard_without_its_index_or_an_index_without_its_shard_is_made_again(whole, lost):
+    """What is left when the kill comes between the two."""
+    before = digests(whole)
+    (whole / lost).unlink()
+    (whole / ".shard-000001.tar.7-0.partial").write_bytes(b"half")
+    assert render("cabinets", whole, "--count", 10) == 0
+    assert digests(whole) == before and len(ClipStore(whole)) == 10
+    assert not list(whole.glob(".*"))
+
+
+def test_nothing_is_made_twice(whole, monkeypatch):
+    monkeypatch.setattr(production, "run_isolated", None)  # would be called
+    times = {path: path.stat().st_mtime_ns for path in whole.glob("*.tar")}
+    assert render("cabinets", whole, "--count", 10) == 0
+    assert times == {path: path.stat().st_mtime_ns for path in whole.glob("*.tar")}
+    assert json.loads((whole / "report.json").read_text())["made now"] == 0
+
+
+def test_an_asset_that_fails_costs_itself_and_is_named_with_its_cause(tmp_path, capsys):
+    models = tmp_path / "models"
+    (models / "deep").mkdir(parents=True)
+    (models / "a.glb").write_bytes(to_glb(make_asset("safe", 0), {"category": "Furnitures", "shape": "safe"}))
+    (models / "broken.glb").write_bytes(b"glTF" + bytes(100))
+    (models / "deep" / "z.glb").write_bytes(to_glb(make_asset("box", 0), {}))
+    (models / "manifest.csv").write_text("file,licence,author,category\ndeep/z.glb,CC-BY-4.0,A. Smith,Daily-Used\n")
+    assert render(models, tmp_path / "clips", "--views", 2, "--setting", "release", "--background", "random") == 0
+    store = ClipStore(tmp_path / "clips")
+    assert store.column("asset") == ["a.glb"] * 2 + ["deep/z.glb"] * 2 and store.column("view") == [0, 1, 0, 1]
+    assert store.column("category") == ["Furnitures"] * 2 + ["Daily-Used"] * 2
+    assert store.column("licence")[2] == "CC-BY-4.0" and store[2].provenance["author"] == "A. Smith"
+    assert store.column("source_sha256")[0] == hashlib.sha256((models / "a.glb").read_bytes()).hexdigest()
+    report = json.loads((tmp_path / "clips" / "report.json").read_text())
+    [failure] = report["failures"]
+    assert failure["asset"] == "broken.glb" and "broken.glb" in failure["cause"]
+    assert "broken.glb" in capsys.readouterr().err
+    (models / "broken.glb").write_bytes((models / "a.glb").read_bytes())
+    assert render(models, tmp_path / "clips", "--views", 2, "--setting", "release", "--background", "random", "--retry") == 0
+    assert len(ClipStore(tmp_path / "clips")) == 6
+    assert json.loads((tmp_path / "clips" / "report.json").read_text())["failures"] == []
+
+
+def test_an_asset_that_takes_too_long_is_given_up(tmp_path):
+    assert render("cabinets", tmp_path / "clips", "--count", 1, "--time-limit", 0.1, "--size", 2048) == 0
+    [failure] = json.loads((tmp_path / "clips" / "report.json").read_text())["failures"]
+    assert failure["cause"] == "took longer than 0.1 s"
+    assert len(ClipStore(tmp_path / "clips")) == 0
+
+
+def test_an_asset_that_does_not_move_is_named(tmp_path):
+    shots = list(film(make_asset("static", 0), 0, "static-000000", Filming(size=16, frames=3, views=2)))
+    assert [shot.clip for shot in shots] == [None, None]
+    assert "nothing visible moves" in shots[0].reason
+
+
+def test_frames_at_a_pace_start_anywhere_and_know_what_follows():
+    """At 10 frames a second 3 frames last 0.2 s of the animation's 2 s; what follows goes on at the same pace to its end."""
+    asset = make_asset("storage", 0)
+    duration = asset.clips[0].duration
+    starts = []
+    for seed in range(50):
+        times, later = sample_times(asset, 0, Filming(frames=3, fps=10), np.random.default_rng(seed))
+        together = np.concatenate([times, later])
+        assert len(times) == 3 and together[-1] <= duration + 1e-9 and duration - together[-1] < 0.1
+        np.testing.assert_allclose(np.diff(together), 0.1)
+        starts.append(times[0])
+    assert min(starts) < 0.1 * duration and max(starts) > 0.8 * (duration - 0.2)
+    times, later = sample_times(asset, 0, Filming(frames=3), np.random.default_rng(0))
+    np.testing.assert_allclose(times, [0, duration / 2, duration])
+    assert len(later) == 0
+
+
+def test_clips_of_an_asset_do_not_depend_on_the_others():
+    """The same file in another folder, as another number: the same frames and drags."""
+    asset, how = make_asset("laptop", 3), Filming(size=16, frames=3)
+    [one], [other] = list(film(asset, 0, "laptop-000003", how)), list(film(asset, 7, "laptop-000003", how))
+    np.testing.assert_array_equal(one.clip.frames, other.clip.frames)
+    np.testing.assert_array_equal(one.clip.drags, other.clip.drags)
+    assert one.key != other.key
+
+
+def test_ray_gives_the_same_shards(whole, tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed")
+    assert render("cabinets", tmp_path / "ray", "--count", 10, "--engine", "ray", "--workers", 2) == 0
+    assert digests(tmp_path / "ray") == digests(whole)
+
+
+# ---- bad input -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_another_plan_is_left_alone(whole, capsys):
+    before = digests(whole)
+    assert render("cabinets", whole, "--count", 10, "--views", 2) == 2
+    assert "was rendered with views 1, now 2 came: choose another folder" in capsys.readouterr().err
+    assert render("cabinets", whole, "--count", 11) == 2
+    assert "was rendered with count 10, now 11 came" in capsys.readouterr().err
+    assert render("library", whole, "--count", 10) == 2
+    assert digests(whole) == before
+
+
+def test_two_runs_do_not_share_a_folder(whole, capsys):
+    with alone(whole), pytest.raises(PlanError, match="another run is at work here"), alone(whole):
+        pass
+
+
+@pytest.mark.parametrize(
+    "source, more, message",
+    [
+        ("nowhere", [], "nowhere: no such folder or file, wanted a folder of .glb or .gltf files"),
+        ("empty", [], "empty: no .glb or .gltf file came"),
+        ("library:tabel", [], "did you mean table"),
+        ("cabinets", ["--output", "file"], "file: this is a file, wanted a folder"),
+        ("cabinets", ["--output", "other"], "other: something else is there"),
+        ("cabinets", ["--output", "broken"], "plan.json: cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, source, more, message):
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "other", "broken"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    (tmp_path / "broken" / "plan.json").write_text("{")
+    assert render(source, "clips", *more) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "clips").exists()
+
+
+@pytest.mark.parametrize("word", ["--size=0", "--views=none", "--rules=ours", "--fps=nan"])
+def test_bad_numbers_are_refused(tmp_path, capsys, word):
+    with pytest.raises(SystemExit) as stopped:
+        render("cabinets", tmp_path / "clips", word)
+    assert stopped.value.code == 2 and capsys.readouterr().err.count("\n") == 1
