@@ -182,9 +182,13 @@ def guided_step(preset: Preset, repeats: int = 5, device: str = "cpu", dtype: to
 
 
 @torch.no_grad()
-def count_step(preset: Preset, released: bool = False) -> dict[str, int]:
-    """Floating-point operations of each way of a guided step, on the meta device: no weights, no time."""
-    return {name: counted(work)[1] for name, work in ways_of_a_step(problem(preset, "meta", released)).items()}
+def count_step(preset: Preset, released: bool = False, which: Callable[[str], bool] = bool) -> dict[str, int]:
+    """Floating-point operations of each way of a guided step, on the meta device: no weights, no time.
+
+    which(name): whether that way is wanted (all are).
+    """
+    ways = ways_of_a_step(problem(preset, "meta", released))
+    return {name: counted(work)[1] for name, work in ways.items() if which(name)}
 
 
 # ---- a guided video --------------------------------------------------------------------------------------------------
@@ -192,10 +196,11 @@ def count_step(preset: Preset, released: bool = False) -> dict[str, int]:
 
 @torch.no_grad()
 def guided_video(preset: Preset, steps: int, repeats: int = 3, device: str = "cpu", dtype: torch.dtype = torch.float32,
-                 backend: str = "inductor") -> tuple[list[Row], str | None]:
+                 backend: str | None = None) -> tuple[list[Row], str | None]:
     """All network calls of a guided video: as released (eager, drags in every step), and as the pipeline makes them.
 
-    The last row is compiled, unless there is no compiler: then the second result says why. Compiling is not timed.
+    With a backend ("inductor") the last row is compiled, unless there is no compiler: then the second result says why.
+    Compiling is not timed.
     """
     one = problem(preset, device, dtype=dtype)
 
@@ -214,8 +219,8 @@ def guided_video(preset: Preset, steps: int, repeats: int = 3, device: str = "cp
     ways = {"as released, eager": released, "every saving, eager": partial(ours, plain_layout, False),
             "every saving, channels last": partial(ours, channels_last, False)}
     flops = dict(zip(ways, (counted(work)[1] for work in ways.values()), strict=True))
-    why_not = compile_network(one.net, backend)
-    if why_not is None:
+    why_not = compile_network(one.net, backend) if backend else None
+    if backend and why_not is None:
         ways["as released, eager"] = partial(_eagerly, one.net, released)
         ways["every saving, compiled"] = partial(ours, plain_layout, True)
         flops["every saving, compiled"] = flops["every saving, eager"]

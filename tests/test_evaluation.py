@@ -4,9 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
-from puppetmaster_core.bench import guided_step, side_by_side
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
 from puppetmaster_core.evaluation.cabinets import ROWS, evaluate_clip, reconstruct, summary, table
@@ -70,20 +68,6 @@ def test_the_summary_counts_parts_and_clips():
     assert "right direction: 50.0%" in table(told)
 
 
-def test_flops_of_a_product_and_of_attention_are_counted():
-    a, q = torch.ones(3, 5), torch.ones(1, 2, 7, 4)
-    product, attention = side_by_side({
-        "product": lambda: a @ a.T,  # 2·3·5·3
-        "attention": lambda: torch.nn.functional.scaled_dot_product_attention(q, q, q),  # twice 2·2·7·7·4
-    }, repeats=1)
-    assert (product.flops, attention.flops) == (90, 1568)
-
-
-def test_conditioning_once_per_video_costs_less():
-    every, once = guided_step(SMOKE, repeats=1)
-    assert once.flops < every.flops
-
-
 def test_evaluate_writes_what_it_prints(pipeline, tmp_path, capsys):
     pipeline.save_pretrained(tmp_path / "model")
     words = ["evaluate", "--model", str(tmp_path / "model"), "--clips", "2", "--output", str(tmp_path / "scores.json"), "--json"]
@@ -104,9 +88,3 @@ def test_train_refuses_a_file_as_run_folder(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["train", "--output", str(tmp_path / "file")]) == 2
     assert "wanted a run folder" in capsys.readouterr().err
-
-
-def test_bench_prints_both_ways(capsys):
-    assert main(["bench", "--scale", "smoke", "--repeats", "1", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["guided step"]
-    assert [row["name"] for row in rows] == ["conditioning in every step", "conditioning once per video"]

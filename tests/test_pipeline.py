@@ -19,7 +19,7 @@ from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import make_solver, rehearse, sample
+from puppetmaster_core.sampling import SOLVERS, Sampling, make_solver, rehearse, sample
 from puppetmaster_core.video import Video
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
@@ -50,12 +50,11 @@ def same(a, b):
 # ---- solvers ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["euler", "dpm++"])
-def test_both_solvers_scale_input_and_output_as_in_training(name):
-    solver, generator = make_solver(name), torch.Generator().manual_seed(0)
-    solver.set_timesteps(12)
+@pytest.mark.parametrize("name", SOLVERS)
+def test_every_solver_scales_input_and_output_as_in_training(name):
+    solver, generator = Sampling(name, 12).scheduler(None), torch.Generator().manual_seed(0)
     assert len(solver.timesteps) == 12
-    assert torch.allclose(solver.sigmas[[0, -2, -1]], torch.tensor([700.0, 0.002, 0.0]))
+    assert torch.allclose(solver.sigmas[[0, -2, -1]], torch.tensor([700.0, 0.034 if name == "ays" else 0.002, 0.0]))
     assert float(solver.init_noise_sigma) == pytest.approx((700**2 + 1) ** 0.5)
     x = torch.randn(1, 4, 2, 3, 3, generator=generator) * 700
     for sigma, timestep in zip(solver.sigmas, solver.timesteps, strict=False):
@@ -69,7 +68,7 @@ def test_both_solvers_scale_input_and_output_as_in_training(name):
         [(scaled, c_noise)] = seen
         assert torch.allclose(solver.scale_model_input(x, timestep), scaled)
         assert torch.allclose(timestep, c_noise) and torch.allclose(timestep, precondition(sigma)[3])
-        if name == "euler":
+        if name != "dpm++":
             following = solver.sigmas[solver.step_index + 1]
             stepped, found = solver.step(v, timestep, x, return_dict=False)
             assert torch.allclose(stepped, x + (x - clean) / sigma * (following - sigma), rtol=1e-4, atol=1e-5)
@@ -97,16 +96,16 @@ def test_dpm_needs_fewer_steps_and_both_end_where_the_equation_does():
     noise = torch.randn(1, 3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
     blank, error = torch.zeros(1, 2, 4, 4), {}
     exact = noise * GaussianNetwork.s * ((700**2 + 1) / (700**2 + GaussianNetwork.s**2)) ** 0.5
-    for name, steps in (("euler", 10), ("euler", 50), ("dpm++", 10)):
-        solver = make_solver(name)
-        solver.set_timesteps(steps)
+    for name, steps in (("euler", 10), ("euler", 50), ("dpm++", 10), ("ays", 10)):
+        solver = Sampling(name, steps).scheduler(None)
         end = sample(GaussianNetwork(), solver, noise, blank, torch.zeros(1, 1, 4), torch.zeros(1, 3), None)
         error[name, steps] = (end - exact).abs().max().item()
     assert error["euler", 50] < error["euler", 10]
     assert error["dpm++", 10] < error["euler", 50]
+    assert error["ays", 10] < error["euler", 10]
 
 
-@pytest.mark.parametrize("name", ["euler", "dpm++"])
+@pytest.mark.parametrize("name", SOLVERS)
 def test_a_solver_is_rehearsed_without_a_trace(name):
     solver = make_solver(name)
     before = dict(vars(solver))

@@ -1,0 +1,211 @@
+"""How a video is drawn: qualities, noise levels, guidance in an interval, tiles, compiled calls."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch._dynamo.utils import counters
+
+from puppetmaster_core import Drags, PuppetMasterPipeline
+from puppetmaster_core.checkpoints import ModelError
+from puppetmaster_core.latents import decode, decode_tiled, encode
+from puppetmaster_core.pipeline import build
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, Sampling, ays_sigmas
+
+RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
+DOWN = Drags([[[0.3, 0.4], [0.3, 0.9]], [[0.7, 0.2], [0.7, 0.6]]])
+
+
+def made(**settings) -> PuppetMasterPipeline:
+    pipe = build(SMOKE, **settings)
+    pipe.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in pipe.unet.named_parameters():
+        if "conv_out" in name and "modulation" in name:  # starts at zero, where drags do little
+            parameter.data.normal_(std=0.1, generator=generator)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return made()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    y, x = np.mgrid[:64, :64]
+    return Image.fromarray(np.stack([4 * x, 4 * y, (x * y) // 16], -1).astype(np.uint8))
+
+
+def latents(pipe, picture, drags=RIGHT, **how):
+    return pipe(picture, drags, seed=0, output_type="latent", **how)
+
+
+# ---- noise levels ----------------------------------------------------------------------------------------------------
+
+
+def test_align_your_steps_has_the_published_levels_and_levels_between():
+    assert ays_sigmas(10) == [700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.0]
+    assert torch.equal(Sampling("ays", 10).scheduler(None).sigmas, torch.tensor(ays_sigmas(10)))
+    for steps in (1, 5, 19, 40):
+        levels = ays_sigmas(steps)
+        assert len(levels) == steps + 1 and levels == sorted(levels, reverse=True) and levels[-1] == 0
+        assert levels[0] == pytest.approx(700) and (steps == 1 or levels[-2] == pytest.approx(0.034))
+    assert ays_sigmas(19)[2:18:2] == pytest.approx(AYS_SIGMAS[1:9]), "every other one is theirs"
+
+
+# ---- qualities -------------------------------------------------------------------------------------------------------
+
+
+def test_a_quality_is_a_set_of_settings_and_a_call_may_change_some():
+    own = Sampling(None, 7, 1.0, 4.0)
+    table = {"draft": {"solver": "ays", "steps": 10, "interval": [0.1, 20]}}
+    assert Sampling.choose(own, None, table) == own
+    assert Sampling.choose(own, "draft", table) == Sampling("ays", 10, 1.0, 4.0, (0.1, 20))
+    assert Sampling.choose(own, "draft", table, steps=5, max_guidance=2.0) == Sampling("ays", 5, 1.0, 2.0, (0.1, 20))
+    assert Sampling.choose(own, None, table, interval=(0, 1), solver=None).interval == (0, 1)
+    assert {name: Sampling.choose(own, name, QUALITIES).steps for name in QUALITIES} == {"draft": 10, "good": 25, "paper": 50}
+
+
+def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, picture, tmp_path):
+    wanted = latents(pipe, picture, solver="dpm++", steps=10)
+    assert torch.equal(latents(pipe, picture, quality="draft"), wanted)
+    assert not torch.equal(latents(pipe, picture, quality="draft", steps=3), wanted)
+    other = made(qualities={"draft": {"solver": "ays", "steps": 4, "interval": (0.1, 50.0)}})
+    other.save_pretrained(tmp_path / "model")
+    loaded = PuppetMasterPipeline.from_pretrained(tmp_path / "model")
+    assert loaded.sampling("draft") == Sampling("ays", 4, 1.0, 5.0, (0.1, 50.0))
+    with pytest.raises(ValueError, match="quality='good' came, wanted one of draft"):
+        loaded(picture, RIGHT, quality="good")
+    path = tmp_path / "model" / "model_index.json"
+    index = json.loads(path.read_text())
+    wrongs = ({"draft": {"step": 4}}, "wanted for each"), ([3], "wanted for each"), ({"a": {"steps": 0}}, "steps=0 came")
+    for wrong, message in wrongs:
+        path.write_text(json.dumps(index | {"qualities": wrong}))
+        with pytest.raises(ModelError, match=message):
+            PuppetMasterPipeline.from_pretrained(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"steps": 0}, "steps=0 came, wanted a whole number from 1 to 1000"),
+        ({"steps": 2.5}, "steps=2.5 came"),
+        ({"steps": True}, "steps=True came"),
+        ({"quality": "best"}, "quality='best' came, wanted one of draft, good, paper"),
+        ({"solver": "heun"}, "solver='heun' came, wanted one of euler, dpm\\+\\+, ays"),
+        ({"interval": (3, 1)}, "wanted two noise levels"),
+        ({"interval": (1,)}, "wanted two noise levels"),
+        ({"max_guidance": 0.5}, "guidance from 1.0 to 0.5 given"),
+        ({"min_guidance": 0}, "guidance from 0 to 5.0 given: it starts at 1 or more"),
+        ({"vae_tile": 2}, "tiles of 2 latent cells came, wanted 4 or more"),
+    ],
+)
+def test_settings_that_cannot_be(pipe, picture, how, message):
+    with pytest.raises(ValueError, match=message):
+        pipe(picture, RIGHT, seed=0, **how)
+
+
+# ---- guidance in an interval -----------------------------------------------------------------------------------------
+
+
+def test_guidance_outside_of_the_interval_costs_nothing_and_changes_nothing(pipe, picture):
+    sigmas = Sampling("dpm++", 6).scheduler(None).sigmas[:-1].tolist()
+    calls = []
+    handle = pipe.unet.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
+    some = latents(pipe, picture, solver="dpm++", steps=6, interval=(sigmas[3], sigmas[1]))
+    handle.remove()
+    assert calls == [1, 2, 2, 2, 1, 1], "both ends included"
+    everywhere = latents(pipe, picture, solver="dpm++", steps=6)
+    assert torch.equal(latents(pipe, picture, solver="dpm++", steps=6, interval=(0, 1000)), everywhere)
+    nowhere = latents(pipe, picture, solver="dpm++", steps=6, interval=(1000, 1000))
+    assert torch.equal(nowhere, latents(pipe, picture, solver="dpm++", steps=6, max_guidance=1))
+    assert not torch.allclose(some, everywhere) and not torch.allclose(some, nowhere)
+
+
+def test_a_blank_null_sees_no_picture(picture):
+    pipe, calls = made(null_picture=False), []
+    pipe.unet.register_forward_pre_hook(lambda _, args: calls.append(args))
+    latents(pipe, picture, steps=1)
+    [(sample, _, embedding, _, conditioning)] = calls
+    assert not sample[0, :, 4:].any() and not embedding[0].any() and conditioning.blank
+    assert sample[1, :, 4:].any() and embedding[1].any()
+
+
+# ---- several sets of drags, tiles, slices, one graph -----------------------------------------------------------------
+
+
+def test_sets_of_drags_for_one_picture_share_a_call(pipe, picture):
+    calls = []
+    handle = pipe.unet.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
+    videos = pipe(picture, [RIGHT, DOWN, None], seed=0, steps=2)
+    handle.remove()
+    assert calls == [6, 6] and [len(video.drags or ()) for video in videos] == [1, 2, 0]
+    assert np.abs(videos[1].frames.astype(int) - pipe(picture, DOWN, seed=0, steps=2).frames).max() <= 1
+
+
+@torch.no_grad()
+def test_tiles_cover_the_picture(pipe):
+    torch.manual_seed(0)
+    z = encode(pipe.vae, torch.rand(2, 3, 64, 96) * 2 - 1)[None]
+    whole = decode(pipe.vae, z)
+    for tile in (12, 99):
+        assert torch.equal(decode_tiled(pipe.vae, z, tile), whole)
+    tiled = decode_tiled(pipe.vae, z, 6)
+    assert tiled.shape == whole.shape and tiled.isfinite().all()
+
+
+def test_tiles_of_a_decoder_without_neighbours_change_nothing(pipe, monkeypatch):
+    def cells(vae, z):  # a decoder that sees one cell at a time
+        return z[:, :, :3].repeat_interleave(8, dim=-1).repeat_interleave(8, dim=-2)
+
+    monkeypatch.setattr("puppetmaster_core.latents.decode", cells)
+    z = torch.randn(2, 3, 4, 11, 17, generator=torch.Generator().manual_seed(0))
+    for tile in (4, 5, 8, 12, 16):
+        torch.testing.assert_close(decode_tiled(pipe.vae, z, tile), cells(None, z), rtol=0, atol=1e-5)
+
+
+def test_a_video_in_tiles_and_slices(pipe, picture):
+    wanted = pipe(picture, RIGHT, seed=0).frames
+    pipe.enable_attention_slicing()
+    try:
+        assert pipe.unet.context.heads == 1
+        sliced = pipe(picture, RIGHT, seed=0, vae_tile=8)
+    finally:
+        pipe.disable_attention_slicing()
+    assert pipe.unet.context.heads is None
+    assert np.abs(sliced.frames.astype(int) - wanted).max() <= 1
+    assert pipe(picture, RIGHT, seed=0, vae_tile=4).frames.shape == wanted.shape
+
+
+def test_the_denoising_loop_compiles_into_one_graph(picture):
+    pipe = made()
+    wanted = latents(pipe, picture, steps=3)
+    torch._dynamo.reset()
+    counters.clear()
+    assert pipe.compile(backend="eager") is None
+    rehearsed = counters["stats"]["unique_graphs"]
+    for _ in range(2):
+        torch.testing.assert_close(latents(pipe, picture, steps=3), wanted, rtol=1e-4, atol=1e-4)
+    assert counters["stats"]["unique_graphs"] - rehearsed == 1 and not counters["graph_break"]
+
+
+def test_without_a_compiler_all_stays_as_it_was(picture):
+    def broken(graph, inputs):
+        raise RuntimeError("no compiler\nanywhere")
+
+    pipe = made()
+    wanted = latents(pipe, picture)
+    torch._dynamo.reset()
+    assert "no compiler anywhere" in pipe.compile(backend=broken)
+    assert torch.equal(latents(pipe, picture), wanted)
+
+
+def test_half_precision_is_refused_on_a_cpu(picture):
+    pipe = made()
+    pipe.unet.to(torch.bfloat16)
+    with pytest.raises(ModelError, match=r"bfloat16 came to run on a CPU.*load it with dtype=torch\.float32, or move"):
+        pipe(picture, RIGHT, seed=0)
