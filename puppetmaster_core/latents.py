@@ -5,7 +5,7 @@ as they leave the encoder, x what is diffused.
 
 Two additions to the paper, for models trained from nothing, both off for SVD:
 residual latents diffuse z^n − z^1, so that the network starts at a still video instead of learning to copy frame 1;
-anchored decoding adds what the VAE lost of frame 1 back wherever a frame still shows it.
+anchored decoding takes the given picture itself wherever a frame still shows it.
 """
 
 from __future__ import annotations
@@ -95,15 +95,28 @@ def _ramp(length: int, overlap: int, like: Tensor) -> Tensor:
     return torch.minimum(distance, distance.flip(0)).clamp(max=overlap) / overlap
 
 
+NEIGHBOURHOOD = 5  # pixels a side, over which a change is averaged: a stray pixel is not motion
+
+
+def still_weight(decoded: Tensor, still: Tensor, tolerance: float) -> Tensor:
+    """How far each pixel of a decoded video still shows frame 1: (B, N, 1, H, W) in [0, 1].
+
+    decoded, still (B, N, 3, H, W): D of the video and of frame 1. 1 up to a quarter of `tolerance`, 0 from `tolerance` on and
+    smooth between, of the largest difference over the colour channels, averaged over NEIGHBOURHOOD² pixels.
+    """
+    change = (decoded - still).abs().amax(2)
+    padded = F.pad(change, (NEIGHBOURHOOD // 2,) * 4, mode="replicate")
+    share = ((F.avg_pool2d(padded, NEIGHBOURHOOD, stride=1) / tolerance - 0.25) / 0.75).clamp(0, 1)
+    return (1 - share**2 * (3 - 2 * share))[:, :, None]
+
+
 def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, tolerance: float,
                     decode: Callable[..., Tensor] = decode) -> Tensor:
-    """Pictures (B, N, 3, H, W): D(z^n), plus first − D(z_first) where D(z^n) is within `tolerance` of D(z_first).
+    """Pictures (B, N, 3, H, W): D(z^n) where it differs from D(z_first), the given picture where it does not (`still_weight`).
 
-    first (B, 3, H, W) is the given picture. The correction fades linearly to nothing at a difference of `tolerance`.
-    decode(vae, z): the function above, or a tiled one.
+    first (B, 3, H, W) is the given picture. decode(vae, z): the function above, or a tiled one.
     """
     decoded = decode(vae, z)
     still = decode(vae, z_first[:, None].expand(-1, *z.shape[1:]))  # temporal layers see a still video of N frames
-    change = (decoded - still).abs().amax(2, keepdim=True)
-    keep = (1 - change / tolerance).clamp(0, 1)
-    return decoded + keep * (first[:, None] - still)
+    keep = still_weight(decoded, still, tolerance)
+    return keep * first[:, None] + (1 - keep) * decoded

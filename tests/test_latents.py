@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
 
-from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode, patch_size
+from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode, patch_size, still_weight
 from puppetmaster_core.presets import PRESETS, SMOKE, SVD
 
 
@@ -47,12 +47,32 @@ def test_a_still_video_is_the_given_picture_whatever_the_vae_loses(vae):
     torch.testing.assert_close(decode_anchored(vae, still, first, z_first, 0.25), first[:, None].expand(1, 4, 3, 32, 32))
 
 
+@pytest.mark.parametrize(("change", "weight"), [(0.0, 1.0), (0.15, 1.0), (0.375, 0.5), (0.6, 0.0), (2.0, 0.0)])
+def test_what_changed_by_the_tolerance_is_not_still(change, weight):
+    """Worked by hand for a tolerance of 0.6: halfway from a quarter of it to all of it lies 0.375, the smooth step's 1/2."""
+    still = torch.zeros(1, 2, 3, 16, 16)
+    decoded = still.clone()
+    decoded[:, 1, 1] = change  # frame 2, green
+    expected = torch.ones(1, 2, 1, 16, 16)
+    expected[:, 1] = weight
+    torch.testing.assert_close(still_weight(decoded, still, 0.6), expected)
+
+
+def test_a_stray_pixel_is_not_motion():
+    still = torch.zeros(1, 1, 3, 16, 16)
+    decoded = still.clone()
+    decoded[..., 8, 8] = 2.0  # a 25th of it, 0.08, is what 5×5 pixels average to
+    assert (still_weight(decoded, still, 0.6) == 1).all()
+    decoded[..., 6:11, 6:11] = 2.0
+    assert still_weight(decoded, still, 0.6)[..., 8, 8] == 0
+
+
 @torch.no_grad()
 def test_anchoring_leaves_alone_what_changed(vae):
     first = torch.rand(1, 3, 32, 32) * 2 - 1
     z_first = encode(vae, first)
     moved = torch.cat([z_first[:, None], z_first[:, None] + 10 * torch.randn(1, 1, *z_first.shape[1:])], 1)
     plain, anchored = decode(vae, moved), decode_anchored(vae, moved, first, z_first, 0.25)
-    changed = (plain - decode(vae, z_first[:, None].expand_as(moved))).abs().amax(2, keepdim=True) >= 0.25
+    changed = still_weight(plain, decode(vae, z_first[:, None].expand_as(moved)), 0.25) == 0
     assert changed[:, 1].any()
     torch.testing.assert_close(anchored[changed.expand_as(plain)], plain[changed.expand_as(plain)])
