@@ -150,7 +150,7 @@ def _log_samples(accelerator, model, ema, sample, step) -> None:
     ema.store(model.parameters())
     ema.copy_to(model.parameters())
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
         pictures = sample(model)
     model.train()
     ema.restore(model.parameters())
