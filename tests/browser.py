@@ -31,7 +31,7 @@ window.makeModel = (state, live = true) => {
     off: (name, call) => heard.set(name, (heard.get(name) ?? []).filter((one) => one !== call)),
     save_changes() { model.saved.push(JSON.parse(JSON.stringify(values.record ?? null))); },
   };
-  if (live) model.send = (message) => model.sent.push(message);
+  if (live) model.send = (message) => { if (message.kind !== "ready") model.sent.push(message); };
   return model;
 };
 window.show = async (text, css, state, live) => {

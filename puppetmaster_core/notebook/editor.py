@@ -22,8 +22,6 @@ from puppetmaster_core.notebook.maker import Maker, Stopped, Take
 from puppetmaster_core.notebook.modules import module, style
 from puppetmaster_core.pictures import open_picture
 
-# Names of the editor's menu, each with what the pipeline is asked for. None: the model's own.
-QUALITIES: dict[str, dict] = {"draft": {"steps": 4}, "good": {"steps": None}}
 SHOWN = 12  # takes that the page keeps
 
 
@@ -49,7 +47,7 @@ class DragEditor(anywidget.AnyWidget):
     convention = Unicode().tag(sync=True)
     fps = Float().tag(sync=True)
     presets = Dict().tag(sync=True)
-    qualities = List(list(QUALITIES)).tag(sync=True)
+    qualities = List().tag(sync=True)
     quality = Unicode("draft").tag(sync=True)
     seed = Int(0).tag(sync=True)
     progress = Dict({"state": "idle"}).tag(sync=True)
@@ -79,33 +77,33 @@ class DragEditor(anywidget.AnyWidget):
 
         drags: None takes what is drawn. settings: further ones of the pipeline, such as steps. Raises what the pipeline does.
         """
-        drags = self.drags if drags is None else drags
-        settings = settings_of(quality) | settings
-        self.progress = {"state": "loading"} if not self._maker.loaded else {"state": "drawing"}
-        try:
-            steps = settings.get("steps") or getattr(getattr(self._maker.load(), "config", None), "steps", 0)
-            for name, value in self._facts().items():
-                setattr(self, name, value)
-            self.progress = {"state": "drawing", "step": 0, "steps": steps}
-            video, seconds = self._maker.make(
-                self.picture, drags, seed, settings, self._stop,
-                lambda step: self.set_trait("progress", {"state": "drawing", "step": step, "steps": steps}))
-            take = Take(len(self.takes) + 1, seed, quality, drags, video, seconds)
-            self.takes.append(take)
-            self.shown_takes = [*self.shown_takes, _shown(take, tuple(self.image_size))][-SHOWN:]
-        finally:
-            self.progress = {"state": "idle"}
-        return take
+        self._stop.clear()
+        return self._make(self.drags if drags is None else drags, seed, {"quality": quality} | settings)
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait for the take that the page has asked for, if any, for at most so many seconds."""
         if self._work is not None:
             self._work.join(seconds)
 
+    def _make(self, drags: Drags, seed: int, settings: Mapping) -> Take:
+        self.progress = {"state": "drawing" if self._maker.loaded else "loading"}
+        try:
+            self._load()
+            video, seconds = self._maker.make(
+                self.picture, drags, seed, settings, self._stop,
+                lambda step, steps: self.set_trait("progress", {"state": "drawing", "step": step, "steps": steps}))
+            take = Take(len(self.takes) + 1, seed, settings["quality"], drags, video, seconds)
+            self.takes.append(take)
+            self.shown_takes = [*self.shown_takes, _shown(take, tuple(self.image_size))][-SHOWN:]
+        finally:
+            self.progress = {"state": "idle"}
+        return take
+
     def _facts(self) -> dict:
         facts = self._maker.facts
         return {"frames": facts.frames, "max_drags": facts.max_drags, "levels": [list(level) for level in facts.levels],
-                "convention": facts.convention, "fps": facts.fps, "placement": facts.placement(self.picture.size)}
+                "convention": facts.convention, "fps": facts.fps, "qualities": list(facts.qualities),
+                "placement": facts.placement(self.picture.size)}
 
     # From the page: {"kind": "generate", seed, quality, record} and {"kind": "stop"}; "ready" when it is first shown.
     def _heard(self, _, message, buffers) -> None:
@@ -116,14 +114,14 @@ class DragEditor(anywidget.AnyWidget):
             self._stop.clear()
             self._work = Thread(target=self._take, args=(message,), daemon=True)
             self._work.start()
-        elif kind == "ready" and not self._maker.loaded:
+        elif kind == "ready" and self._maker.at_hand and not self._maker.loaded:
             Thread(target=self._load_early, daemon=True).start()
 
     def _take(self, message: Mapping) -> None:
         """In a thread of its own: cells go on running."""
         try:
             drags = Drags.from_json(message.get("record"), frames=self.frames)
-            self.generate(drags, seed=int(message["seed"]), quality=message["quality"])
+            self._make(drags, int(message["seed"]), {"quality": message["quality"]})
         except Stopped:
             pass
         except Exception as error:  # a thread has nobody to raise to: the page tells it
@@ -132,16 +130,15 @@ class DragEditor(anywidget.AnyWidget):
     def _load_early(self) -> None:
         """While the first drag is drawn. An error waits until somebody asks for a video."""
         try:
-            self._maker.load()
+            self._load()
         except Exception:
             return
 
-
-def settings_of(quality: str) -> dict:
-    """What the pipeline is asked for at a quality of the editor's menu. Raises ValueError."""
-    if quality not in QUALITIES:
-        raise ValueError(f"quality={quality!r} came, wanted one of {', '.join(QUALITIES)}")
-    return {name: value for name, value in QUALITIES[quality].items() if value is not None}
+    def _load(self) -> None:
+        """Load the model; what it knows better than its files did is told to the page."""
+        self._maker.load()
+        for name, value in self._facts().items():
+            setattr(self, name, value)
 
 
 def _record(drags: Drags | None, size: tuple[int, int]) -> dict:

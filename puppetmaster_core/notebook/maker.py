@@ -39,6 +39,7 @@ class Facts:
     levels: tuple[tuple[int, int], ...] = ((32, 32), (16, 16), (8, 8), (4, 4))  # grids on which drags are encoded
     convention: str = "paper"
     fps: float = 7.0
+    qualities: tuple[str, ...] = ("draft", "good", "paper")  # those of sampling.py, which needs PyTorch
 
     @classmethod
     def of(cls, index: Mapping, unet: Mapping, vae: Mapping) -> Facts:
@@ -52,7 +53,8 @@ class Facts:
         levels |= {deepest} if unet.get("modulate_mid", True) else set()
         sides = [-(-latent // 2**level) for level in sorted(levels)]  # strides of 2 round up
         return cls(index.get("size", cls.size), index.get("frames", cls.frames), unet.get("max_drags", cls.max_drags),
-                   tuple((side, side) for side in sides), unet.get("drag_encoding", cls.convention), index.get("fps", cls.fps))
+                   tuple((side, side) for side in sides), unet.get("drag_encoding", cls.convention), index.get("fps", cls.fps),
+                   tuple(index.get("qualities") or cls.qualities))
 
     def placement(self, picture_size: tuple[int, int]) -> dict[str, float]:
         """Where a picture of picture_size (W, H) lies in the model's square, in shares of its side."""
@@ -74,8 +76,10 @@ class Maker:
     def __init__(self, source):
         self._pipeline = None if isinstance(source, str) else source
         self._name, self._lock = source, RLock()
+        self.at_hand = True  # loading asks nobody on the network
         if self._pipeline is None:
             folder = find_model(source)
+            self.at_hand = not isinstance(folder, str)
             self.facts = Facts() if isinstance(folder, str) else Facts.of(
                 read_index(folder), read_config(folder, "unet"), read_config(folder, "vae"))
         else:
@@ -101,18 +105,24 @@ class Maker:
             return self._pipeline
 
     def make(self, image, drags: Drags, seed: int, settings: Mapping, stop: Event | None = None,
-             on_step: Callable[[int], None] | None = None) -> tuple[Video, float]:
-        """A video and the seconds it took. on_step is told how many steps are done. Raises Stopped once `stop` is set."""
+             on_step: Callable[[int, int], None] | None = None) -> tuple[Video, float]:
+        """A video and the seconds it took. on_step is told how many steps are done, of how many (0: nobody knows).
+
+        settings: of the pipeline, quality among them. Raises Stopped once `stop` is set, and what the pipeline raises.
+        """
         pipeline = self.load()
+        count = pipeline.sampling(**settings).steps if hasattr(pipeline, "sampling") else 0
 
         def step(_, i, timestep, tensors):
             if stop is not None and stop.is_set():
                 raise Stopped
             if on_step is not None:
-                on_step(i + 1)
+                on_step(i + 1, count)
             return tensors
 
         with self._lock:
+            if on_step is not None:
+                on_step(0, count)
             start = time.perf_counter()
             video = pipeline(image, drags, seed=seed, callback_on_step_end=step, **settings)
             return video, time.perf_counter() - start

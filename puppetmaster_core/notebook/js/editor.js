@@ -64,6 +64,7 @@ async function render({ model, el }) {
   view.fit();
   toolbar.paint();
   editor.paintNow();
+  model.send?.({ kind: "ready" }); // the model can be loaded while the first drag is drawn
   await parts.takes.ready;
   return () => {
     transport.pause();

@@ -8,12 +8,14 @@ export async function openFilm({ strip, type, columns, count, width, height }) {
   const address = addressOf(strip, type);
   picture.src = address;
   try { await picture.decode(); } finally { URL.revokeObjectURL(address); }
+  // Cut apart, because enlarging a part of a picture mixes in what lies beside it.
+  const frames = await Promise.all(Array.from({ length: count }, (_, i) => (
+    createImageBitmap(picture, (i % columns) * width, Math.floor(i / columns) * height, width, height))));
   return {
     count, width, height,
     draw(context, n, x, y, w, h) {
-      const i = Math.min(Math.max(n, 0), count - 1);
       context.imageSmoothingQuality = "high";
-      context.drawImage(picture, (i % columns) * width, Math.floor(i / columns) * height, width, height, x, y, w, h);
+      context.drawImage(frames[Math.min(Math.max(n, 0), count - 1)], x, y, w, h);
     },
   };
 }

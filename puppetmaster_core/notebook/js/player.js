@@ -35,7 +35,7 @@ async function render({ model, el }) {
         canvases[i].style.aspectRatio = `${film.width}/${film.height}`;
         return figure;
       })),
-      element("div", { className: "pm-row" }, transport.node, ...toggles));
+      element("div", { className: "pm-row", style: `max-width:${Math.max(280, given.length * (wide + 12) - 12)}px` }, transport.node, ...toggles));
     paint(0);
     const sizes = new ResizeObserver(() => paint(transport.n));
     canvases.forEach((canvas) => sizes.observe(canvas));
