@@ -137,8 +137,10 @@ def _fit(asset: RiggedAsset, scale: float, centre: np.ndarray) -> None:
     shift = -centre * scale
     asset.nodes = [replace(n, translation=tuple((np.array(n.translation) * scale + (0 if i else shift)).tolist()))
                    for i, n in enumerate(asset.nodes)]
-    asset.channels = [c if c.path != "translation" else
-                      replace(c, values=(c.values * scale + (0 if c.target else shift)).astype(np.float32)) for c in asset.channels]
+    asset.channels = [
+        replace(c, values=(c.values * scale + (0 if c.target else shift)).astype(np.float32)) if c.path == "translation" else c
+        for c in asset.channels
+    ]
     asset.parts = [p if p.morphs is None else replace(p, morphs=(p.morphs * scale).astype(np.float32)) for p in asset.parts]
 
 
