@@ -1,0 +1,117 @@
+"""Named settings: where the cameras and lights stand, and what lies behind; and that what was drawn before is drawn again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from puppetmaster_core.assets import make_cabinet
+from puppetmaster_core.clips.cabinets import GENERATION, cabinet_clip
+from puppetmaster_core.render import SETTINGS, Lights, make_background, over, released_lights, render, setting_named
+from puppetmaster_core.render.backgrounds import BACKGROUNDS
+
+DRAWN = Path(__file__).parent / "fixtures" / "cabinet_clips.npz"
+
+
+@pytest.fixture(scope="module")
+def film():
+    asset = make_cabinet(4)
+    return asset, np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 3)])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 1_000_000])
+def test_the_cabinet_set_is_what_it_was(seed):
+    """Clips that models were trained on, as drawn when generation 1 began (64², frames 1 and 14): new pixels, new GENERATION.
+
+    Another processor may round an edge the other way: one pixel in a thousand may differ.
+    """
+    assert GENERATION == 1
+    with np.load(DRAWN, allow_pickle=False) as stored:
+        before = stored[str(seed)]
+    now = cabinet_clip(seed, 64).frames[[0, -1]]
+    assert (now == before).all(-1).mean() > 0.999
+
+
+def test_the_release_looks_from_twelve_sides(film):
+    # Twelve azimuths, radius 1.5 to 2.2 of the unit cube, elevation 0 to 45°: REFERENCE §1 row 22.
+    asset, positions = film
+    for scale in (1.0, 50.0):  # a larger object is seen from farther away
+        cameras = SETTINGS["release"].cameras(np.random.default_rng(0), scale * positions)
+        assert [c.azimuth for c in cameras] == [30 * k for k in range(12)]
+        side = np.ptp(positions[0], axis=0).max() * scale
+        assert all(1.5 <= c.distance / side <= 2.2 and 0 <= c.elevation <= 45 and c.focal == 35 / 32 for c in cameras)
+        pictures = [render(asset, scale * positions[:1], c, 32).alpha for c in cameras]
+        assert all(0.05 < (p > 127).mean() < 0.7 for p in pictures)
+    assert len({c.distance for c in cameras}) == 12
+
+
+def test_drag_a_move_looks_mostly_from_above_at_the_front(film):
+    cameras = SETTINGS["drag-a-move"].cameras(np.random.default_rng(0), film[1], 12)
+    assert len(cameras) == 12 and all(abs(c.azimuth) <= 60 and 5 <= c.elevation <= 45 for c in cameras)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_seed_means_the_same_views(name, film):
+    drawn = [(setting_named(name).lights(rng), setting_named(name).cameras(rng, film[1], 3))
+             for rng in (np.random.default_rng(7), np.random.default_rng(7))]
+    assert drawn[0] == drawn[1]
+
+
+def test_an_unknown_setting_is_refused():
+    with pytest.raises(ValueError, match=r"'studio' asked for: use one of \['drag-a-move', 'release'\]"):
+        setting_named("studio")
+
+
+def test_the_released_suns_stand_where_blender_turns_them():
+    # Blender's suns shine along their own -z, turned by these Euler angles; its z is our y.
+    angles = np.deg2rad([[45, 0, -45], [45, 0, 135], [-45, 0, -225], [180, 0, 0]])
+    lights = released_lights(np.random.default_rng(0), exposure=1.0)
+    for (x, _, z), towards in zip(angles, lights.directions(), strict=True):
+        blender = np.array([np.sin(z) * np.sin(x), -np.cos(z) * np.sin(x), np.cos(x)])  # Rz · Rx · (0, 0, 1)
+        np.testing.assert_allclose(towards, [blender[0], blender[2], -blender[1]], atol=1e-12)
+    assert [sun.strength for sun in lights.suns] == [round(sun.strength) for sun in lights.suns] and lights.physical
+
+
+def test_another_background_shows_where_the_object_does_not(film):
+    asset, positions = film
+    camera = SETTINGS["drag-a-move"].cameras(np.random.default_rng(0), positions, 1)[0]
+    blue = (0.1, 0.3, 0.9)
+    white, direct = render(asset, positions, camera, 64), render(asset, positions, camera, 64, background=blue)
+    levels = np.rint(255 * np.array(blue))
+    np.testing.assert_allclose(white.over(levels).frames.astype(int), direct.frames, atol=1)
+    picture = make_background("random", np.random.default_rng(3), 64)
+    frames = white.over(picture).frames
+    np.testing.assert_array_equal(frames[white.alpha == 255], white.frames[white.alpha == 255])
+    np.testing.assert_array_equal(frames[0][white.alpha[0] == 0], picture[white.alpha[0] == 0])
+    np.testing.assert_allclose(over(frames, white.alpha, (255, 255, 255), was=picture).astype(int), white.frames, atol=1)
+
+
+@pytest.mark.parametrize("kind", BACKGROUNDS)
+def test_backgrounds_are_seeded_and_of_their_kind(kind):
+    drawn = [make_background(kind, np.random.default_rng(seed), 40) for seed in range(20)]
+    again = make_background(kind, np.random.default_rng(5), 40)
+    np.testing.assert_array_equal(drawn[5], again)
+    assert all(picture.shape == (40, 40, 3) and picture.dtype == np.uint8 for picture in drawn)
+    different = len({picture.tobytes() for picture in drawn})
+    uneven = sum(picture.std((0, 1)).max() > 1 for picture in drawn)
+    assert (different, uneven) == (1, 0) if kind == "white" else different == 20
+    assert uneven == 0 if kind == "plain" else uneven >= (8 if kind == "random" else 0)
+
+
+def test_bad_backgrounds_are_refused():
+    with pytest.raises(ValueError, match="'forest' asked for: use one of white, plain, random"):
+        make_background("forest", np.random.default_rng(0), 8)
+    with pytest.raises(ValueError, match=r"\(3,\) or \(8, 8, 3\) wanted: resize it"):
+        over(np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8), np.zeros((4, 4, 3)))
+
+
+def test_world_positions_project_to_their_pixels(film):
+    asset, positions = film
+    camera = SETTINGS["release"].cameras(np.random.default_rng(0), positions)[1]
+    drawn = render(asset, positions, camera, 32, lights=Lights())
+    world = drawn.world(asset, positions)
+    assert (np.isnan(world).all(-1) == (drawn.part_ids < 0)).all()
+    frame, row, column = np.nonzero(drawn.part_ids >= 0)
+    seen = camera.project(world[frame, row, column])
+    np.testing.assert_allclose(seen[:, :2] * 32, np.stack([column, row], -1) + 0.5, atol=2e-3)
+    np.testing.assert_allclose(seen[:, 2], drawn.depth[frame, row, column], rtol=1e-5)
