@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,16 +79,16 @@ def open_container(path: str | Path, limits: Limits, report: Report) -> Containe
 
 def read_bounded(path: Path, limits: Limits, where: str) -> bytes:
     """The bytes of an ordinary file that is not too large. Raises OSError, or AssetError."""
-    try:
-        if path.exists() and not path.is_file():
-            raise AssetError(f"{where} is {short(path.name)}, not an ordinary file: give a file")
-        with open(path, "rb") as file:
-            raw = file.read(limits.file_bytes + 1)
-    except ValueError:  # a name with a null byte
-        raise AssetError(f"{where} has the name {short(str(path))}, which no file can have") from None
-    if len(raw) > limits.file_bytes:
-        raise AssetError(f"{where} has more than {limits.file_bytes:,} bytes: reduce it, or raise Limits.file_bytes")
-    return raw
+    if "\0" in str(path):
+        raise AssetError(f"{where} has the name {short(str(path))}, which no file can have")
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise AssetError(f"{where} is {short(path.name)}, not an ordinary file: give a file")
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limits.file_bytes:
+            raise AssetError(f"{where} has {size:,} bytes, at most {limits.file_bytes:,} are read: "
+                             "reduce it, or raise Limits.file_bytes")
+        return file.read(size)
 
 
 def _chunks(raw: bytes, report: Report) -> tuple[memoryview, memoryview | None]:

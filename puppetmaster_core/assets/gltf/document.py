@@ -10,6 +10,8 @@ import numpy as np
 from puppetmaster_core.assets.gltf.errors import AssetError
 
 _REQUIRED = object()
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 2, 80, 60
 
 
 class Document:
@@ -36,7 +38,8 @@ class Document:
 
 def short(value) -> str:
     """A value from the file, short enough for one line."""
-    return reprlib.repr(value)
+    written = _REPR.repr(value)
+    return written if len(written) <= 90 else f"{written[:90]}…"
 
 
 def objects(holder: dict, key: str, where: str) -> list[dict]:
@@ -94,9 +97,12 @@ def text(holder: dict, key: str, where: str, default: str = "") -> str:
 
 def label(holder: dict, default: str) -> str:
     """The name of a node, clip or material: one line of at most 200 characters, whatever the file says."""
-    name = holder.get("name")
-    name = "".join(c if c.isprintable() else " " for c in name[:200]).strip() if isinstance(name, str) else ""
-    return name or default
+    return one_line(holder.get("name"), 200) or default
+
+
+def one_line(value, most: int) -> str:
+    """Text from outside as one printable line of at most `most` characters; "" for what is no text."""
+    return "".join(c if c.isprintable() else " " for c in value[:most]).strip() if isinstance(value, str) else ""
 
 
 def numbers(holder: dict, key: str, where: str, default, report) -> np.ndarray:

@@ -48,6 +48,7 @@ class PrimitiveReader:
             self.report(f"{self.where} is made of {'points or lines' if mode < 4 else 'nothing known'}: left out"
                         if "POSITION" in self.attributes else f"{self.where} has no positions: left out")
             return None
+        self._check_size(self.accessors.container.limits.vertices)
         positions = self.attribute("POSITION", "VEC3")
         faces = self._faces(len(positions), mode)
         positions, faces = _finite(positions, faces, self.where, self.report)
@@ -57,6 +58,13 @@ class PrimitiveReader:
         normals = self._vertex("NORMAL", len(positions), "VEC3") if "NORMAL" in self.attributes else None
         return Primitive(positions, faces, integer(self.primitive, "material", self.where, default=None), normals, texcoords,
                          self._colors(len(positions)), self._targets(len(positions)), joints, weights)
+
+    def _check_size(self, most: int) -> None:
+        """Refuse what is too large before any of it is read."""
+        count = self.accessors.count(integer(self.attributes, "POSITION", self.where), self.where)
+        if count > most:
+            raise AssetError(f"{self.where} has {count:,} vertices, at most {most:,} are read: "
+                             "simplify it, or raise Limits.vertices")
 
     def attribute(self, name: str, *kinds: str) -> np.ndarray:
         """Attribute `name` as float64 (V, W)."""

@@ -18,7 +18,7 @@ from puppetmaster_core.assets.gltf.accessors import Accessors
 from puppetmaster_core.assets.gltf.animation import read_animations
 from puppetmaster_core.assets.gltf.asset import GltfAsset, Hung, Morph, Skin
 from puppetmaster_core.assets.gltf.container import Container, open_container
-from puppetmaster_core.assets.gltf.document import Document, indices, integer, label, mapping, numbers, objects, short
+from puppetmaster_core.assets.gltf.document import Document, indices, integer, label, mapping, numbers, objects, one_line, short
 from puppetmaster_core.assets.gltf.errors import USUAL, AssetError, Budget, Limits, Report
 from puppetmaster_core.assets.gltf.images import Images
 from puppetmaster_core.assets.gltf.materials import Materials
@@ -47,7 +47,7 @@ def read_gltf(path: str | Path, limits: Limits = USUAL) -> GltfAsset:
     try:
         return _read(Path(path), limits)
     except AssetError as error:
-        raise AssetError(f"{short(str(path))[1:-1]}: {error}") from None
+        raise AssetError(f"{one_line(str(path)[-200:], 200)}: {error}") from None
 
 
 def _read(path: Path, limits: Limits) -> GltfAsset:
@@ -195,7 +195,7 @@ def _morphs(document: Document, parts: list[Part], report: Report) -> list[Morph
 def _category(extras) -> str:
     """The category a file's `asset.extras` claims, "Other" if none."""
     category = extras.get("category") if isinstance(extras, dict) else None
-    return label({"name": category}, "Other")
+    return one_line(category, 200) or "Other"
 
 
 def _provenance(path: Path, container: Container, extras) -> dict:
@@ -203,11 +203,12 @@ def _provenance(path: Path, container: Container, extras) -> dict:
     provenance = {"source": path.name, "sha256": hashlib.sha256(container.raw).hexdigest()}
     asset = mapping(container.json, "asset", "the file")
     for key in ("generator", "copyright"):
-        value = label({"name": asset.get(key)}, "")
+        value = one_line(asset.get(key), 1000)
         if value:
             provenance[key] = value
     if isinstance(extras, dict) and len(json.dumps(extras)) < 10_000:
         provenance["extras"] = extras
-        if isinstance(extras.get("license"), str):
-            provenance["licence"] = label({"name": extras["license"]}, "")
+        licence = one_line(extras.get("licence") or extras.get("license"), 200)
+        if licence:
+            provenance["licence"] = licence
     return provenance

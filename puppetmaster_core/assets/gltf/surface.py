@@ -80,7 +80,6 @@ def _smooth(primitive: Primitive) -> np.ndarray:
     """Numbers (F, 3) of the normals at each corner: corners at one place with one normal share it. −1 = the file has none."""
     if primitive.normals is None:
         return np.full(primitive.faces.shape, -1)
-    exact = np.concatenate([primitive.positions.astype(np.float32), np.rint(primitive.normals * 500).astype(np.float32)], 1)
-    exact = np.ascontiguousarray(exact + np.float32(0))  # -0 becomes 0
+    exact = np.concatenate([primitive.positions, np.rint(np.clip(primitive.normals, -2, 2) * 500)], 1) + 0.0  # -0 becomes 0
     _, number = np.unique(exact.view(np.dtype((np.void, exact.itemsize * 6)))[:, 0], return_inverse=True)
     return number.reshape(-1)[primitive.faces]
