@@ -33,6 +33,7 @@ class Outcome:
     error: str | None = None  # one line, None = done
     detail: str = ""  # the traceback and the end of stderr
     memory_mb: float = 0.0  # the most its worker ever held
+    cpu_seconds: float = 0.0  # of its worker, for this job
 
 
 def run_isolated(function: Callable, jobs: Iterable, *, workers: int = 2, time_limit: float | None = None,
@@ -109,8 +110,8 @@ class _Worker:
                 if kind == "began":
                     self.deadline = time.monotonic() + (self.limit or float("inf"))
                     return None
-                result, error, detail, memory = message
-                return Outcome(self.job, result, error, self._said(detail) if error else "", memory)
+                result, error, detail, *used = message
+                return Outcome(self.job, result, error, self._said(detail) if error else "", *used)
         except (EOFError, OSError):
             self.process.join()
             self.alive = False
@@ -160,13 +161,14 @@ def _work(function: Callable, pipe, memory_gb: float | None, parent: int) -> Non
         if os.getppid() != parent:
             return
         pipe.send(("began",))
+        began = time.process_time()
         try:
             message = (function(job), None, "")
         except Exception as error:
             message = (None, _one_line(error), traceback.format_exc())
         sys.stderr.flush()
         try:
-            pipe.send(("ended", *message, _most_memory_mb()))
+            pipe.send(("ended", *message, _most_memory_mb(), time.process_time() - began))
         except OSError:
             return
 

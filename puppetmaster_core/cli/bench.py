@@ -5,6 +5,7 @@
 examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
+  puppetmaster bench --data
 """
 
 from __future__ import annotations
@@ -26,10 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     parser.add_argument("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
+    parser.add_argument("--data", action="store_true", help="instead: how fast clips are made and read")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.data:
+        from puppetmaster_core.clips.speed import data_speed, data_table
+
+        rows = data_speed()
+        print(json.dumps({"data": rows}) if arguments.json else data_table(rows))
+        return
+
     import torch
 
     if arguments.device == "cuda" and not torch.cuda.is_available():

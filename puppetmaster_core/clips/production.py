@@ -180,6 +180,7 @@ class Progress:
     clips: int = 0  # it gave
     failures: tuple[dict, ...] = ()
     memory_mb: float = 0.0  # the most its worker ever held
+    cpu_seconds: float = 0.0  # of its worker, for this asset
 
 
 def open_shards(folder: Path, plan: Plan, retry: bool = False) -> list[int]:
@@ -227,7 +228,8 @@ def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2
         if outcome.error:
             record = failed(plan, outcome)
             _note(folder / "work", outcome.job, record)
-        yield done(outcome.job, Progress(len(record["rows"]), tuple(record["failures"]), outcome.memory_mb))
+        progress = Progress(len(record["rows"]), tuple(record["failures"]), outcome.memory_mb, outcome.cpu_seconds)
+        yield done(outcome.job, progress)
 
 
 def make_shards_ray(folder: Path, plan: Plan, shards: list[int], *, workers: int | None = None, **limits) -> Iterator[Progress]:
