@@ -16,7 +16,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import number, quick_start, silent_libraries, whole
+from puppetmaster_core.cli.arguments import BadInput, number, quick_start, silent_libraries, whole
 from puppetmaster_core.cli.drag_files import read_drags
 from puppetmaster_core.cli.models import bad_input, load
 
@@ -31,10 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="OUT.gif",
                         help="NAME.gif, NAME.mp4, or a new folder for one PNG a frame")
     parser.add_argument("--model", default="tiny", help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)")
-    parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the model's)")
+    parser.add_argument("--quality", choices=("draft", "good", "paper"), help="a measured solver, steps and guidance")
+    parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the quality's, or the model's)")
     parser.add_argument("--guidance", type=number(1, 100), metavar="W",
                         help="how firmly the last frame follows the drags, from 1 (default: the model's)")
-    parser.add_argument("--solver", choices=("euler", "dpm++"), help="sampling method (default: the model's)")
+    parser.add_argument("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: likewise)")
     parser.add_argument("--seed", type=whole(0, SEEDS - 1), default=0, help="another seed, another video (default: 0)")
     parser.add_argument("--overlay", action="store_true", help="draw the drags over the video")
     parser.add_argument("--upscale", type=whole(1, 16), metavar="TIMES",
@@ -51,9 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
             clock.append(time.perf_counter())
             pipeline = load(arguments.model)
         clock.append(time.perf_counter())
-        least, most = pipeline.config.min_guidance, arguments.guidance
-        video = pipeline(picture, drags, steps=arguments.steps, min_guidance=min(least, most or least), max_guidance=most,
-                         solver=arguments.solver, seed=arguments.seed)
+        least, most = _sampling(pipeline, arguments.quality).min_guidance, arguments.guidance
+        video = pipeline(picture, drags, quality=arguments.quality, steps=arguments.steps, max_guidance=most,
+                         min_guidance=min(least, most or least), solver=arguments.solver, seed=arguments.seed)
         clock.append(time.perf_counter())
         times = arguments.upscale or max(1, round(SHOWN / max(video.frames.shape[1:3])))
         video.save(arguments.output, overlay=arguments.overlay, upscale=times, fps=arguments.fps)
@@ -69,6 +70,13 @@ def run(arguments: argparse.Namespace) -> None:
         print(json.dumps(report))
     else:
         print(f"{arguments.output}: {count} frames of {width * times}×{height * times} pixels, in {sum(seconds):.1f} s")
+
+
+def _sampling(pipeline, quality: str | None):
+    try:
+        return pipeline.sampling(quality)
+    except ValueError as error:  # a model with qualities of its own names
+        raise BadInput(f"--quality: {error}") from error
 
 
 def check(arguments: argparse.Namespace):
