@@ -33,10 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     if arguments.data:
-        from puppetmaster_core.clips.speed import data_speed, data_table
+        from puppetmaster_core.clips.speed import as_text as speeds_text
+        from puppetmaster_core.clips.speed import measure
 
-        rows = data_speed()
-        print(json.dumps({"data": rows}) if arguments.json else data_table(rows))
+        speeds = list(measure())
+        print(json.dumps({"data": [asdict(speed) for speed in speeds]}) if arguments.json else speeds_text(speeds))
         return
 
     import torch

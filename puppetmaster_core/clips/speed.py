@@ -76,12 +76,14 @@ def asset_to_shard(size: int, clips: int, workers: int, source: str) -> Iterator
     with tempfile.TemporaryDirectory(prefix="puppetmaster-speed-") as folder:
         plan, folder = Plan(find_source(source, clips), Filming(size=size)), Path(folder)
         settle(folder, plan)
-        stamps = []
+        stamps, used = [], 0.0
         for progress in make_shards(folder, plan, open_shards(folder, plan), workers=workers):
+            used += progress.cpu_seconds if stamps else 0.0
             stamps += [time.perf_counter()] * progress.clips
         if len(stamps) < 2:
             raise RuntimeError(f"{len(stamps)} clips came of {clips} assets of {source}, at least 2 are wanted: ask for more")
-        yield Speed(f"{source}, asset to shard, {workers} workers", size, "clips", len(stamps) - 1, stamps[-1] - stamps[0], "wall")
+        what = f"{source}, asset to shard, {workers} workers"
+        yield Speed(what, size, "clips", len(stamps) - 1, stamps[-1] - stamps[0], "wall")
         store = ClipStore(folder)
         began, frames = time.process_time(), sum(len(clip.frames) for clip in store)
         yield Speed("reading shards", size, "frames", frames, time.process_time() - began, "CPU")
