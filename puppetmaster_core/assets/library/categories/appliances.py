@@ -43,7 +43,7 @@ def _panel(rng, rig: Rig, skin: dict, body: int, cell: Cell, depth: float) -> li
         elif rng.random() < 0.4 and len(knobs) < 3:
             node = rig.node("dial axle", (x, y, depth))
             rig.add(rig.part("dial", node), dial((x, y, depth), 0.28 * size, 0.025), skin["handle"])
-            knobs.append(Movable(node, "turn", (0.0, 0.0, -1.0), np.deg2rad(rng.uniform(90, 270)), 0.02))
+            knobs.append(Movable(node, "turn", (0.0, 0.0, -1.0), np.deg2rad(rng.uniform(90, 270)), 0.004))
         else:
             rig.add(body, slab((x, y, depth), (0.25 * size, 0.25 * size, 0.012)), skin["accent" if i == 2 else "dark"])
     return knobs

@@ -58,8 +58,8 @@ def _leg(rig, name, s, z, fan, kind, material, gait) -> None:
     thick = 0.024 if kind != "crab" else 0.034
     hip = rig.node(f"{name} hip", root)
     lower = rig.node(f"{name} knee", knee, hip)
-    rig.add(rig.part(name, hip), tube([root, knee], [thick * 1.2, thick], sides=6), material)
-    rig.add(rig.part(name, lower), tube([knee, foot], [thick, thick * 0.45], sides=6), material)
+    rig.add(rig.part(name, hip), tube([root, knee], [thick * 1.2, thick], sides=6, per_span=1), material)
+    rig.add(rig.part(name, lower), tube([knee, foot], [thick, thick * 0.45], sides=6, per_span=1), material)
     if gait:
         cycles, beat, swing = gait
         lift = np.maximum(0, sway(rig.clock, cycles, beat + np.pi / 2, 0.5 * swing))
