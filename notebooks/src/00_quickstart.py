@@ -3,10 +3,10 @@
 #
 # You give the model a picture and a drag. It gives back fourteen frames in which the dragged part moves and the rest stays.
 #
-# **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what a drag does to a drawer, what
-# half of it does, and a door. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing for under two hours on two CPU
-# cores. Expect the right place to change and the right way, mostly; expect blur and drifting colours there. The model's card has
-# the numbers.
+# **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what a drag does to a drawer, what half of it
+# does, and a door; and you can draw drags of your own. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing for
+# under two hours on two CPU cores. Expect the right place to change and the right way, mostly; expect blur and drifting colours
+# there. The model's card has the numbers.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
@@ -50,6 +50,27 @@ moving(video, alt="a cabinet, changing where the drag pulls at its drawer")
 
 # %%
 strip({"as dragged": video.frames})
+
+# %% [markdown]
+# ## Draw your own
+#
+# Press on a part of the picture, pull, and let go. *Points* draws a path click by click, *Pin* holds a point where it is. Then
+# press *Generate*. Beside the picture: the maps that the network reads (App. A), how fast each drag runs along its path, and
+# what came of it. On a page of the book you can draw; generating needs the notebook.
+
+# %%
+from puppetmaster_core.notebook.editor import DragEditor
+
+editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
+editor
+
+# %% [markdown]
+# What is drawn is `editor.drags`, the `Drags` that the pipeline takes, and every take is kept in `editor.takes`. A cell can press
+# *Generate* too; here, before you have changed anything, with the drag that came along:
+
+# %%
+take = editor.generate(seed=seed + 1, steps=steps)
+print(f"take {take.number}: seed {take.seed}, frames {take.video.frames.shape}")
 
 # %% [markdown]
 # ## The drag decides

@@ -159,7 +159,8 @@ def run(root: Path) -> list[Path]:
             found.append(f"{path.name} failed, see {failed.relative_to(root)}: {error.ename}: {error.evalue}")
             continue
         failed.unlink()
-        notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "made_from": key})
+        widgets = {"widgets": notebook.metadata.widgets} if "widgets" in notebook.metadata else {}  # their state, for the page
+        notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "made_from": key} | widgets)
         with whole_file(target) as partial:
             partial.write_text(nbformat.writes(notebook))
     if found:
@@ -188,12 +189,14 @@ def build(root: Path) -> Path:
         shutil.copy2(path, pages / "notebooks")
     if (root / data_cards.CARDS).exists():
         shutil.copytree(root / data_cards.CARDS, pages / data_cards.CARDS, ignore=shutil.ignore_patterns("*.json"))
-    (pages / "_static").mkdir(exist_ok=True)
-    shutil.copy2(mathjax(), pages / "_static")
+    (pages / "scripts").mkdir()  # not _static: whatever is there, Jupyter Book loads on every page
+    shutil.copy2(mathjax(), pages / "scripts")
+    shutil.copy2(Path(__file__).parent / "js" / "static.js", pages / "scripts" / "widgets.js")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", pages, "--path-output", root / OUT]
     if subprocess.run([*map(str, command), "-W", "--keep-going", "--quiet"]).returncode:
         raise BookError(["jupyter-book stopped: its messages are above"])
     html = root / OUT / "_build" / "html"
+    drop_repeated_scripts(html)
     found = network_requests(html)
     if found:
         raise BookError(found)
@@ -207,6 +210,15 @@ def mathjax() -> Path:
     if package is None:
         raise BookError(["MathJax is missing: pip install sphinx-mathjax-offline, or `make setup`"])
     return Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+
+
+def drop_repeated_scripts(html: Path) -> None:
+    """Sphinx's extensions are asked twice for their scripts, and a second `const` of one name is an error on the page."""
+    for page in html.rglob("*.html"):
+        seen: set[str] = set()
+        lines = page.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not (re.match(r" *<script>.*</script>$", line) and (line in seen or seen.add(line)))]
+        page.write_text("".join(kept))
 
 
 def network_requests(html: Path) -> list[str]:

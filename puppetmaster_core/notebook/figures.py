@@ -5,17 +5,14 @@ Letters: N frames, (H, W) pixels. Colours are safe for colour-blind readers (Oka
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
-from IPython.display import Image as Shown
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.notebook.player import Player
 from puppetmaster_core.overlay import draw_drags
-from puppetmaster_core.video import Video, enlarge
+from puppetmaster_core.video import enlarge
 
 
 def strip(rows: dict[str, np.ndarray], count: int = 7, width: float = 10.0) -> Figure:
@@ -41,9 +38,6 @@ def with_drags(picture, drags: Drags, size: int = 256) -> np.ndarray:
     return draw_drags(enlarge(frame, max(1, round(size / max(frame.shape[1:3])))), drags)[0]
 
 
-def moving(video: Video, *, overlay: bool = True, size: int = 256, alt: str = "the generated video") -> Shown:
-    """The video as a moving picture that any page plays."""
-    with tempfile.TemporaryDirectory() as folder:
-        times = max(1, round(size / max(video.frames.shape[1:3])))
-        path = video.save(Path(folder) / "video.gif", overlay=overlay, upscale=times)
-        return Shown(data=path.read_bytes(), format="gif", alt=alt)
+def moving(videos, *, overlay: bool = True, size: int = 256, alt: str = "") -> Player:
+    """A video, or several by their captions, to play, pause and scrub, with drags (and a clip's tracks) to draw over them."""
+    return Player(videos, show_drags=overlay, size=size, alt=alt)
