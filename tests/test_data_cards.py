@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,13 +12,18 @@ import mlcroissant
 import pytest
 
 from puppetmaster_core.assets import make_cabinet
+from puppetmaster_core.assets.library import CATEGORIES, GROUPS
+from puppetmaster_core.clips.production import Plan, film_asset, finish_shard, settle
+from puppetmaster_core.clips.shards import SCHEMA, read_index
+from puppetmaster_core.clips.sources import find_source
+from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.notebook import data_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 CARDS = {card.parent.name: card for card in data_cards.cards(ROOT)}
 WANTED = {"objaverse", "gobjaverse", "objaverse_animation", "objaverse_animation_hq", "drag_a_move", "gapartnet", "human36m",
-          "amazon_berkeley_objects", "animated_assets", "procedural_cabinets"}
+          "amazon_berkeley_objects", "animated_assets", "procedural_library", "procedural_cabinets"}
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +37,12 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs {path.name}, which is not part of the checkout")
     return path
+
+
+def table(name: str, section: str) -> list[list[str]]:
+    """The cells of the lines of a card's table, without its head."""
+    lines = [line for line in data_cards.sections(CARDS[name].read_text())[section].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def croissant(name: str, **more) -> mlcroissant.Dataset:
@@ -114,10 +126,8 @@ def test_animated_assets_carry_the_licences_and_authors_of_their_manifest():
     records = list(croissant("animated_assets", mapping={"manifest.csv": manifest}).records("files"))
     rows = [{key.split("/")[1]: v.decode() if isinstance(v, bytes) else v for key, v in record.items()} for record in records]
     assert [row["file"] for row in rows] == [row["file"] for row in csv.DictReader(manifest.open())]
-    lines = data_cards.sections(CARDS["animated_assets"].read_text())["Licence"].splitlines()
-    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
     told = {}
-    for files, author, licence in table:
+    for files, author, licence in table("animated_assets", "Licence"):
         for pattern, count in re.findall(r"`([^`]+)`(?: \((\d+)\))?", files):
             matching = [row for row in rows if re.fullmatch(pattern.replace("…", ".+") + r"\.glb", row["file"])]
             assert len(matching) == int(count or 1), pattern
@@ -151,3 +161,30 @@ def test_cabinets_are_as_the_card_counts_them():
     assert f"{percent(opens, kinds)} open" in text and f"{percent(easing['linear'], easing)} even" in text
     assert f"{min(parts)} to {max(parts)}, median {sorted(parts)[250]}" in text
     assert f"{min(faces)} to {max(faces):,}, median {sorted(faces)[250]}" in text
+
+
+def test_the_librarys_categories_and_labels_are_in_its_card():
+    rows = table("procedural_library", "Contents")
+    told = {name: (group, label) for group, names, label in rows for name in names.split(", ")}
+    good = {name: (CATEGORIES[name].group, CATEGORIES[name].label) for name in GROUPS["good"]}
+    assert {name: place for name, place in told.items() if place[0] != "bad"} == good
+    assert [name for name, place in told.items() if place[0] == "bad"] == list(GROUPS["bad"])
+
+
+def test_croissant_of_the_library_loads_what_render_writes(tmp_path):
+    """Two assets filmed in two shards: a record a clip, with the values of the index; its fields are the index's columns."""
+    plan = Plan(find_source("library:furniture", 2), Filming(size=32, frames=3), assets_a_shard=1)
+    settle(tmp_path / "clips", plan)
+    (tmp_path / "clips" / "work").mkdir()
+    for number in range(2):
+        film_asset(str(tmp_path / "clips"), plan, number)
+        assert finish_shard(tmp_path / "clips", plan, number) == 1
+    path = shutil.copy(ROOT / "data_cards" / "procedural_library" / "croissant.json", tmp_path / "clips")
+    data = mlcroissant.Dataset(path)
+    assert [field.name for field in data.metadata.record_sets[0].fields] == SCHEMA.names
+    records = [{key.removeprefix("clips/"): v.decode() if isinstance(v, bytes) else v for key, v in record.items()}
+               for record in data.records("clips")]
+    wanted = sorted(read_index(tmp_path / "clips").to_pylist(), key=lambda row: row["key"])
+    assert sorted(records, key=lambda record: record["key"]) == wanted
+    assert {record["licence"] for record in records} == {"CC0-1.0"} and data.metadata.license == [
+        "https://creativecommons.org/publicdomain/zero/1.0/"]
