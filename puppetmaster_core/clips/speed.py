@@ -82,8 +82,9 @@ def asset_to_shard(size: int, clips: int, workers: int, source: str) -> Iterator
             stamps += [time.perf_counter()] * progress.clips
         if len(stamps) < 2:
             raise RuntimeError(f"{len(stamps)} clips came of {clips} assets of {source}, at least 2 are wanted: ask for more")
-        what = f"{source}, asset to shard, {workers} workers"
-        yield Speed(what, size, "clips", len(stamps) - 1, stamps[-1] - stamps[0], "wall")
+        what, made = f"{source}, asset to shard", len(stamps) - 1
+        yield Speed(f"{what}, {workers} workers", size, "clips", made, stamps[-1] - stamps[0], "wall")
+        yield Speed(what, size, "clips", made, used, "CPU")
         store = ClipStore(folder)
         began, frames = time.process_time(), sum(len(clip.frames) for clip in store)
         yield Speed("reading shards", size, "frames", frames, time.process_time() - began, "CPU")
