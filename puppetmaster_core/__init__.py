@@ -13,9 +13,10 @@ _HOMES = {
     "DragUNet": "model",
     "PuppetMasterPipeline": "pipeline",
     "encode_drags": "encoding",
+    "load_asset": "assets",
 }
 
-__all__ = ["DragUNet", "Drags", "PuppetMasterPipeline", "__version__", "encode_drags"]
+__all__ = ["DragUNet", "Drags", "PuppetMasterPipeline", "__version__", "encode_drags", "load_asset"]
 
 
 def __getattr__(name: str):

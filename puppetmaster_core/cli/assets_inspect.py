@@ -54,14 +54,18 @@ def inspect(path: Path) -> dict:
     return {"file": str(path), **describe(load_asset(path))}
 
 
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def _text(found: dict) -> str:
     low, high = found["bounds"]
     size = " × ".join(f"{b - a:.3g}" for a, b in zip(low, high, strict=True))
     source, parts = found["provenance"], found["submodels"]
     lines = [found["file"],
              f"  category {found['category']}, licence {source.get('licence') or source.get('copyright') or 'not stated'}",
-             f"  {found['vertices']:,} vertices, {found['triangles']:,} triangles, size {size}",
-             f"  {len(parts)} sub-models (triangles): " + ", ".join(f"{p['name']} ({p['triangles']:,})" for p in parts)]
+             f"  {found['vertices']:,} vertices, {_count(found['triangles'], 'triangle')}, size {size}",
+             f"  {_count(len(parts), 'sub-model')} (triangles): " + ", ".join(f"{p['name']} ({p['triangles']:,})" for p in parts)]
     for material in found["materials"]:
         texture = "no texture" if material["texture"] is None else "texture {} × {}".format(*material["texture"])
         lines.append(f"  material: colour {', '.join(f'{c:.2f}' for c in material['color'])}, {texture}, {material['alpha']}")
