@@ -37,7 +37,7 @@ class Rig:
     """Collects one asset. Node 0 is the whole object, standing at the origin and heading `heading` degrees."""
 
     def __init__(self, name: str, duration: float = 1.5, heading: float = 0.0):
-        self.name, self.duration = name, duration
+        self.name, self.duration = name, float(np.float32(duration))  # as the file has it
         self.nodes = [_Node(name, -1, np.zeros(3), tuple(turn((0, 1, 0), np.deg2rad(heading))))]
         self.parts: list[_Part] = []
         self.materials: list[Material] = []
