@@ -42,6 +42,7 @@ def run_isolated(function: Callable, jobs: Iterable, *, workers: int = 2, time_l
 
     function: importable by name; it, the jobs and the results are pickled between our own processes. time_limit: seconds a
     job, from when its worker has started. memory_gb: address space of a worker. Each worker computes with one thread.
+    Raises RuntimeError, with their stderr, where workers cannot even start.
     """
     jobs, pool = iter(jobs), []
     try:
@@ -82,6 +83,7 @@ class _Worker:
     function: Callable
     memory_gb: float | None
     alive: bool = True
+    started: bool = False
     deadline: float = float("inf")
     job: object = None
     limit: float | None = None
@@ -108,6 +110,7 @@ class _Worker:
             if self.pipe.poll():
                 kind, *message = self.pipe.recv()
                 if kind == "began":
+                    self.started = True
                     self.deadline = time.monotonic() + (self.limit or float("inf"))
                     return None
                 result, error, detail, *used = message
@@ -115,6 +118,8 @@ class _Worker:
         except (EOFError, OSError):
             self.process.join()
             self.alive = False
+            if not self.started:
+                raise RuntimeError(f"a worker process cannot start ({_cause(self.process.exitcode)}):\n{self._said()}") from None
             return Outcome(self.job, error=f"its process died ({_cause(self.process.exitcode)})", detail=self._said())
         if time.monotonic() < self.deadline:
             return None

@@ -2,8 +2,10 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,13 @@ def test_every_job_once(workers):
     assert sorted(o.result for o in run_isolated(act, [("square", n) for n in range(7)], workers=workers)) == [
         n * n for n in range(7)
     ]
+
+
+def test_workers_that_cannot_start_are_no_fault_of_the_jobs(tmp_path):
+    """A main module that cannot be imported again, as a script on standard input: an error at once, not one for each job."""
+    code = "from test_isolation import act\nfrom puppetmaster_core.isolation import run_isolated\n"
+    code += "print(list(run_isolated(act, [('square', n) for n in range(5)])))"
+    here = Path(__file__).parent
+    ended = subprocess.run([sys.executable, "-"], input=code, text=True, capture_output=True, cwd=here)
+    assert ended.returncode == 1
+    assert "RuntimeError: a worker process cannot start (exit code 1)" in ended.stderr and "FileNotFoundError" in ended.stderr
