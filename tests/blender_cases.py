@@ -36,7 +36,7 @@ CASES = {"still life": _still_life, "cabinet 3": lambda: cabinet(3), "cabinet 11
 def draw(case: str) -> dict[str, np.ndarray]:
     """Blender's passes of a case, (N, H, W, …)."""
     asset, positions, camera = CASES[case]()
-    return {name: array[0] for name, array in run_job(asset, positions, [camera], SIZE, LIGHTS, CYCLES, 120.0).items()}
+    return {name: array[0] for name, array in run_job(asset, positions, [camera], SIZE, lights=LIGHTS, cycles=CYCLES).items()}
 
 
 if __name__ == "__main__":

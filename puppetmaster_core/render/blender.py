@@ -59,13 +59,14 @@ def render_blender(asset: AnimatedAsset, positions: np.ndarray, cameras: list[Ca
     seconds. What Blender says, on both streams, goes to the file `log`. Raises BlenderError.
     """
     positions = check_positions(asset, positions)
-    stored = run_job(asset, positions, cameras, size, lights, cycles, time_limit, log)
+    stored = run_job(asset, positions, cameras, size, lights=lights, cycles=cycles, time_limit=time_limit, log=log)
     names = ("frames", "alpha", "part_ids", "depth", "face", "barycentric")
     return [Rendering(*(stored[name][view] for name in names)) for view in range(len(cameras))]
 
 
-def run_job(asset: AnimatedAsset, positions: np.ndarray, cameras: list[Camera], size: int, lights: Lights, cycles: Cycles,
-            time_limit: float, log: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+def run_job(asset: AnimatedAsset, positions: np.ndarray, cameras: list[Camera], size: int, *,
+            lights: Lights = DRAG_A_MOVE_LIGHTS, cycles: Cycles = Cycles(), time_limit: float = 600.0,
+            log: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     """All passes, the views first: a Rendering's arrays and `world` (views, N, H, W, 3). Without samples, no colours."""
     python = blender_python()
     if python is None:

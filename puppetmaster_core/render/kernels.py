@@ -1,7 +1,7 @@
-"""The rasteriser's inner loops, in numba. All for one frame; `mesh` is `Surfaces`, `screen` what the camera makes of vertices.
+"""The rasteriser's inner loops, in numba. All for one frame; `mesh` is `Surfaces`.
 
-`nearest` finds the nearest triangle at every sample; `weights` says where on it the sample lies; `shading` colours it.
-Letters: V vertices, F triangles, S samples a side, G corner groups that share a normal.
+`set_up` places the triangles on the screen, `nearest` finds the nearest one at every sample, `weights` says where on it the
+sample lies; `shading` colours it. Letters: V vertices, F triangles, S samples a side, G groups of corners with one normal.
 """
 
 from __future__ import annotations
@@ -11,57 +11,72 @@ import numpy as np
 
 NEAR = 1e-3  # of the camera's distance; triangles with a corner nearer than this are not drawn
 UNIT = np.arange(256).astype(np.float32) / np.float32(255)  # a byte as a share
-_jit = numba.njit(cache=True, nogil=True)
+_jit = numba.njit(cache=True, nogil=True, error_model="numpy")  # 1/0 is inf: a vertex may lie in the camera's plane
 _AT = np.linspace(0.0, 1.0, 4097)
 _ENCODED = np.where(_AT <= 0.0031308, _AT * 12.92, 1.055 * _AT ** (1 / 2.4) - 0.055)  # sRGB, IEC 61966-2-1
 _DECODED = np.where(_AT <= 0.04045, _AT / 12.92, ((_AT + 0.055) / 1.055) ** 2.4)
 
 
 @_jit
-def nearest(screen, mesh, size, near, supersampling, face, depth):
+def set_up(screen, faces, size, near, table):
+    """Fill table (F, 11) with each triangle's corners in samples, 1/depth of each, twice its area (signed), its least depth.
+
+    screen (V, 3): x, y in [0, 1] and depth in metres. Triangles that are not drawn get an area of 0.
+    """
+    for f in range(faces.shape[0]):
+        front = np.inf
+        for k in range(3):
+            v = faces[f, k]
+            table[f, 2 * k], table[f, 2 * k + 1] = screen[v, 0] * size, screen[v, 1] * size
+            table[f, 6 + k] = 1.0 / screen[v, 2]
+            front = min(front, screen[v, 2])
+        ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        table[f, 9] = area if front >= near and abs(area) >= 1e-12 else 0.0
+        table[f, 10] = front * (1 - 1e-6)  # rounding never brings a sample nearer than this
+
+
+@_jit
+def nearest(table, mesh, size, supersampling, face, depth):
     """Fill face and depth (S, S) with the nearest triangle at the samples' centres; they come as -1 and inf.
 
-    screen (V, 3): x, y in [0, 1] and depth in metres. Perspective-correct: 1/depth is linear on screen. A sample passes
-    through a hole, or through a share 1 − alpha of a blended surface's samples, in a fixed pattern within each pixel.
+    table (F, 11) as of `set_up`. Perspective-correct: 1/depth is linear on screen. A sample passes through a hole, or
+    through a share 1 − alpha of a blended surface's samples, in a fixed pattern within each pixel.
     """
-    centre = 0.5
-    for f in range(mesh.faces.shape[0]):
-        a, b, c = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
-        za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-        front = min(za, zb, zc)
-        if front < near:
+    for f in range(table.shape[0]):
+        area, front = table[f, 9], table[f, 10]
+        if area == 0.0:
             continue
-        ax, ay, bx, by = screen[a, 0] * size, screen[a, 1] * size, screen[b, 0] * size, screen[b, 1] * size
-        cx, cy = screen[c, 0] * size, screen[c, 1] * size
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if abs(area) < 1e-12:
-            continue
-        front *= 1 - 1e-6  # rounding never brings a sample nearer than this
+        ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]
+        near_a, near_b, near_c = table[f, 6], table[f, 7], table[f, 8]
+        sign = 1.0 if area > 0.0 else -1.0
         cutoff = mesh.cutoff[mesh.material[f]]
-        x0, x1 = max(0, int(np.ceil(min(ax, bx, cx) - centre))), min(size - 1, int(np.floor(max(ax, bx, cx) - centre)))
-        y0, y1 = max(0, int(np.ceil(min(ay, by, cy) - centre))), min(size - 1, int(np.floor(max(ay, by, cy) - centre)))
+        x0, x1 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5))), min(size - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
+        y0, y1 = max(0, int(np.ceil(min(ay, by, cy) - 0.5))), min(size - 1, int(np.floor(max(ay, by, cy) - 0.5)))
         for y in range(y0, y1 + 1):
-            py = y + centre
+            py = y + 0.5
             left, right = x0, x1
-            if abs(area) > 4.0:  # samples: look only between the two edges this row crosses, and one sample around
+            if abs(area) > 4.0:  # samples: look only between the two edges this row crosses, and a little around
                 low, high = _crossings(ax, ay, bx, by, cx, cy, py)
                 if low <= high:
-                    left = max(x0, int(np.floor(low)) - 2)
-                    right = min(x1, int(np.ceil(high)) + 2)
+                    left, right = max(x0, int(np.floor(low)) - 2), min(x1, int(np.ceil(high)) + 2)
             for x in range(left, right + 1):
                 if depth[y, x] <= front:
                     continue
-                px = x + centre
-                wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
-                wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
-                wc = 1.0 - wa - wb
-                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                px = x + 0.5
+                twice_a = (bx - px) * (cy - py) - (by - py) * (cx - px)
+                twice_b = (cx - px) * (ay - py) - (cy - py) * (ax - px)
+                if twice_a * sign < 0.0 or twice_b * sign < 0.0:
                     continue
-                z = 1.0 / (wa / za + wb / zb + wc / zc)
+                wa, wb = twice_a / area, twice_b / area
+                wc = 1.0 - wa - wb
+                if wc < 0.0:
+                    continue
+                z = 1.0 / (wa * near_a + wb * near_b + wc * near_c)
                 if z < depth[y, x]:
                     if cutoff > -2.0:
                         wanted = cutoff if cutoff >= 0.0 else _pattern(x, y, supersampling)
-                        if _alpha(mesh, f, wa / za * z, wb / zb * z, wc / zc * z) < wanted:
+                        if _alpha(mesh, f, wa * near_a * z, wb * near_b * z, wc * near_c * z) < wanted:
                             continue
                     depth[y, x] = z
                     face[y, x] = f
@@ -84,21 +99,17 @@ def _crossings(ax, ay, bx, by, cx, cy, py):
 
 
 @_jit
-def weights(screen, faces, f, x, y, size):
+def weights(table, f, x, y):
     """Perspective-correct barycentric coordinates (float32) of sample (x, y) on triangle f, and how much of its own area,
     as a share, the sample covers."""
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-    ax, ay, bx, by = screen[a, 0] * size, screen[a, 1] * size, screen[b, 0] * size, screen[b, 1] * size
-    cx, cy = screen[c, 0] * size, screen[c, 1] * size
-    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]
+    near_a, near_b, near_c, area = table[f, 6], table[f, 7], table[f, 8], table[f, 9]
     px, py = x + 0.5, y + 0.5
     wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
     wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
-    wc = 1.0 - wa - wb
-    z = 1.0 / (wa / za + wb / zb + wc / zc)
-    share = z * z * z / (za * zb * zc * abs(area))
-    return np.float32(wa / za * z), np.float32(wb / zb * z), np.float32(wc / zc * z), share
+    wa, wb, wc = wa * near_a, wb * near_b, (1.0 - wa - wb) * near_c
+    z = 1.0 / (wa + wb + wc)
+    return np.float32(wa * z), np.float32(wb * z), np.float32(wc * z), z * z * z * near_a * near_b * near_c / abs(area)
 
 
 @_jit

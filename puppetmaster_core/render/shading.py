@@ -16,6 +16,7 @@ from puppetmaster_core.render.kernels import (
     filtered,
     lit,
     nearest,
+    set_up,
     shared_normals,
     texel,
     texture_place,
@@ -31,14 +32,17 @@ def draw(screen, positions, mesh, eye, near, towards, strength, ambient, physica
     sample_face, sample_depth = np.empty((samples, samples), np.int32), np.empty((samples, samples), np.float32)
     brightness, facing = np.empty(mesh.faces.shape[0], np.float32), np.empty(mesh.faces.shape[0])
     normals = np.empty((mesh.smooth.max() + 1, 3))
+    table = np.empty((mesh.faces.shape[0], 11))
     for n in range(screen.shape[0]):
-        nearest(screen[n], mesh, size, near, 1, face[n], depth[n])
-        _fill_barycentric(screen[n], mesh.faces, size, face[n], barycentric[n])
+        set_up(screen[n], mesh.faces, size, near, table)
+        nearest(table, mesh, size, 1, face[n], depth[n])
+        _fill_barycentric(table, face[n], barycentric[n])
         if supersampling == 1:
             sample_face[:], sample_depth[:] = face[n], depth[n]
         else:
             sample_face[:], sample_depth[:] = -1, np.inf
-            nearest(screen[n], mesh, samples, near, supersampling, sample_face, sample_depth)
+            set_up(screen[n], mesh.faces, samples, near, table)
+            nearest(table, mesh, samples, supersampling, sample_face, sample_depth)
         if len(normals):
             shared_normals(positions[n], mesh, normals)
         for f in range(mesh.faces.shape[0]):
@@ -48,26 +52,26 @@ def draw(screen, positions, mesh, eye, near, towards, strength, ambient, physica
             facing[f] = 1.0 if nx * ex + ny * ey + nz * ez >= 0.0 else -1.0
             if mesh.smooth[f, 0] < 0:
                 brightness[f] = lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
-        _resolve(screen[n], mesh, towards, strength, ambient, physical, background, supersampling, sample_face, brightness,
+        _resolve(table, mesh, towards, strength, ambient, physical, background, supersampling, sample_face, brightness,
                  facing, normals, frames[n], alpha[n])
 
 
 @_jit
-def _fill_barycentric(screen, faces, size, face, barycentric):
-    for y in range(size):
-        for x in range(size):
+def _fill_barycentric(table, face, barycentric):
+    for y in range(face.shape[0]):
+        for x in range(face.shape[1]):
             if face[y, x] >= 0:
-                wa, wb, wc, _ = weights(screen, faces, face[y, x], x, y, size)
+                wa, wb, wc, _ = weights(table, face[y, x], x, y)
                 barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2] = wa, wb, wc
 
 
 @_jit
-def _resolve(screen, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals,
+def _resolve(table, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals,
              frame, alpha):
     """Colour every sample and average each pixel's: frame (H, W, 3) and alpha (H, W), of face (S, S)."""
-    faces, uv, material, smooth, rgb = mesh.faces, mesh.uv, mesh.material, mesh.smooth, mesh.rgb
+    uv, material, smooth, rgb = mesh.uv, mesh.material, mesh.smooth, mesh.rgb
     texels, levels, n_levels = mesh.texels, mesh.levels, mesh.n_levels
-    samples, one = face.shape[0], np.float32(1)
+    one = np.float32(1)
     plain = _untextured(mesh)
     count = np.float32(supersampling * supersampling)
     for row in range(frame.shape[0]):
@@ -84,7 +88,7 @@ def _resolve(screen, mesh, towards, strength, ambient, physical, background, sup
                     m, light = material[f], brightness[f]
                     r = g = b = one
                     if smooth[f, 0] >= 0 or not plain[m]:
-                        wa, wb, wc, share = weights(screen, faces, f, x, y, samples)
+                        wa, wb, wc, share = weights(table, f, x, y)
                         if smooth[f, 0] >= 0:
                             i, j, k = smooth[f, 0], smooth[f, 1], smooth[f, 2]
                             nx = wa * normals[i, 0] + wb * normals[j, 0] + wc * normals[k, 0]
