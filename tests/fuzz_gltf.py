@@ -38,6 +38,6 @@ if __name__ == "__main__":
     corpus = Path(tempfile.mkdtemp())
     for i, seed in enumerate(SEEDS):
         (corpus / str(i)).write_bytes(seed)
-    options = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=20000", "-use_value_profile=0"]
+    options = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=20000", "-mutate_depth=1", "-use_value_profile=0"]
     atheris.Setup([sys.argv[0], *options, *sys.argv[1:], str(corpus)], test_one, custom_mutator=mutate)
     atheris.Fuzz()

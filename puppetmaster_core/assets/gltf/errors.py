@@ -22,6 +22,7 @@ class Limits:
     vertices: int = 9_999_999  # drawn, every instance of a mesh counted
     triangles: int = 9_999_999
     texture_pixels: int = 1 << 26  # of one picture in the file; a larger one counts as missing
+    texture_pixels_in_all: int = 1 << 29  # of all pictures decoded; those after that count as missing
     texture_side: int = 2048  # larger pictures are made smaller: clips are 256 or 512 pixels wide
 
 

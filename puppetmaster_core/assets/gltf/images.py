@@ -21,6 +21,7 @@ class Images:
 
     def __init__(self, document: Document, accessors: Accessors, report: Report):
         self.document, self.accessors, self.report, self.pictures = document, accessors, report, {}
+        self.pixels = 0  # decoded so far
 
     def read(self, texture: dict, where: str) -> np.ndarray | None:
         """The texture's picture (h, w, 4) uint8, or None (reported) if it cannot be had."""
@@ -55,10 +56,14 @@ class Images:
             try:
                 with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                     width, height = picture.size
-                    if width * height > limits.texture_pixels:
-                        raise AssetError(f"{name} has {width} × {height} pixels, at most {limits.texture_pixels:,} are decoded")
+                    most = min(limits.texture_pixels, limits.texture_pixels_in_all - self.pixels)
+                    if width * height > most:
+                        raise AssetError(f"{name} has {width} × {height} pixels, at most {most:,} more are decoded")
+                    self.pixels += width * height
                     picture.draft("RGB", (limits.texture_side, limits.texture_side))
                     picture = picture.convert("RGBA")
+            except AssetError:
+                raise
             except (UnidentifiedImageError, Image.DecompressionBombError):
                 raise AssetError(f"{name} is {short(data[:8])}…, not a PNG, JPEG or WebP picture") from None
             except (SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError, NotImplementedError) as error:
