@@ -10,7 +10,7 @@ from PIL import Image
 from puppetmaster_core import Drags
 from puppetmaster_core.assets import make_cabinet
 from puppetmaster_core.clips.sampling import displacement
-from puppetmaster_core.notebook import clip_figures, exercises
+from puppetmaster_core.notebook import clip_figures, exercises, tables
 from puppetmaster_core.overlay import COLOURS
 
 
@@ -46,6 +46,14 @@ def test_way_of_a_part_is_that_of_its_farthest_vertex(cabinet):
             assert way[part, -1] == pytest.approx(chord, rel=1e-6)
         else:
             assert not way[part].any()
+
+
+def test_table_of_parts_says_what_moves_and_escapes_names(cabinet):
+    asset, positions = cabinet
+    said = tables.parts_table(asset, positions).data
+    assert said.count("<td>moves</td>") == sum(joint.moves for joint in asset.joints) == 3
+    assert said.count("<tr>") == 1 + len(asset.submodels)
+    assert "<td>&lt;b&gt;</td><td>0.33</td><td>2</td>" in tables.table(("a", "b", "c"), [("<b>", 1 / 3, 2)]).data
 
 
 def test_part_picture_and_depth_picture():

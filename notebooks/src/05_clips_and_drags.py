@@ -33,6 +33,7 @@ import numpy as np
 from puppetmaster_core.assets.library.folder import file_name, make_library
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.notebook import clip_figures as figures
+from puppetmaster_core.notebook.tables import index_table, parts_table
 
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
 folder = Path(scratch.name)
@@ -41,8 +42,10 @@ if not asset_path:
     asset_path = folder / "assets" / file_name(category, seed)
 source = find_source(str(asset_path))
 asset = source.open(0)  # load_asset(asset_path), and what the manifest says of it
-print(f"{Path(asset_path).name}: {Path(asset_path).stat().st_size / 1024:.0f} kB, {len(asset.faces)} triangles, "
-      f"{len(asset.materials)} materials, animations: {', '.join(f'{c.name} ({c.duration:.2f} s)' for c in asset.clips)}")
+print(f"{Path(asset_path).name}: {Path(asset_path).stat().st_size / 1024:.0f} kB")
+print(f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence {asset.provenance.get('licence')}")
+for animation in asset.clips:
+    print(f"animation {animation.name!r}, {animation.duration:.2f} s")
 
 # %% [markdown]
 # Where is every vertex at every time? A reader answers by evaluating the keys and carrying them down the tree (and, in other
@@ -53,7 +56,7 @@ print(f"{Path(asset_path).name}: {Path(asset_path).stat().st_size / 1024:.0f} kB
 times = asset.sample_times(0, frames)
 positions = np.stack([asset.vertices(0, t) for t in times])  # (N frames, V vertices, 3)
 print("positions", positions.shape)
-figures.parts_table(asset, positions)
+parts_table(asset, positions)
 
 # %% [markdown]
 # ## Parts over time
@@ -77,13 +80,16 @@ figures.vertices_over_time(asset, positions, times, tints)
 # %%
 from puppetmaster_core.render import render, setting_named
 
-cameras = {name: setting_named(name).cameras(np.random.default_rng(0), positions, views) for name in ("release", "drag-a-move")}
+cameras = {name: setting_named(name).cameras(np.random.default_rng(0), positions, views)
+           for name in ("release", "drag-a-move")}
 figures.camera_places(positions, cameras)
 
 # %%
-last = positions[-1:]  # the last frame, where parts are farthest from where they were
-figures.contact_sheet({f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(asset, last, c, size).frames[0]
-                       for c in cameras["release"]})
+last = positions[-1:]  # the last frame
+figures.contact_sheet({
+    f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(asset, last, c, size).frames[0]
+    for c in cameras["release"]
+})
 
 # %% [markdown]
 # ## What the renderer hands on
@@ -127,7 +133,8 @@ figures.weight_map(rendering.frames[0], tracks[:, 0], weight, drawn)
 # is computed from the object and not looked for in the picture. Full dots are seen, rings are hidden.
 
 # %%
-figures.animated(rendering.frames, tracks[drawn[:80]], seen[drawn[:80]], [tints[p] for p in part[drawn[:80]]],
+some = drawn[:80]
+figures.animated(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
                  alt="dots riding on the parts of the object as they move")
 
 # %% [markdown]
@@ -146,13 +153,15 @@ points = VisiblePoints(world, tracks, part, size, len(asset.submodels))
 dragged = draw_drags(points, np.random.default_rng(1), PAPER)
 colours = [tints[p] for p in part[dragged]]
 paths = tracks[dragged]
-figures.paths_over(rendering.frames[0], {"exact, as the paper's": (paths, colours),
-                                         "straight, as Drag-a-Move's": (straightened(paths), colours)})
+figures.paths_over(rendering.frames[0], {
+    "exact, as the paper's": (paths, colours),
+    "straight, as Drag-a-Move's": (straightened(paths), colours),
+})
 
 # %%
 gap = np.linalg.norm(paths - straightened(paths), axis=-1).max(1) * 256
 for k, (p, pixels) in enumerate(zip(part[dragged], gap, strict=True)):
-    print(f"drag {k + 1}, {asset.submodels[p]}: the straight one is up to {pixels:.1f} px (of 256) away in the same frame")
+    print(f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in one frame")
 
 # %% [markdown]
 # ## Near duplicates
@@ -170,9 +179,9 @@ own = np.flatnonzero(part == busiest)
 crowd = tracks[rng.choice(own, 40, p=weight[own] / weight[own].sum())]
 stays = distinct(crowd, rng, PAPER)
 order = np.argsort(~stays, kind="stable")  # grey ones on top
+grey = [tints[busiest] if stay else figures.GONE for stay in stays[order]]
 figures.paths_over(rendering.frames[0], {
-    f"{len(crowd)} drawn, {np.count_nonzero(~stays)} of them go": (crowd[order],
-                                                                  [tints[busiest] if s else figures.GONE for s in stays[order]]),
+    f"{len(crowd)} drawn, {np.count_nonzero(~stays)} of them go": (crowd[order], grey),
     f"{np.count_nonzero(stays)} stay": (crowd[stays], [tints[busiest]]),
 })
 
@@ -187,7 +196,9 @@ from puppetmaster_core.clips.labels import label
 
 clip = label(asset, positions, camera, rendering, np.random.default_rng(1), PAPER)
 for name, value in vars(clip).items():
-    print(f"{name:16}", f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else value)
+    array = isinstance(value, np.ndarray)
+    print(f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__)
+print(clip.category, clip.camera, sep="\n")
 assert np.isfinite(clip.drags).all() and len(clip.drags) <= PAPER.max_drags
 
 # %% [markdown]
@@ -208,12 +219,12 @@ print(inspect.getsource(draw_drags))
 import subprocess
 import sys
 
-command = [sys.executable, "-m", "puppetmaster_core", "render", str(asset_path), "--output", str(folder / "clips"),
-           "--setting", "release", "--views", str(views), "--size", str(size), "--frames", str(frames), "--workers", "1"]
-done = subprocess.run(command, capture_output=True, text=True)
+options = f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
+command = ["render", str(asset_path), "--output", str(folder / "clips"), *options.split()]
+done = subprocess.run([sys.executable, "-m", "puppetmaster_core", *command],
+                      capture_output=True, text=True)
 assert done.returncode == 0, done.stderr
-print("puppetmaster", *command[3:4], "… --setting release --views", views)
-print(done.stdout.replace(str(folder), "…"))
+print(f"puppetmaster {' '.join(command)}\n{done.stdout}".replace(str(folder), "…"))
 
 # %% [markdown]
 # In the folder lie WebDataset shards, tar files of lossless pictures and labels, and an index in Parquet with a line for each
@@ -223,7 +234,7 @@ print(done.stdout.replace(str(folder), "…"))
 # duckdb -c "SELECT category, count(*), avg(drags) FROM 'clips/index/*.parquet' GROUP BY ALL"
 # ```
 #
-# Look at the column `view`: a view that is missing showed nothing that moves in ten tries.
+# Look at the column `view`: where a number is missing, nothing visible moved in ten tries.
 
 # %%
 from puppetmaster_core.clips.shards import ClipStore
@@ -231,7 +242,7 @@ from puppetmaster_core.clips.shards import ClipStore
 store = ClipStore(folder / "clips")
 for path in sorted((folder / "clips").rglob("shard-*")):
     print(f"{path.relative_to(folder)}  {path.stat().st_size / 1024:.0f} kB")
-figures.index_table(store.index, ("key", "view", "submodels", "tracks", "drags", "travel", "licence"))
+index_table(store.index, ("view", "submodels", "tracks", "drags", "travel", "licence"))
 
 # %% [markdown]
 # What is read back is what was filmed, to the bit: the first two clips, made again in memory, agree in every array.
@@ -247,7 +258,7 @@ for number, shot in enumerate(islice(again, 2)):
     assert store.column("key")[number] == shot.key
     for name, value in vars(store[number]).items():
         if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(value, getattr(shot.clip, name), err_msg=f"{shot.key}: {name}")
+            np.testing.assert_array_equal(value, getattr(shot.clip, name), err_msg=name)
     print(shot.key, "is the same in the shard and in memory")
 
 # %% [markdown]
@@ -261,9 +272,12 @@ from puppetmaster_core import Drags
 
 most = int(np.argmax(store.column("travel")))
 stored = store[most]
-drag_part = [int(stored.part_ids[0][tuple(np.clip((d[0, ::-1] * size).astype(int), 0, size - 1))]) for d in stored.drags]
-figures.animated(stored.frames, stored.tracks, stored.visibility, [tints[p] for p in stored.track_parts], Drags(stored.drags),
-                 drag_tints=[tints[p] for p in drag_part], alt="the stored clip, its tracks as dots and its drags as arrows")
+column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T  # where drags begin
+figures.animated(
+    stored.frames, stored.tracks, stored.visibility, [tints[p] for p in stored.track_parts],
+    Drags(stored.drags), drag_tints=[tints[p] for p in stored.part_ids[0][row, column]],
+    alt="the stored clip, its tracks as dots and its drags as arrows",
+)
 
 # %% [markdown]
 # ## What this leaves open

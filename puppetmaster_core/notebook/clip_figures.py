@@ -1,4 +1,4 @@
-"""Figures of the chapter on clips: parts, vertices, cameras, rendering passes, weights, tracks and drags.
+"""Figures of the chapter on clips: vertices, cameras, rendering passes, weights, tracks and drags.
 
 Letters: N frames, V vertices, P points, K drags, S sub-models, (H, W) pixels. Every part has one colour in all figures: parts
 that move have Okabe and Ito's colours, told apart with any colour vision, and parts that stay are grey.
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Image as Shown
-from IPython.display import Markdown
 from matplotlib import colormaps, colors
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -43,25 +42,6 @@ def part_colours(asset: AnimatedAsset, positions: np.ndarray) -> list[str]:
     moving = iter(np.flatnonzero(travelled(asset, positions).max(1) > MOVES))
     given = {int(part): COLOURS[i % len(COLOURS)] for i, part in enumerate(moving)}
     return [given.get(s, STILL) for s in range(len(asset.submodels))]
-
-
-def parts_table(asset: AnimatedAsset, positions: np.ndarray) -> Markdown:
-    """Each sub-model with its triangles, whether it moves, and how far; vertices at positions (N, V, 3)."""
-    way = travelled(asset, positions).max(1)
-    lines = ["| sub-model | triangles | farthest vertex goes | |", "|---|---|---|---|"]
-    for part, name in enumerate(asset.submodels):
-        triangles = int((asset.submodel == part).sum())
-        does = "moves" if way[part] > MOVES else "stays"
-        lines.append(f"| {name} | {triangles} | {way[part]:.0%} of the largest side | {does} |")
-    return Markdown("\n".join(lines))
-
-
-def index_table(index, columns: Sequence[str]) -> Markdown:
-    """Columns of a pyarrow table, a line a row."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for row in index.select(list(columns)).to_pylist():
-        lines.append("| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
-    return Markdown("\n".join(lines))
 
 
 def vertices_over_time(asset: AnimatedAsset, positions: np.ndarray, times: np.ndarray, colours: Sequence[str]) -> Figure:
