@@ -41,7 +41,8 @@ def run_isolated(function: Callable, jobs: Iterable, *, workers: int = 2, time_l
     """Outcomes of function(job), in the order in which they are done. Jobs are taken from the iterable as workers come free.
 
     function: importable by name; it, the jobs and the results are pickled between our own processes. time_limit: seconds a
-    job, from when its worker has started. memory_gb: address space of a worker. Each worker computes with one thread.
+    job, from when its worker has started, and again from each `still_going()` of a job of several steps. memory_gb:
+    address space of a worker. Each worker computes with one thread.
     Raises RuntimeError, with their stderr, where workers cannot even start.
     """
     jobs, pool = iter(jobs), []
@@ -74,6 +75,15 @@ def run_isolated(function: Callable, jobs: Iterable, *, workers: int = 2, time_l
         for worker in pool:
             if worker:
                 worker.end()
+
+
+def still_going() -> None:
+    """Called in a job: a step is done, its time starts anew. Outside a worker it does nothing."""
+    if _to_parent is not None:
+        _to_parent.send(("began",))
+
+
+_to_parent = None  # a worker's pipe
 
 
 @dataclass
@@ -156,6 +166,8 @@ def _work(function: Callable, pipe, memory_gb: float | None, parent: int) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
     if hasattr(os, "setpgrp"):
         os.setpgrp()
+    global _to_parent
+    _to_parent = pipe
     faulthandler.enable()
     _limit_memory(memory_gb)
     while True:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from puppetmaster_core.isolation import run_isolated
+from puppetmaster_core.isolation import run_isolated, still_going
 
 
 def act(job):
@@ -26,6 +26,10 @@ def act(job):
         ctypes.string_at(0)
     if kind == "leave":
         os._exit(3)
+    if kind == "steps":
+        for _ in range(value):
+            time.sleep(0.2)
+            still_going()
     if kind == "eat":
         return len(bytearray(2**42))
     return value * value
@@ -53,6 +57,11 @@ def test_bad_jobs_cost_themselves_only():
     assert "waiting for a reply" in done["hang", 0].detail
     assert "in act" in done["crash", 0].detail  # where it crashed, from stderr
     assert "Traceback" in done["bug", 0].detail
+
+
+def test_a_job_of_several_steps_has_its_time_for_each():
+    """Five steps of 0.2 s are longer than the limit of 0.8 s, none of them is."""
+    assert outcomes([("steps", 5)], time_limit=0.8)["steps", 5].error is None
 
 
 def test_jobs_are_taken_as_workers_come_free():

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets-a-shard", type=whole(1, 10**6), default=250, help="(default: 250)")
     parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
-    parser.add_argument("--time-limit", type=number(0.1, 1e6), help="seconds an asset (default: 120; blender: 7200)")
+    parser.add_argument("--time-limit", type=number(0.1, 1e6), help="seconds a clip of an asset (default: 120; blender: 7200)")
     parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
     parser.add_argument("--retry", action="store_true", help="make the shards again in which an asset failed")
     parser.add_argument("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")

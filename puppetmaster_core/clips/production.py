@@ -26,7 +26,7 @@ from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
 from puppetmaster_core.clips.sources import Source
 from puppetmaster_core.clips.studio import Filming, film
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.isolation import Outcome, run_isolated
+from puppetmaster_core.isolation import Outcome, run_isolated, still_going
 
 FORMAT = "puppetmaster.clips/1"
 
@@ -106,6 +106,7 @@ def film_asset(folder: str, plan: Plan, number: int) -> dict:
     rows, skipped = [], []
     with whole_file(_piece(work, number, "tar")) as partial_file, open(partial_file, "wb") as tar:
         for shot in film(plan.source.open(number), number, name, plan.filming):
+            still_going()
             if shot.clip is None:
                 skipped.append({"asset": name, "clip": shot.key, "cause": shot.reason})
                 continue

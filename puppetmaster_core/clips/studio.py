@@ -25,6 +25,7 @@ from puppetmaster_core.render.blender import render_blender
 
 DAY = 86400.0  # seconds: a worker's own time limit ends Blender sooner
 ATTEMPTS = 10  # cameras tried for a view in which something visible moves
+LATER = 200  # frames after the clip, at the most, by which points are weighed
 RENDERERS = ("fast", "blender")
 
 
@@ -107,6 +108,8 @@ def _take(asset: AnimatedAsset, name: str, animation: int, view: int, lights: Li
     positions = _positions(asset, animation, times)
     if np.ptp(positions, axis=0).max() == 0:
         return None
+    if len(later) > LATER:  # an hour of animation is not held in memory at once
+        later = later[np.linspace(0, len(later) - 1, LATER).astype(int)]
     onward = _positions(asset, animation, later) if len(later) and RULES[how.rules].weight == "animation" else None
     for _ in range(ATTEMPTS):
         camera = setting_named(how.setting).camera(rng, positions, view, how.views)
