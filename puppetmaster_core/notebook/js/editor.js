@@ -91,13 +91,13 @@ function makeEditor({ model, doc, view, stage, status }) {
   let cursor = null;
   let cursorShown = false;
   let pending = 0;
-  let trial = null; // the drag that is being drawn
+  let trial = null; // makes the drag that is being drawn, once for each frame of the screen
   const say = (message, alarm = false) => { status.textContent = message; status.classList.toggle("pm-alarm", alarm); };
   const frame = () => self.transport.n;
   const self = {
     tool: "draw", chain: null, rubber: null, panning: false, say,
     sayFull: () => say(`${doc.drags.length} drags are drawn, and this model encodes at most ${doc.most}: delete one to draw another.`, true),
-    preview(drag) { trial = drag; if (!drag) self.rubber = null; self.repaint(); },
+    preview(make) { trial = make; if (!make) self.rubber = null; self.repaint(); },
     addToChain(at) {
       if (!self.chain && doc.full) { self.sayFull(); return; }
       if (!self.chain) doc.select(-1);
@@ -105,7 +105,11 @@ function makeEditor({ model, doc, view, stage, status }) {
       say("Put further points; Enter or a click on the last one ends the path.");
       self.hover(at);
     },
-    hover(at) { self.preview({ path: [...self.chain, at], smooth: true, pace: paceOf("steady", doc.frames) }); self.rubber = [...self.chain, at]; },
+    hover(at) {
+      const path = [...self.chain, at];
+      self.rubber = path;
+      self.preview(() => ({ path, smooth: true, pace: paceOf("steady", doc.frames) }));
+    },
     endChain() {
       const path = self.chain.filter((p, i, all) => !i || p[0] !== all[i - 1][0] || p[1] !== all[i - 1][1]);
       self.dropChain();
@@ -126,7 +130,8 @@ function makeEditor({ model, doc, view, stage, status }) {
       paintStage(stage.svg, view, doc, { n: frame(), cursor: cursorShown ? cursor : null, rubber: self.rubber, moving: self.transport.playing });
       parts.list.paint();
       parts.motion.paint();
-      parts.maps.paint(trial ? [...doc.drags, trial] : doc.drags);
+      const drawn = trial?.();
+      parts.maps.paint(drawn ? [...doc.drags, drawn] : doc.drags);
       parts.json.paint();
       self.onzoom?.(view.zoom);
     },

@@ -50,7 +50,7 @@ export function watchHand(stage, view, doc, editor) {
         for (const one of now.getCoalescedEvents?.() ?? []) add(one);
         add(now);
         editor.rubber = now.shiftKey ? [samples[0], place(now)] : samples;
-        editor.preview(now.shiftKey ? straight(samples) : samples.length > 1 && far() ? fromHand(samples, 1.2 / view.scale, doc.frames) : null);
+        editor.preview(() => (now.shiftKey ? straight(samples) : far() ? fromHand(samples, 1.2 / view.scale, doc.frames) : null));
       },
       end(now) {
         samples.push([...place(now), now.timeStamp]); // also where the hand rested: its pace is kept
