@@ -213,8 +213,8 @@ def test_a_missing_texture_costs_its_texture(tmp_path):
     asset = load_asset(file.write(tmp_path / "a.glb"), Limits(texture_pixels=50))
     assert all(material.texture is None for material in asset.materials)
     assert [asset.materials[m].color for m in asset.material[1:-1]] == [(1, 0, 0)] * 7
-    for words in ("No such file", "not a PNG", "picture 1", "own folder", "bufferViews[99]", ": picture 2 has 40 × 2 pixels", "names no picture",
-                  "material 50"):
+    for words in ("No such file", "not a PNG", "picture 1", "own folder", "bufferViews[99]", ": picture 2 has 40 × 2 pixels",
+                  "names no picture", "material 50"):
         assert any(words in line for line in asset.report), (words, asset.report)
 
 
