@@ -47,6 +47,7 @@ def changed(change) -> bytes:
     (b'{"asset": {"version": "1.0"}}', "says it is glTF version '1.0'"),
     (b'{"asset": {"version": "2.0"}}', "shows no triangles"),
     (b"{}" + b"," * 4_000_000, "JSON of 4,000,001 items"),
+    (b'{"asset": {"version": "2.0", "extras": ' + b'{"a": ' * 900 + b"{}" + b"}" * 900 + b"}}", "shows no triangles"),
 ])
 def test_what_is_no_glb_is_named(data, words, tmp_path):
     assert words in refusal(data, tmp_path)

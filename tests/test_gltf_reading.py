@@ -62,6 +62,9 @@ def test_the_asset_says_where_it_comes_from(tmp_path):
     assert asset.provenance["licence"] == "CC0-1.0"
     assert asset.provenance["extras"]["seed"] == 3
     assert len(asset.provenance["sha256"]) == 64
+    file.json["asset"]["extras"] = {"puppetmaster": {"licence": "CC-BY-4.0", "category": "Human-Shape"}}  # as our library writes
+    asset = loaded(file, tmp_path)
+    assert (asset.category, asset.provenance["licence"]) == ("Human-Shape", "CC-BY-4.0")
 
 
 @pytest.mark.parametrize(("mode", "indices", "faces"), [

@@ -12,7 +12,7 @@ from puppetmaster_core.assets.gltf.accessors import Accessors
 from puppetmaster_core.assets.gltf.document import Document, integer, mapping, short, text
 from puppetmaster_core.assets.gltf.errors import AssetError, Report
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "TGA")  # glTF allows the first two; real files hold the others too
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # glTF allows the first two; real files hold the others too
 _BASIS = "KHR_texture_basisu"
 
 

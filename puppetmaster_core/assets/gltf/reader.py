@@ -70,7 +70,8 @@ def _read(path: Path, limits: Limits) -> GltfAsset:
     extras = container.json["asset"].get("extras")
     asset = GltfAsset(
         **surfaces.finish(), submodels=names, clips=[AnimationClip(a.name, a.duration) for a in animations],
-        category=_category(extras), provenance=_provenance(path, container, extras), report=report.lines, tree=tree,
+        category=one_line(_said(extras).get("category"), 200) or "Other",
+        provenance=_provenance(path, container, extras), report=report.lines, tree=tree,
         animations=animations, positions=np.concatenate([p.primitive.positions for p in parts]), anchors=anchors,
         skins=skins, hung=hung, morphs=_morphs(document, parts, report),
     )
@@ -192,23 +193,25 @@ def _morphs(document: Document, parts: list[Part], report: Report) -> list[Morph
     return morphs
 
 
-def _category(extras) -> str:
-    """The category a file's `asset.extras` claims, "Other" if none."""
-    category = extras.get("category") if isinstance(extras, dict) else None
-    return one_line(category, 200) or "Other"
+def _said(extras) -> dict:
+    """What a file's `asset.extras` says of itself; our own library keeps that under "puppetmaster"."""
+    if not isinstance(extras, dict):
+        return {}
+    own = extras.get("puppetmaster")
+    return {**extras, **own} if isinstance(own, dict) else extras
 
 
 def _provenance(path: Path, container: Container, extras) -> dict:
     """Where the asset comes from: the file's name and SHA-256, and what it says about itself."""
     provenance = {"source": path.name, "sha256": hashlib.sha256(container.raw).hexdigest()}
-    asset = mapping(container.json, "asset", "the file")
-    for key in ("generator", "copyright"):
-        value = one_line(asset.get(key), 1000)
-        if value:
-            provenance[key] = value
-    if isinstance(extras, dict) and len(json.dumps(extras)) < 10_000:
-        provenance["extras"] = extras
-        licence = one_line(extras.get("licence") or extras.get("license"), 200)
-        if licence:
-            provenance["licence"] = licence
+    asset, said = mapping(container.json, "asset", "the file"), _said(extras)
+    licence = said.get("licence") or said.get("license")
+    for key, value in (("generator", asset.get("generator")), ("copyright", asset.get("copyright")), ("licence", licence)):
+        if line := one_line(value, 1000):
+            provenance[key] = line
+    try:
+        if said and len(json.dumps(extras)) < 10_000:
+            provenance["extras"] = extras
+    except RecursionError:  # nested so deep that it could be read but not written again
+        pass
     return provenance
