@@ -8,10 +8,14 @@ from puppetmaster_core.evaluation.metrics import (
     MAX_PSNR,
     bootstrap_interval,
     edge_energy_ratio,
+    first_last_blend,
+    flicker,
+    mean_similarity,
     moving_region,
     psnr,
     psnr_moving,
     psnr_still,
+    similarity,
     ssim,
     static_copy,
 )
@@ -85,6 +89,47 @@ def test_ssim():
     spoilt = truth.copy()
     spoilt[0] = 0
     assert ssim(spoilt, truth) == pytest.approx(1)
+
+
+def test_frame_1_counts_where_it_is_asked_for():
+    # 0, 20 and 40 dB. A method that returns frame 1 untouched gains the cap's share by that alone.
+    assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0), frame_1=True) == pytest.approx(20)
+    assert psnr(grey(0, 0.1, 0.01), grey(0, 0, 0), frame_1=True) == pytest.approx(30 + (MAX_PSNR - 30) / 3)
+    everywhere = np.ones((3, 8, 8), dtype=bool)
+    assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0), everywhere, frame_1=True) == pytest.approx(-10 * np.log10(1.0101 / 3))
+    spoilt = (truth := noisy_pair()[1]).copy()
+    spoilt[0] = 255 - spoilt[0]
+    first = structural_similarity(spoilt[0], truth[0], channel_axis=2)
+    assert ssim(spoilt, truth, frame_1=True) == pytest.approx((3 + first) / 4)
+
+
+def test_ssim_of_a_region_is_the_mean_of_its_pixels():
+    video, truth = noisy_pair()
+    maps = np.stack([structural_similarity(a, b, channel_axis=2, full=True)[1] for a, b in zip(video, truth, strict=True)])
+    mask = np.zeros(truth.shape[:3], dtype=bool)
+    mask[0] = mask[1, :5] = mask[3, 2, 2] = True  # frame 1 is not looked at
+    assert ssim(video, truth, mask) == pytest.approx((maps[1, :5].mean(2).sum() + maps[3, 2, 2].mean()) / (5 * 16 + 1))
+    assert mean_similarity(similarity(video, truth), mask) == ssim(video, truth, mask)
+    assert np.isnan(ssim(video, truth, np.zeros_like(mask)))
+
+
+def test_flicker_by_hand():
+    truth = grey(0.5, 0.5, 0.5, 0.5)
+    truth[2, :4] = 0.7  # the upper half moves
+    video = truth.copy()
+    video[1, 4:] += 2 / 255  # there and back in the lower half: 2, 2 and 0 grey levels
+    video[3, :4] = 0.1  # what moves may change as it likes
+    assert flicker(video, truth) == pytest.approx(4 / 3)
+    assert flicker(static_copy(truth), truth) == flicker(truth, truth) == 0
+    assert np.isnan(flicker(truth, grey(0, 0, 1, 0)))
+
+
+def test_a_blend_goes_from_the_first_frame_to_the_last():
+    frames = noisy_pair()[0]
+    blend = first_last_blend(frames)
+    assert blend.dtype == np.uint8 and (blend[0] == frames[0]).all() and (blend[-1] == frames[-1]).all()
+    middle = (2 * frames[0].astype(float) + frames[-1]) / 3
+    assert np.abs(blend[1] - middle).max() <= 0.5
 
 
 def test_edge_energy_by_hand():

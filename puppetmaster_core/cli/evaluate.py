@@ -1,13 +1,20 @@
-"""Score a model on procedural cabinets that were never trained on, beside repeating frame 1 and the VAE's reconstruction.
+"""Score models, references and any method's videos: on procedural cabinets never trained on, on Drag-a-Move, or on any videos.
 
-example:
+Without --data: a model on cabinets, beside repeating frame 1 and the VAE's reconstruction. With --data FOLDER: Table 1. FOLDER
+holds Drag-a-Move's test clips (ID.npz or ID.pkl with ID.gif), or any videos (CLIP.mp4, CLIP.gif or a folder of PNG pictures, with
+CLIP.json for the drags and CLIP.mask.png for the object). --methods FOLDER adds a row for each METHOD/ in it, whose videos are
+METHOD/CLIP.mp4 or .gif; METHOD/method.json, which `puppetmaster export` writes, says how they are brought back to the square.
+
+examples:
   puppetmaster evaluate --model tiny --clips 64 --output results/tiny_cabinets.json
+  puppetmaster evaluate --data drag_a_move --model mini --methods others --tracker cotracker2 --output results/table1.json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -16,17 +23,29 @@ from puppetmaster_core.cli.arguments import BadInput, whole
 from puppetmaster_core.cli.models import bad_input, load
 from puppetmaster_core.files import try_writing, whole_file
 
-HELP = "score a model on unseen clips"
+HELP = "score a model on unseen clips, and make Table 1"
+NO_MODEL = "none"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="tiny", help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)")
-    parser.add_argument("--clips", type=whole(2, 100_000), default=64, help="how many (default: 64)")
-    parser.add_argument("--straight", action="store_true", help="straight drags, as Drag-a-Move's, not the true paths")
+    parser.add_argument("--model", action="append", metavar="MODEL",
+                        help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny); with --data several, or none")
+    parser.add_argument("--clips", type=whole(2, 100_000), help="how many (default: 64 cabinets, or all of --data)")
+    parser.add_argument("--straight", action="store_true", help="cabinets: straight drags, as Drag-a-Move's, not the true paths")
     parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the model's)")
-    parser.add_argument("--solver", choices=("euler", "dpm++"), help="sampling method (default: the model's)")
+    parser.add_argument("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: the model's)")
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of noise and drags (default: 0)")
-    parser.add_argument("--output", type=Path, metavar="SCORES.json", help="write the summary and every clip's scores")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="make Table 1 on the clips of this folder")
+    parser.add_argument("--methods", type=Path, metavar="FOLDER", help="with --data: other methods' videos")
+    parser.add_argument("--frames", type=whole(2, 1000), default=14, help="with --data of videos: frames a clip (default: 14)")
+    parser.add_argument("--size", type=whole(16, 1024), default=256, help="with --data: pixels a side (default: 256)")
+    parser.add_argument("--tracker", choices=("none", "lk", "dis", "cotracker2", "cotracker3"), default="none",
+                        help="with --data: motion errors by this tracker; lk and dis are rough (default: none)")
+    parser.add_argument("--tracker-weights", metavar="FILE", help="CoTracker's, for its git install; without: torch.hub")
+    parser.add_argument("--perceptual", nargs="+", default=[], choices=("lpips", "lpips-vgg", "fvd-i3d", "fvd-videomae"),
+                        help="with --data: these too; they need the extra `perceptual` and weights")
+    parser.add_argument("--output", type=Path, metavar="SCORES.json",
+                        help="write the summary and every clip's scores; Table 1 goes on from here after a kill")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -39,22 +58,61 @@ def run(arguments: argparse.Namespace) -> None:
             try_writing(output)
         except OSError as error:
             raise BadInput(f"{output}: cannot be written ({error.strerror}): choose another place") from None
+    began = time.perf_counter()
+    record = _table_1(arguments) if arguments.data else _cabinets(arguments)
+    from puppetmaster_core.provenance import commit
+
+    record |= {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(),
+               "seconds": round(time.perf_counter() - began + record.get("seconds", 0), 1)}
+    if output:
+        with whole_file(output) as partial:
+            partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _cabinets(arguments: argparse.Namespace) -> dict:
+    models = arguments.model or ["tiny"]
+    given = {"--methods": arguments.methods, "--tracker": arguments.tracker != "none", "--perceptual": arguments.perceptual}
+    for name in (name for name, value in given.items() if value):
+        raise BadInput(f"{name} came without --data, wanted the folder of the clips it is about")
+    if len(models) > 1 or models == [NO_MODEL]:
+        raise BadInput(f"{len(models)} models came ({', '.join(models)}), wanted one: cabinets are judged one model at a time")
     with bad_input():
-        pipeline = load(arguments.model)
+        pipeline = load(models[0])
     pipeline.set_progress_bar_config(disable=True)
 
     from puppetmaster_core.evaluation.cabinets import evaluate_cabinets, table
-    from puppetmaster_core.provenance import commit
 
     sampling = {"steps": arguments.steps or pipeline.config.steps, "solver": arguments.solver}
-    began = time.perf_counter()
+    options = {"seed": arguments.seed, "straight": arguments.straight}
     with bad_input():
-        options = {"seed": arguments.seed, "straight": arguments.straight}
-        summary, scores = evaluate_cabinets(pipeline, arguments.clips, **options, **sampling)
+        summary, scores = evaluate_cabinets(pipeline, arguments.clips or 64, **options, **sampling)
     print(json.dumps(summary) if arguments.json else table(summary))
-    if output:
-        record = {"model": arguments.model, "command": "puppetmaster " + " ".join(sys.argv[1:]), "commit": commit(),
-                  "device": str(pipeline.device), "seconds": round(time.perf_counter() - began, 1), **options,
-                  **sampling, "summary": summary, "clips": scores}
-        with whole_file(output) as partial:
-            partial.write_text(json.dumps(record, indent=1) + "\n")
+    return {"kind": "cabinets", "model": models[0], "device": str(pipeline.device), **options, **sampling, "summary": summary,
+            "clips": scores}
+
+
+def _table_1(arguments: argparse.Namespace) -> dict:
+    if arguments.straight:
+        raise BadInput("--straight came with --data, whose clips bring their own drags: leave it out")
+    from puppetmaster_core.drags import DragError
+    from puppetmaster_core.evaluation import report
+    from puppetmaster_core.evaluation.perceptual import MetricError
+    from puppetmaster_core.evaluation.suites import open_suite
+    from puppetmaster_core.evaluation.trackers import TrackerError
+    from puppetmaster_core.evaluation.videos import VideoError
+
+    models = [] if arguments.model == [NO_MODEL] else arguments.model or ["tiny"]
+    sampling = {name: getattr(arguments, name) for name in ("steps", "solver") if getattr(arguments, name) is not None}
+    try:
+        suite = open_suite(arguments.data, arguments.size, arguments.frames).first(arguments.clips)
+        judges = report.judges(arguments.tracker, arguments.tracker_weights, arguments.perceptual)
+        rows = report.reference_rows(arguments.methods)
+        with bad_input():
+            pipelines = {name: load(name) for name in models}
+        for pipeline in pipelines.values():
+            pipeline.set_progress_bar_config(disable=True)
+        record = report.table_1(suite, rows, pipelines, judges, seed=arguments.seed, sampling=sampling, output=arguments.output)
+    except (DragError, MetricError, TrackerError, VideoError) as error:
+        raise BadInput(str(error)) from None
+    print(json.dumps(record["summary"]) if arguments.json else report.table_1_text(record))
+    return record

@@ -2,29 +2,32 @@
 
 Letters: N frames, (H, W) picture size in pixels. A video is (N, H, W, 3), either uint8 or floating point in [0, 1].
 
-Frame 1 is given to the model, so every metric looks at frames 2 to N only. Each function scores one clip; a table shows
-the mean of the clips' scores, every clip counting the same, with `bootstrap_interval` beside it.
+Frame 1 is given to the model, so every metric looks at frames 2 to N only, unless `frame_1` asks for it. Each function scores
+one clip; a table shows the mean of the clips' scores, every clip counting the same, with `bootstrap_interval` beside it.
 """
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 MOVING_THRESHOLD = 8 / 255  # of the range [0, 1]: above what compression and palettes do to a still pixel
+SSIM_WINDOW = 7  # pixels, scikit-image's default
 MAX_PSNR = 100.0  # dB, stands for infinity where two frames are equal, so that means stay finite
 
 
-def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
     """Peak signal-to-noise ratio in dB, 0 to MAX_PSNR, higher is better: 10·log10(1 / MSE), for values in [0, 1].
 
     Without a mask: the mean of the frames' PSNR, as the field reports it for whole frames.
     mask: bool (N, H, W). The PSNR of the error pooled over all its pixels in frames 2 to N; frames where little of the
         region shows do not weigh as much as others, as they would in a mean over frames. NaN for an empty mask.
+    frame_1: count frame 1 too. A method that returns it unchanged gains (MAX_PSNR − its mean) / N by that alone.
     """
     video, truth = _pair(video, truth)
-    error = (video - truth)[1:] ** 2  # (N - 1, H, W, 3)
+    begin = 0 if frame_1 else 1
+    error = (video - truth)[begin:] ** 2  # (N - 1, H, W, 3)
     if mask is None:
         return float(_decibel(error.mean(axis=(1, 2, 3))).mean())
-    pixels = error[_mask(mask, truth)]
+    pixels = error[_mask(mask, truth)[begin:]]
     return float(_decibel(pixels.mean())) if pixels.size else float("nan")
 
 
@@ -50,11 +53,42 @@ def psnr_still(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_T
     return psnr(video, truth, ~moving_region(truth, threshold))
 
 
-def ssim(video: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity, −1 to 1, higher is better: scikit-image's (7×7 windows, colour), mean over frames."""
+def ssim(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
+    """Structural similarity, −1 to 1, higher is better: scikit-image's (uniform 7×7 windows, colour), mean over frames.
+
+    mask: bool (N, H, W). The mean of scikit-image's map over all the mask's pixels; windows reach seven pixels wide, so what
+        surrounds the mask has a part in it. NaN for an empty mask. frame_1: count frame 1 too.
+    """
     video, truth = _pair(video, truth)
-    pairs = zip(video[1:], truth[1:], strict=True)
-    return float(np.mean([structural_similarity(a, b, channel_axis=2, data_range=1.0) for a, b in pairs]))
+    return mean_similarity(similarity(video, truth), mask, frame_1=frame_1)
+
+
+def similarity(video: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Structural similarity of each pixel's window, (N, H, W), mean over channels: what `ssim` is the mean of."""
+    pairs = zip(*_pair(video, truth), strict=True)
+    return np.stack([structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)[1].mean(2) for a, b in pairs])
+
+
+def mean_similarity(similarity: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
+    """`ssim` from what `similarity` gives. Whole frames leave out the rim, where windows reach over the edge, as scikit-image."""
+    begin = 0 if frame_1 else 1
+    if mask is None:
+        rim = SSIM_WINDOW // 2
+        return float(similarity[begin:, rim:-rim, rim:-rim].mean())
+    pixels = similarity[begin:][_mask(mask, similarity)[begin:]]
+    return float(pixels.mean()) if pixels.size else float("nan")
+
+
+def flicker(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> float:
+    """Temporal flicker in grey levels, 0 to 255, lower is better: how much what should stand still changes between frames.
+
+    The mean of |x^n+1 − x^n| over channels, n from 1 to N − 1, and the pixels that are outside the true video's moving
+    region in every frame. The truth's own is what noise and palettes cost; repeating frame 1 scores 0. NaN where
+    everything moves. Ours; VBench's temporal flickering is the same mean over whole frames of videos meant to be static.
+    """
+    video, truth = _pair(video, truth)
+    still = ~moving_region(truth, threshold).any(axis=0)
+    return float(255 * np.abs(np.diff(video, axis=0))[:, still].mean()) if still.any() else float("nan")
 
 
 def edge_energy_ratio(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -64,7 +98,7 @@ def edge_energy_ratio(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | N
     pixels of mask, bool (N, H, W), when one is given. NaN when the true video has no edges there.
     """
     video, truth = _pair(video, truth)
-    where = np.ones(truth[1:].shape[:3], dtype=bool) if mask is None else _mask(mask, truth)
+    where = np.ones(truth[1:].shape[:3], dtype=bool) if mask is None else _mask(mask, truth)[1:]
     energy, true_energy = (_edges(frames[1:])[where].sum() for frames in (video, truth))
     return float(energy / true_energy) if true_energy else float("nan")
 
@@ -72,6 +106,15 @@ def edge_energy_ratio(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | N
 def static_copy(frames: np.ndarray) -> np.ndarray:
     """Frame 1 repeated N times, the baseline that any generator has to beat."""
     return np.repeat(frames[:1], len(frames), axis=0)
+
+
+def first_last_blend(frames: np.ndarray) -> np.ndarray:
+    """Frames (N, H, W, 3) between which the true first one fades into the true last one, as uint8.
+
+    It knows the end, which no method does: what whole-frame metrics give to a video without any motion.
+    """
+    weight = np.linspace(0, 1, len(frames))[:, None, None, None]
+    return ((1 - weight) * frames[0] + weight * frames[-1]).round().astype(np.uint8)
 
 
 def bootstrap_interval(
@@ -118,11 +161,11 @@ def _unit_range(frames: np.ndarray, what: str) -> np.ndarray:
         raise ValueError(
             f"{what} came as {frames.dtype} from {frames.min()} to {frames.max()}, wanted uint8, or floats from 0 to 1"
         )
-    return frames.astype(np.float64)
+    return frames.astype(np.float64, copy=False)
 
 
 def _mask(mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Frames 2 to N of a mask, its shape and type checked."""
+    """The mask, its shape and type checked."""
     if mask.shape != truth.shape[:3] or mask.dtype != bool:
         raise ValueError(f"mask came as {mask.dtype} {mask.shape}, wanted bool {truth.shape[:3]}")
-    return mask[1:]
+    return mask

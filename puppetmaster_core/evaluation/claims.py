@@ -1,0 +1,146 @@
+"""Which claims a result supports, and which ones the paper makes: the ledger's contents are a function of `results/*.json`.
+
+A result is a JSON object that says what was run ("kind", "command", "commit", "device", "seconds", "seed", …). Of the kinds known
+here the claims follow. Any result may also list its own under "claims": objects with the fields of a `Claim` and "at", where in
+the result the number, or an object with mean, low and high, stands. So any command can put a number into the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from puppetmaster_core.evaluation import paper
+from puppetmaster_core.evaluation.ledger import FILE, Claim, Ledger, LedgerError, at, ledger
+from puppetmaster_core.evaluation.scores import METRICS
+
+CLAIMED = ("psnr", "ssim", "psnr_moving", "lpips", "fvd_i3d", "fvd_videomae", "motion_error_origins", "motion_error_foreground",
+           "end_point_error", "wrong_direction", "flicker")
+PAPER_CLIPS = 100
+CABINET_METRICS = {"whole": "psnr", "moving": "psnr_moving", "still": "psnr_still", "edge energy": "edge_energy"}
+
+# What the paper says of its own variants. At another scale only the sign is claimed, so the bar is 0.
+COMPARISONS = {
+    "table2.shift_and_scale": ("Table 2", "PSNR gained by scale beside shift (A → B)", paper.TABLE_2, 1, 0),
+    "table2.end_location": ("Table 2", "PSNR gained by the end location (B → C)", paper.TABLE_2, 2, 1),
+    "table2.drag_tokens": ("Table 2", "PSNR gained by drag tokens (C → D)", paper.TABLE_2, 3, 2),
+    "table2.all_to_first": ("Table 2", "PSNR gained by all-to-first attention over none", paper.TABLE_2, 6, 4),
+    "table2.static_reference": ("Table 2", "PSNR gained by all-to-first over a static reference video", paper.TABLE_2, 6, 5),
+    "table3.curation": ("Table 3", "PSNR gained by curating the training data", paper.TABLE_3, 1, 0),
+}
+
+
+def paper_claims() -> Iterator[Claim]:
+    """The paper's claims that a run of ours can test, none of them run."""
+    for name, (place, what, table, better, worse) in COMPARISONS.items():
+        rows = list(table.values())
+        yield Claim(name, what, "dB", place=place, paper=round(rows[better][0] - rows[worse][0], 4), bar=0.0)
+    yield Claim("table2.wrong_direction", "drags that move the wrong way, row D", "%", "lower", 0, "Table 2",
+                paper.TABLE_2["D: C and drag tokens"][5], note="the paper's count is by hand")
+    for suite, rows in paper.figures_of_table_1().items():
+        for metric, value in rows["Puppet-Master"].items():
+            about = METRICS[metric]
+            yield Claim(f"{slug(suite)}.svd.{metric}", f"{suite}: {about.label}, Puppet-Master", about.unit, about.better,
+                        about.digits, "Table 1", value)
+    yield Claim("cost.svd.seconds", "seconds for a video, 50 steps, on an A6000", "s", "lower", 1, "App. C.2", 20.0)
+
+
+def rebuild(results: str | Path) -> Ledger:
+    """The ledger that the results of a folder make. Raises LedgerError, naming the file."""
+    claims = []
+    for path in sorted(Path(results).glob("*.json")):
+        if path.name != FILE:
+            claims += claims_of(path.name, _record(path))
+    return ledger([*claims, *paper_claims()])
+
+
+def claims_of(name: str, record: dict) -> list[Claim]:
+    """The claims of one result; `name` is its file's. Raises LedgerError."""
+    try:
+        kind = record.get("kind") or ("cabinets" if "parts" in record.get("summary", {}) else "")
+        found = {"cabinets": _cabinets, "table1": _table_1}.get(kind, lambda *_: [])(name, record)
+        return [*found, *(_own(name, record, claim) for claim in record.get("claims", []))]
+    except LedgerError as error:
+        raise LedgerError(f"{name}: {error}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LedgerError(f"{name}: not a result as `puppetmaster` writes it ({type(error).__name__}: {error})") from None
+
+
+def slug(text: str) -> str:
+    """A name as part of an id: lower case, letters, digits and underscores."""
+    return re.sub(r"\W+", "_", text.lower()).strip("_")
+
+
+def _made(name: str, record: dict, place: str, **given) -> Claim:
+    """A claim whose number, or mean with its interval, stands at `place`."""
+    value = at(record, place)
+    interval = isinstance(value, dict)
+    seed = record.get("seed")
+    numbers = {"ours": value["mean"] if interval else value}
+    if interval:
+        numbers |= {"low": value["low"], "high": value["high"], "clips": value.get("clips")}
+    return Claim(**{"clips": record.get("summary", {}).get("clips") if not interval else None} | numbers | given,
+                 seeds=(seed,) if isinstance(seed, int) else tuple(record.get("seeds", ())), commit=record.get("commit"),
+                 device=record.get("device", ""), seconds=record.get("seconds"), command=record.get("command", ""),
+                 source=f"{name} {place}/mean" if interval else f"{name} {place}")
+
+
+def _own(name: str, record: dict, claim: dict) -> Claim:
+    given = {key: value for key, value in claim.items() if key != "at"}
+    return _made(name, record, claim["at"], **given)
+
+
+def _cabinets(name: str, record: dict) -> Iterator[Claim]:
+    """What `puppetmaster evaluate` says of procedural cabinets. The bars are its own: above repeating frame 1."""
+    model, summary = record["model"], record["summary"]
+    clips = summary["clips"]
+    for row in ("model", "static copy"):
+        whose = slug(model) if row == "model" else "static_copy_beside_" + slug(model)
+        named = model if row == "model" else row
+        for part, metric in CABINET_METRICS.items():
+            if part not in summary[row]:
+                continue
+            about = METRICS[metric]
+            over = {"bar": summary["static copy"][part]["mean"]} if row == "model" and part in ("whole", "moving") else {}
+            yield _made(name, record, f"summary/{row}/{part}", id=f"cabinets.{whose}.{metric}", unit=about.unit,
+                        better=about.better, digits=about.digits, what=f"unseen cabinets: {about.label}, {named}",
+                        scale=model, clips=clips, note="held against the static copy" if over else "", **over)
+    yield _made(name, record, "summary/right direction", id=f"cabinets.{slug(model)}.right_direction", unit="of 1", digits=3,
+                what=f"unseen cabinets: parts that went the drag's way, {model}", scale=model, clips=clips)
+
+
+def _table_1(name: str, record: dict) -> Iterator[Claim]:
+    """What `puppetmaster evaluate --data` says of each row. A model's row is held against the paper's Puppet-Master."""
+    suite, models = record["suite"], record.get("models", [])
+    figures = paper.figures_of_table_1().get(suite, {}).get("Puppet-Master", {})
+    for row, summary in record["summary"].items():
+        for metric in CLAIMED:
+            if metric not in summary:
+                continue
+            about = METRICS[metric]
+            notes = []
+            if record.get("rough_tracker") and ("error" in metric or "direction" in metric):
+                notes.append("by a rough tracker")
+            held = {"paper": figures[metric], "place": "Table 1"} if row in models and metric in figures else {}
+            if held and summary["clips"] != PAPER_CLIPS:
+                notes.append(f"{summary['clips']} clips, the paper {PAPER_CLIPS}")
+            yield _made(name, record, f"summary/{row}/{metric}", id=f"{slug(suite)}.{slug(row)}.{metric}",
+                        unit=about.unit, better=about.better, digits=about.digits, what=f"{suite}: {about.label}, {row}",
+                        scale=row, note="; ".join(notes), **held)
+        for metric in summary.get("over_static_copy", {}) if row in models else ():
+            about = METRICS[metric]
+            yield _made(name, record, f"summary/{row}/over_static_copy/{metric}", unit=about.unit, better=about.better,
+                        id=f"{slug(suite)}.{slug(row)}.{metric}_over_static_copy", digits=about.digits, scale=row, bar=0.0,
+                        what=f"{suite}: {about.label}, {row} less the static copy of the same clips")
+
+
+def _record(path: Path) -> dict:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"{path}: cannot be read ({error}), wanted a result in JSON") from None
+    if not isinstance(record, dict):
+        raise LedgerError(f"{path}: a {type(record).__name__} came, wanted a result, a JSON object")
+    return record

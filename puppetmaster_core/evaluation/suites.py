@@ -1,0 +1,124 @@
+"""What is judged on: the test clips of Drag-a-Move, or a folder of any videos, as one kind of record (§5.1).
+
+Letters: N frames, S side in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import binary_fill_holes
+
+from puppetmaster_core.drag_a_move import read_clip, read_index
+from puppetmaster_core.drags import DragError, Drags
+from puppetmaster_core.evaluation.videos import SUFFIXES, VideoError, find_video, read_video, spread, squared
+from puppetmaster_core.pictures import PictureError, Placement, open_picture
+
+WHITE_WITHIN = 8  # grey levels: a pixel is background while every channel is that close to white
+
+
+@dataclass(frozen=True, eq=False)
+class TestClip:
+    """A true video, and what a method is given of it: its first frame and drags."""
+
+    __test__ = False  # its name makes pytest look for tests in it
+
+    id: str
+    frames: np.ndarray  # (N, S, S, 3) uint8
+    drags: Drags | None  # over N frames, on the square
+    foreground: np.ndarray | None  # (S, S) bool of frame 1; None where it is not known
+    category: str = ""
+
+
+def without_last(clip: TestClip) -> TestClip:
+    """The clip but for its last frame."""
+    drags = clip.drags and Drags(clip.drags.points[:, :-1])
+    return TestClip(clip.id, clip.frames[:-1], drags, clip.foreground, clip.category)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A list of test clips, read one at a time."""
+
+    name: str
+    folder: Path
+    ids: tuple[str, ...]
+    kind: str  # "drag_a_move" or "videos"
+    size: int = 256
+    frames: int = 14
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[tuple[str, TestClip | str]]:
+        """Each id with its clip, or with why it cannot be read: a damaged clip costs that clip only."""
+        categories = {e["id"]: e.get("category", "") for e in read_index(self.folder)} if self.kind == "drag_a_move" else {}
+        for name in self.ids:
+            try:
+                if self.kind == "drag_a_move":
+                    yield name, drag_a_move_clip(self.folder, name, self.size, categories.get(name, ""))
+                else:
+                    yield name, video_clip(self.folder, name, self.size, self.frames)
+            except (DragError, VideoError, PictureError) as error:
+                yield name, str(error)
+
+    def first(self, count: int | None) -> Suite:
+        """The suite of the first `count` clips; None: all."""
+        ids = self.ids if count is None else self.ids[:count]
+        return Suite(self.name, self.folder, ids, self.kind, self.size, self.frames)
+
+
+def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
+    """Drag-a-Move's clips where `folder` holds their arrays (.npz or .pkl), else any videos. Raises VideoError or DragError.
+
+    A folder of videos: CLIP.mp4, CLIP.gif or a folder CLIP of PNG pictures; beside it CLIP.json, its drags in pixels of the
+    video (puppetmaster.drags/1), and, where the second motion error is wanted, CLIP.mask.png, white on the object in frame 1.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise VideoError(f"{folder}: no such folder, wanted one of test clips")
+    if any(next(folder.glob(f"*{suffix}"), None) for suffix in (".npz", ".pkl", ".pickle")):
+        ids = tuple(entry["id"] for entry in read_index(folder))
+        return Suite("Drag-a-Move", folder, ids, "drag_a_move", size, 14)
+    names = {p.stem for p in folder.iterdir() if p.suffix.lower() in SUFFIXES} | {p.name for p in folder.iterdir() if p.is_dir()}
+    ids = tuple(sorted(name for name in names if find_video(folder, name)))
+    if not ids:
+        raise VideoError(f"{folder}: no clips came, wanted Drag-a-Move's .npz files, or videos (.mp4, .gif, folders of .png)")
+    return Suite(folder.resolve().name, folder, ids, "videos", size, frames)
+
+
+def drag_a_move_clip(folder: Path, name: str, size: int = 256, category: str = "") -> TestClip:
+    """One of Drag-a-Move's. Its background is white, so its foreground is the rest, holes filled. Raises DragError."""
+    clip = read_clip(folder, name, size)
+    return TestClip(clip.id, clip.frames, clip.drags, not_white(clip.frames[0]), category)
+
+
+def not_white(picture: np.ndarray) -> np.ndarray:
+    """The foreground (S, S) bool of a picture (S, S, 3) uint8 on white, what it encloses included."""
+    return binary_fill_holes((picture < 255 - WHITE_WITHIN).any(2))
+
+
+def video_clip(folder: Path, name: str, size: int = 256, frames: int = 14) -> TestClip:
+    """One of a folder of videos, on a white square, as `frames` frames spread over it. Raises VideoError or DragError."""
+    path = find_video(folder, name)
+    if path is None:
+        raise VideoError(f"{folder / name}: no such video")
+    film = read_video(path)
+    if len(film) < frames:
+        raise VideoError(f"{path}: {len(film)} frames came, wanted {frames} or more")
+    place = Placement.of((film.shape[2], film.shape[1]), size)
+    drags, mask = None, None
+    if (folder / f"{name}.json").is_file():
+        drags = place.drags_in(Drags.from_json(folder / f"{name}.json", frames=frames))
+    if (folder / f"{name}.mask.png").is_file():
+        given = open_picture(folder / f"{name}.mask.png")
+        if given.size != (film.shape[2], film.shape[1]):
+            raise VideoError(f"{folder / name}.mask.png: {given.size} pixels came, wanted the video's, {film.shape[2:0:-1]}")
+        on_square = np.zeros((size, size), bool)
+        resized = np.asarray(given.convert("L").resize((place.width, place.height)))
+        on_square[place.top : place.top + place.height, place.left : place.left + place.width] = resized > 127
+        mask = on_square
+    return TestClip(name, squared(spread(film, frames), size), drags, mask)

@@ -1,0 +1,165 @@
+"""Videos of any method as files: read, brought back to the square that is scored (App. C.2), and cut to the frames that count.
+
+Letters: N frames, (H, W) pixels, S side of the square that is scored.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from puppetmaster_core.files import whole_file
+from puppetmaster_core.pictures import WHITE, Placement, open_picture
+
+SUFFIXES = (".mp4", ".gif")
+MOST_FRAMES = 1000
+MOST_PIXELS = 4096  # a side
+RECIPE = "method.json"
+
+
+class VideoError(ValueError):
+    """A video that cannot be scored. The message is one line: what came, what was wanted, what to do."""
+
+
+def read_video(path: str | Path) -> np.ndarray:
+    """Frames (N, H, W, 3) uint8 of an .mp4, a .gif, or a folder of pictures in the order of their names. Raises VideoError."""
+    path = Path(path)
+    if not path.exists():
+        raise VideoError(f"{path}: no such file, wanted a video")
+    try:
+        if path.is_dir():
+            frames = [np.asarray(open_picture(picture)) for picture in sorted(path.glob("*.png"))]
+        elif path.suffix.lower() == ".gif":
+            with Image.open(path, formats=("GIF",)) as film:
+                frames = [np.asarray(picture.convert("RGB")) for picture in _first(ImageSequence.Iterator(film))]
+        else:
+            frames = _read_film(path)
+        frames = np.stack(frames)
+    except Exception as error:  # damaged files raise nearly anything
+        reason = " ".join(str(error).split())[:120]
+        raise VideoError(f"{path}: cannot be read ({reason}), wanted an .mp4, a .gif or a folder of PNG pictures") from None
+    if max(frames.shape[1:3]) > MOST_PIXELS:
+        raise VideoError(f"{path}: {frames.shape[2]} × {frames.shape[1]} pixels came, wanted {MOST_PIXELS} a side at most")
+    return frames
+
+
+def _first(pictures):
+    """The first MOST_FRAMES of an animation, the rest unread."""
+    for _, picture in zip(range(MOST_FRAMES), pictures, strict=False):
+        yield picture
+
+
+def _read_film(path: Path) -> np.ndarray:
+    """All frames of a film, decoded by ffmpeg."""
+    from imageio_ffmpeg import get_ffmpeg_exe, read_frames
+
+    reader = read_frames(str(path))
+    about = next(reader)  # its size says nothing yet of whether it can be decoded
+    reader.close()
+    width, height = about["size"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", f"file:{path}", "-frames:v", str(MOST_FRAMES), "-vsync", "passthrough",
+               "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    done = subprocess.run(command, capture_output=True)
+    if done.returncode or not done.stdout:
+        raise ValueError(done.stderr.decode(errors="replace").strip().split("\n")[-1] or "no frames")
+    return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3)
+
+
+def find_video(folder: Path, clip: str) -> Path | None:
+    """A method's video of a clip: CLIP.mp4, CLIP.gif, or a folder CLIP of PNG pictures; None where it has none."""
+    places = [folder / f"{clip}{suffix}" for suffix in SUFFIXES] + [folder / clip]
+    return next((place for place in places if place.is_file() or (place.is_dir() and any(place.glob("*.png")))), None)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method's videos were made from the square test pictures, and so how they are brought back (App. C.2)."""
+
+    size: tuple[int, int] | None = None  # (W, H) the method works at; None: whatever its videos have
+    frames: int | None = None  # how many frames it makes; None: whatever its videos have
+    keep: str = "first"  # "first": the first N frames; "spread": N frames spread evenly from the first to the last
+    prompt: str = ""
+
+    def __post_init__(self):
+        if self.keep not in ("first", "spread"):
+            raise VideoError(f"keep came as {self.keep!r}, wanted first or spread")
+        if self.size is not None and (len(self.size) != 2 or not all(isinstance(s, int) and s > 0 for s in self.size)):
+            raise VideoError(f"size came as {self.size!r}, wanted [width, height] in pixels")
+
+    @classmethod
+    def of(cls, folder: Path) -> Recipe:
+        """What `folder`/method.json says; the default where there is none. Raises VideoError."""
+        path = folder / RECIPE
+        if not path.is_file():
+            return cls()
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            known = {name: record[name] for name in ("frames", "keep", "prompt") if name in record}
+            return cls(tuple(record["size"]) if record.get("size") else None, **known)
+        except VideoError as error:
+            raise VideoError(f"{path}: {error}") from None
+        except (OSError, ValueError, TypeError, AttributeError):
+            raise VideoError(f"{path}: cannot be read, wanted a JSON object with size, frames and keep") from None
+
+    def save(self, folder: Path) -> None:
+        with whole_file(folder / RECIPE) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    # App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
+    def undo(self, frames: np.ndarray, count: int, size: int) -> np.ndarray:
+        """A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError."""
+        wanted = self.frames or count
+        if len(frames) < count:
+            raise VideoError(f"{len(frames)} frames came, wanted {wanted}: was the video cut?")
+        picked = frames[:count] if self.keep == "first" else spread(frames, count)
+        return resize(unpad(picked), size)
+
+
+def spread(frames: np.ndarray, count: int) -> np.ndarray:
+    """`count` frames, evenly spaced from the first to the last."""
+    return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
+
+
+# App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
+def pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A square picture with white left and right, so that it has the shape of size (W, H), resized to it."""
+    side = picture.size[0]
+    if picture.size != (side, side) or size[0] < size[1]:
+        raise VideoError(f"a picture of {picture.size} came for {size}, wanted a square one and a size that is not upright")
+    wide = round(side * size[0] / size[1])
+    canvas = Image.new("RGB", (wide, side), WHITE)
+    canvas.paste(picture, ((wide - side) // 2, 0))
+    return canvas.resize(size, Image.Resampling.LANCZOS)
+
+
+def padded_points(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Points (…, 2) of the unit square, where `pad` puts them: in pixels of a picture of size (W, H)."""
+    width, height = size
+    return points * height + [(width - height) / 2, 0]
+
+
+def unpad(frames: np.ndarray) -> np.ndarray:
+    """The middle square (N, H, H, 3) of frames (N, H, W, 3) that are not upright. Raises VideoError."""
+    height, width = frames.shape[1:3]
+    if width < height:
+        raise VideoError(f"frames of {width} × {height} came, wanted square ones or ones padded left and right")
+    left = (width - height) // 2
+    return frames[:, :, left : left + height]
+
+
+def resize(frames: np.ndarray, size: int) -> np.ndarray:
+    """Square frames at another size (Lanczos)."""
+    if frames.shape[1:3] == (size, size):
+        return frames
+    return np.stack([np.asarray(Image.fromarray(f).resize((size, size), Image.Resampling.LANCZOS)) for f in frames])
+
+
+def squared(frames: np.ndarray, size: int) -> np.ndarray:
+    """Frames of any shape, white beside them, as squares of `size`."""
+    place = Placement.of((frames.shape[2], frames.shape[1]), size)
+    return np.stack([np.asarray(place.pad(Image.fromarray(frame))) for frame in frames])

@@ -1,0 +1,200 @@
+"""Where points went: errors worked by hand, and trackers on pictures that move by a known way."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
+from puppetmaster_core.evaluation import trackers
+from puppetmaster_core.evaluation.motion import direction_counts, end_point_error, foreground_points, motion_error, ways
+from puppetmaster_core.evaluation.trackers import CoTracker, DenseFlow, ExactTracks, LucasKanade, TrackerError, load_tracker
+
+
+def path(*points):
+    return np.array([points], dtype=float)  # (1, N, 2)
+
+
+def test_motion_error_by_hand():
+    # Distances 0, 5 and 10 pixels of a picture 128 wide: mean 5, which is 10 at 256.
+    true, found = path((10, 10), (10, 10), (10, 10)), path((10, 10), (13, 14), (16, 18))
+    assert motion_error(found, true, 128) == pytest.approx(10)
+    both = np.concatenate([found, true])
+    assert motion_error(both, np.concatenate([true, true]), 128) == pytest.approx(5)  # a point that is right halves it
+    assert np.isnan(motion_error(np.zeros((0, 3, 2)), np.zeros((0, 3, 2)), 128))
+
+
+def test_end_point_error_looks_at_the_last_frame_only():
+    drag, found = path((0, 0), (50, 0), (100, 0)), path((0, 0), (0, 90), (96, 3))
+    assert end_point_error(found, drag, 256) == pytest.approx(5)
+    assert end_point_error(found, drag, 64) == pytest.approx(20)
+
+
+def test_the_way_is_measured_along_the_drag():
+    drags = np.concatenate([path((0, 0), (30, 40))] * 4 + [path((5, 5), (5, 5))])
+    went = np.concatenate([path((0, 0), end) for end in ((30, 40), (-3, -4), (4, -3), (0.6, 0.8), (9, 9))])
+    way = ways(went, drags, 256)
+    np.testing.assert_allclose(way[:4], [50, -5, 0, 1], atol=1e-12)  # the third went across
+    assert np.isnan(way[4])  # a pin has no direction
+    assert direction_counts(way) == {"right": 1, "wrong": 1, "unclear": 3}
+    assert direction_counts(way, dead_zone=0.5) == {"right": 2, "wrong": 1, "unclear": 2}
+    assert ways(went, drags, 64)[0] == pytest.approx(200)
+
+
+def test_foreground_points_are_pixel_centres_of_the_mask():
+    mask = np.zeros((32, 32), dtype=bool)
+    mask[:, 16:] = True
+    points = foreground_points(mask, step=64)  # 8 pixels of 32
+    assert {tuple(p) for p in points} == {(x + 0.5, y + 0.5) for x in (20, 28) for y in (4, 12, 20, 28)}
+    assert len(foreground_points(mask, step=8)) == mask.sum()
+    assert foreground_points(~mask & mask).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: motion_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), r"wanted that of the true ones, \(2, 3, 2\)"),
+        (lambda: motion_error(np.full((1, 3, 2), np.nan), np.zeros((1, 3, 2)), 256), "not finite"),
+        (lambda: end_point_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), "1 tracks came with 2 drags"),
+        (lambda: foreground_points(np.zeros((4, 4))), "mask came as float64"),
+        (lambda: ways(np.zeros((3, 2)), np.zeros((1, 3, 2)), 256), r"tracks came with shape \(3, 2\)"),
+    ],
+)
+def test_bad_tracks(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# ---- trackers --------------------------------------------------------------------------------------------------------
+
+
+def sliding(step=(2.0, 1.0), count=6, side=96):
+    """A smooth random texture that slides by `step` pixels a frame, interpolated exactly by its Fourier series."""
+    rng = np.random.default_rng(0)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None])
+    spectrum = np.fft.fft2(rng.normal(size=(side, side))) * np.exp(-((frequency / 0.06) ** 2))
+    frames = []
+    for n in range(count):
+        phase = np.exp(-2j * np.pi * n * (step[0] * np.fft.fftfreq(side)[None] + step[1] * np.fft.fftfreq(side)[:, None]))
+        frames.append(np.fft.ifft2(spectrum * phase).real)
+    frames = np.stack(frames)
+    frames = (frames - frames.min()) / np.ptp(frames) * 255
+    return np.repeat(frames.round().astype(np.uint8)[..., None], 3, axis=3)
+
+
+@pytest.mark.parametrize("tracker", [LucasKanade(), DenseFlow()], ids=["lk", "dis"])
+def test_a_sliding_texture_is_followed(tracker):
+    pytest.importorskip("cv2", reason="the extra `tracking` is not installed")
+    points = np.array([[30.5, 40.5], [48.0, 48.0], [60.2, 30.7]])
+    tracks = tracker(sliding(), points)
+    truth = points[:, None] + np.arange(6)[None, :, None] * np.array([2.0, 1.0])
+    assert tracks.points.shape == (3, 6, 2) and tracks.visible.shape == (3, 6)
+    np.testing.assert_array_equal(tracks.points[:, 0], points.astype(np.float32).astype(float))
+    assert np.abs(tracks.points - truth).max() < 0.5
+    assert tracks.visible.all() and tracker.rough
+    still = tracker(np.repeat(sliding(count=1), 4, axis=0), points)
+    assert np.abs(still.points - points[:, None]).max() < 0.1
+
+
+@pytest.mark.parametrize("tracker", [LucasKanade(), DenseFlow()], ids=["lk", "dis"])
+def test_no_points_and_points_outside_of_the_picture(tracker):
+    pytest.importorskip("cv2", reason="the extra `tracking` is not installed")
+    assert tracker(sliding(), np.zeros((0, 2))).points.shape == (0, 6, 2)
+    outside = tracker(sliding(), np.array([[-20.0, 300.0]]))
+    assert np.isfinite(outside.points).all()
+    with pytest.raises(ValueError, match="frames came as float64"):
+        tracker(sliding() / 255, np.zeros((1, 2)))
+
+
+def test_exact_tracks_are_the_clips_own():
+    clip = cabinet_clip(TEST_SEEDS + 1, 64, 4)
+    tracker = ExactTracks.of(clip)
+    found = tracker(clip.frames, clip.tracks[::-1, 0] * 64)
+    np.testing.assert_allclose(found.points, clip.tracks[::-1] * 64)
+    np.testing.assert_array_equal(found.visible, clip.visibility[::-1])
+    with pytest.raises(TrackerError, match="no track of"):
+        tracker(clip.frames, np.array([[1.0, 1.0]]))
+
+
+class StandIn(torch.nn.Module):
+    """CoTracker's documented signature: every point moves a pixel to the right each frame, counted from pixel centres."""
+
+    def __init__(self, last_axis=False, short=False):
+        super().__init__()
+        self.weight, self.last_axis, self.short, self.seen = torch.nn.Parameter(torch.zeros(1)), last_axis, short, {}
+
+    def forward(self, video, queries=None):
+        self.seen = {"video": video, "queries": queries}
+        count = video.shape[1] - self.short
+        tracks = queries[:, None, :, 1:] + torch.arange(count)[None, :, None, None] * torch.tensor([1.0, 0.0])
+        visible = torch.ones(1, count, queries.shape[1], dtype=torch.bool)
+        visible[0, -1, 0] = False
+        return tracks, visible[..., None] if self.last_axis else visible
+
+
+@pytest.mark.parametrize("last_axis", [False, True])
+def test_cotracker_is_asked_and_read_as_documented(last_axis):
+    frames, module = sliding(), StandIn(last_axis)
+    points = np.array([[10.5, 20.5], [0.0, 96.0]])
+    tracks = CoTracker(module)(frames, points)
+    asked = module.seen
+    assert asked["video"].shape == (1, 6, 3, 96, 96) and asked["video"].dtype == torch.float32
+    assert asked["video"].max() == frames.max()  # 0 to 255, not 0 to 1
+    assert asked["queries"].tolist() == [[[0, 10, 20], [0, -0.5, 95.5]]]  # frame 0, x, y from pixel centres
+    np.testing.assert_allclose(tracks.points, points[:, None] + np.arange(6)[None, :, None] * [1.0, 0.0])
+    assert tracks.visible[:, :-1].all() and tracks.visible[:, -1].tolist() == [False, True]
+    assert CoTracker(module)(frames, np.zeros((0, 2))).points.shape == (0, 6, 2)
+
+
+def test_a_cotracker_of_other_shapes_is_refused():
+    with pytest.raises(TrackerError, match=r"gave tracks \(1, 5, 1, 2\)"):
+        CoTracker(StandIn(short=True))(sliding(), np.array([[10.5, 20.5]]))
+
+
+def test_cotracker_2_is_not_the_entry_that_builds_version_3(monkeypatch):
+    """The published hubconf.py has a version in which `cotracker2` builds version 3; weights are read without pickle."""
+    calls = []
+    network = SimpleNamespace(model=torch.nn.Linear(2, 2), eval=lambda: network, to=lambda device: network)
+    monkeypatch.setattr(torch.hub, "load", lambda *words, **options: calls.append((words, options)) or network)
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url",
+                        lambda address, **options: calls.append((address, options)) or torch.nn.Linear(2, 2).state_dict())
+    for version, entry, weights in (("2", "cotracker2v1", "cotracker2v1.pth"), ("3", "cotracker3_offline", "scaled_offline.pth")):
+        calls.clear()
+        assert load_tracker(f"cotracker{version}").name == f"CoTracker {version}"
+        (words, options), (address, reading) = calls
+        assert words == (trackers.HUB, entry) and options["pretrained"] is False
+        assert address.endswith(weights) and reading["weights_only"] is True
+
+
+def test_cotracker_from_a_git_install_and_a_file(monkeypatch, tmp_path):
+    torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "weights.pth")
+    built = []
+
+    class Predictor(torch.nn.Module):
+        def __init__(self, checkpoint, **options):
+            super().__init__()
+            built.append(options)
+            self.model = torch.nn.Linear(2, 2)
+
+    monkeypatch.setitem(sys.modules, "cotracker", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "cotracker.predictor", SimpleNamespace(CoTrackerPredictor=Predictor))
+    CoTracker.load("3", checkpoint=str(tmp_path / "weights.pth"))
+    assert built == [{"window_len": 60, "v2": False}]
+
+
+def test_a_tracker_that_cannot_be_had_says_where_it_was_looked_for(monkeypatch, tmp_path):
+    def offline(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "load", offline)
+    with pytest.raises(TrackerError, match=r"CoTracker 3 cannot be loaded from torch\.hub .*scaled_offline.*no route to host"):
+        load_tracker("cotracker3")
+    with pytest.raises(TrackerError, match=r"missing\.pth"):
+        load_tracker("cotracker2", checkpoint=str(tmp_path / "missing.pth"))
+    with pytest.raises(TrackerError, match="wanted one of lk, dis, cotracker2, cotracker3"):
+        load_tracker("cotracker4")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(TrackerError, match=r"puppetmaster-core\[tracking\]"):
+        load_tracker("lk")
