@@ -4,8 +4,18 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
+from puppetmaster_core.clips.loading import DrawnClips
 from puppetmaster_core.clips.mixture import BLOCK, WEIGHTS, Mixture, group_of
+
+
+class Squares:
+    """Stands for a ClipStore."""
+
+    def __getitem__(self, number):
+        return number**2
+
 
 # 40 clips: many of some groups, few of others; the weights are over groups, whatever their sizes.
 GROUPS = ["Drag-a-Move"] * 4 + ["Human-Shape"] * 20 + ["Animals"] * 1 + ["Daily-Used"] * 10 + ["Other"] * 5
@@ -50,6 +60,18 @@ def test_workers_together_draw_what_one_would(workers):
     streams = [islice(mixture.stream(first, w, workers), rounds) for w in range(workers)]
     merged = [draw for draws in zip(*streams, strict=True) for draw in draws]
     np.testing.assert_array_equal(merged, mixture.draws(first, rounds * workers))
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
+def test_a_data_loader_gives_the_same_batches_whatever_its_workers(workers):
+    """Batches 5, 6, … of four draws: a run that stopped after five, with any number of workers."""
+    mixture = Mixture.of(GROUPS, seed=5)
+    data = DrawnClips(Squares(), mixture, first=5 * 4, batch=4)
+    loader = DataLoader(data, batch_size=4, num_workers=workers, collate_fn=list)
+    batches = list(islice(loader, 6))
+    wanted = mixture.draws(20, 24).reshape(6, 4)
+    assert batches == [[(int(i), int(i) ** 2) for i in batch] for batch in wanted]
 
 
 def test_a_group_without_clips_is_said_or_left_out():

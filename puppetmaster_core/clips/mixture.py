@@ -66,14 +66,18 @@ class Mixture:
         start = first % BLOCK
         return np.concatenate([*blocks, np.empty(0, int)])[start : start + number].astype(int)
 
-    def stream(self, first: int = 0, worker: int = 0, workers: int = 1) -> Iterator[int]:
-        """Draws from `first` on, without end; of `workers` that share them, those of `worker`: first + worker + k · workers."""
-        block, clips = -1, None
-        for draw in count(first + worker, workers):
-            if draw // BLOCK != block:
-                block = draw // BLOCK
-                clips = self._block(block)
-            yield int(clips[draw % BLOCK])
+    def stream(self, first: int = 0, worker: int = 0, workers: int = 1, batch: int = 1) -> Iterator[int]:
+        """Draws from `first` on, without end; of `workers` that share them, those of `worker`.
+
+        Workers take batches of `batch` draws in turn, as those of PyTorch's DataLoader do: worker 0 the first, 1 the next, ….
+        """
+        number, clips = -1, None
+        for turn in count(worker, workers):
+            for draw in range(first + turn * batch, first + (turn + 1) * batch):
+                if draw // BLOCK != number:
+                    number = draw // BLOCK
+                    clips = self._block(number)
+                yield int(clips[draw % BLOCK])
 
     def _block(self, number: int) -> np.ndarray:
         """Draws number · BLOCK … (number + 1) · BLOCK − 1."""
