@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
         from puppetmaster_core.clips.speed import measure
 
         speeds = list(measure())
-        print(json.dumps({"data": [asdict(speed) for speed in speeds]}) if arguments.json else speeds_text(speeds))
+        data = [asdict(speed) | {"rate": speed.rate} for speed in speeds]
+        print(json.dumps({"data": data}) if arguments.json else speeds_text(speeds))
         return
 
     import torch

@@ -41,7 +41,8 @@ class Speed:
         return self.count / self.seconds
 
 
-def measure(sizes: tuple[int, ...] = (64, 256), clips: int = 60, workers: int = 2, source: str = "cabinets") -> Iterator[Speed]:
+def measure(sizes: tuple[int, ...] = (64, 256), clips: int = 60, workers: int = 2,
+            source: str = "library:furniture") -> Iterator[Speed]:
     """All speeds, one after the other; Blender's where it is installed."""
     for size in sizes:
         yield fast_renderer(size)
