@@ -143,7 +143,8 @@ figures.animated(rendering.frames, tracks[some], seen[some], [tints[p] for p in 
 # "One and only one" drag for each group of points that move together: where an object is built of sub-models, each that moves
 # gets one. The trajectory is exact, so a door's drag is an arc (left). Drag-a-Move's drags are straight lines with even steps
 # between the same ends (right), as people draw them. Look at a door: half-way, the line and the arc are different places. Even
-# where both are straight they differ in time, because this object starts and stops slowly.
+# where both are straight they differ in time, because this object starts and stops slowly. Of a motion that ends where it
+# began, a straight drag shows nothing at all.
 
 # %%
 from puppetmaster_core.clips.rules import PAPER, VisiblePoints, distinct, draw_drags
