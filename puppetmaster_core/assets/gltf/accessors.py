@@ -32,7 +32,8 @@ class Accessors:
         """Accessor `index` as float64 (A, W), normalised integers as numbers in [-1, 1]; its type must be one of `kinds`."""
         raw, normalised = self._read(index, where, kinds)
         self.budget.charge(raw.size * 8, f"accessor {index}")
-        values = raw.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            values = raw.astype(np.float64)
         if normalised and raw.dtype.kind != "f":
             values /= np.iinfo(raw.dtype).max
             np.maximum(values, -1.0, out=values)
@@ -41,8 +42,9 @@ class Accessors:
     def integers(self, index: int, where: str, *kinds: str) -> np.ndarray:
         """Accessor `index` as int64 (A, W). Raises AssetError if it holds floats."""
         raw, _ = self._read(index, where, kinds)
-        if raw.dtype.kind == "f" and not (np.isfinite(raw) & (np.abs(raw) <= 2**24) & (raw == np.rint(raw))).all():
-            raise AssetError(f"accessor {index} of {where} holds fractions, wanted whole numbers")
+        with np.errstate(invalid="ignore"):
+            if raw.dtype.kind == "f" and not ((np.abs(raw) <= 2**24) & (raw == np.rint(raw))).all():
+                raise AssetError(f"accessor {index} of {where} holds fractions, wanted whole numbers")
         self.budget.charge(raw.size * 8, f"accessor {index}")
         return raw.astype(np.int64)
 
