@@ -13,7 +13,8 @@ import pytest
 
 from puppetmaster_core.assets import make_cabinet
 from puppetmaster_core.assets.library import CATEGORIES, GROUPS
-from puppetmaster_core.clips.production import Plan, film_asset, finish_shard, settle
+from puppetmaster_core.clips.plan import Plan, settle
+from puppetmaster_core.clips.production import film_asset, finish_shard
 from puppetmaster_core.clips.shards import SCHEMA, read_index
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming

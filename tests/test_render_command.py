@@ -11,7 +11,8 @@ from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.assets.library.glb import to_glb
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips import production
-from puppetmaster_core.clips.production import Plan, PlanError, alone, make_shards, open_shards, settle
+from puppetmaster_core.clips.plan import Plan, PlanError, alone, settle
+from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming, film, sample_times

@@ -10,7 +10,8 @@ import torch
 import webdataset
 
 from puppetmaster_core.clips.features import Features, cache_features
-from puppetmaster_core.clips.production import Plan, make_shards, open_shards, settle
+from puppetmaster_core.clips.plan import Plan, settle
+from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.records import ClipError, from_members, from_tar, to_members, to_tar
 from puppetmaster_core.clips.shards import ClipStore, shard_name
 from puppetmaster_core.clips.sources import find_source

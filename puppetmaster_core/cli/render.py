@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.renderer == "blender":
         _need_blender()
 
-    from puppetmaster_core.clips.production import alone, settle
+    from puppetmaster_core.clips.plan import alone, settle
 
     with _bad_input():
         plan = _plan(arguments)
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _plan(arguments: argparse.Namespace):
-    from puppetmaster_core.clips.production import Plan
+    from puppetmaster_core.clips.plan import Plan
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.clips.studio import Filming
 
@@ -154,7 +154,7 @@ def _need_blender() -> None:
 
 @contextmanager
 def _bad_input():
-    from puppetmaster_core.clips.production import PlanError
+    from puppetmaster_core.clips.plan import PlanError
     from puppetmaster_core.clips.records import ClipError
     from puppetmaster_core.clips.sources import SourceError
 

@@ -11,91 +11,19 @@ What a shard holds follows from the plan, never from which process finished firs
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from puppetmaster_core import __version__
+from puppetmaster_core.clips.plan import Plan
 from puppetmaster_core.clips.records import to_members, to_tar
 from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
-from puppetmaster_core.clips.sources import Source
-from puppetmaster_core.clips.studio import Filming, film
+from puppetmaster_core.clips.studio import film
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.isolation import Outcome, run_isolated, still_going
-
-FORMAT = "puppetmaster.clips/1"
-
-
-class PlanError(ValueError):
-    """A folder that this run cannot go on in. The message is one line."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run makes: it decides every byte of the shards. Two runs with the same plan can share a folder, in turn."""
-
-    source: Source
-    filming: Filming = field(default_factory=Filming)
-    assets_a_shard: int = 250
-
-    @property
-    def shards(self) -> int:
-        return -(-len(self.source) // self.assets_a_shard)
-
-    def assets(self, shard: int) -> range:
-        """The numbers of the assets of a shard."""
-        return range(shard * self.assets_a_shard, min(len(self.source), (shard + 1) * self.assets_a_shard))
-
-    def to_json(self) -> str:
-        """All but where the files are, which may change, and the version of what makes the clips."""
-        plan = {"format": FORMAT, "version": __version__, **asdict(replace(self, source=replace(self.source, root="")))}
-        return json.dumps(plan, indent=1, ensure_ascii=False) + "\n"
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder` while this one works; a lock that goes with its process. Raises PlanError."""
-    with open(folder / "plan.json", "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PlanError(f"{folder}: another run is at work here: wait for it, or choose another folder") from None
-        yield
-
-
-def settle(folder: Path, plan: Plan) -> None:
-    """Make `folder` the plan's, or see that it is. Raises PlanError where another plan, or anything else, is there."""
-    path = folder / "plan.json"
-    if path.is_file():
-        try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise PlanError(f"{path}: cannot be read, wanted the plan of a run: choose another folder") from None
-        wanted = json.loads(plan.to_json())
-        if known != wanted:
-            raise PlanError(f"{folder}: was rendered with {_difference(known, wanted)}: choose another folder")
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise PlanError(f"{folder}: something else is there, wanted a new folder or one that this command made")
-    (folder / "index").mkdir(parents=True)
-    with whole_file(path) as file:
-        file.write_text(plan.to_json(), encoding="utf-8")
-
-
-def _difference(known, wanted, name: str = "") -> str:
-    """The first thing in which two plans differ."""
-    if isinstance(known, dict) and isinstance(wanted, dict):
-        for key in {**known, **wanted}:
-            if known.get(key) != wanted.get(key):
-                return _difference(known.get(key), wanted.get(key), key)
-    shown = [f"{len(v)} names" if isinstance(v, list) else repr(v) for v in (known, wanted)]
-    return f"other files under {name}" if shown[0] == shown[1] else f"{name} {shown[0]}, now {shown[1]} came"
-
 
 # ---- one asset -----------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from puppetmaster_core.assets import make_cabinet
-from puppetmaster_core.clips.production import Plan, make_shards, open_shards, settle
+from puppetmaster_core.clips.plan import Plan, settle
+from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
