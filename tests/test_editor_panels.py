@@ -298,7 +298,7 @@ CONTRAST = """() => {
   const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const texts = [...document.querySelectorAll('.pm *')].filter((e) => e.checkVisibility() && !e.disabled
-    && !e.closest('svg, option, .pm-chip b') && [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()));
+    && !e.closest('svg, option') && [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()));
   return texts.map((e) => { const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
     return [(a + 0.05) / (b + 0.05), e.textContent.trim().slice(0, 30)]; });
 }"""

@@ -23,7 +23,7 @@ export function encodeFrame(drags, n, size, convention = "paper") {
     { drag, place, ...cell(point, size, convention) })));
 }
 
-// Draw the marks of one place: the cell in the drag's colour, a dot where inside it the point lies.
+// Draw the marks of one place: the cells in their drags' colours, and a dot where inside its cell each point lies.
 export function paintMap(canvas, marks, [h, w], colours, { grid, ground }) {
   const ratio = window.devicePixelRatio || 1;
   const side = Math.max(1, Math.round(canvas.clientWidth * ratio));
@@ -39,13 +39,22 @@ export function paintMap(canvas, marks, [h, w], colours, { grid, ground }) {
   for (let i = 1; i < w; i++) { context.moveTo(Math.round(i * cw) + 0.5, 0); context.lineTo(Math.round(i * cw) + 0.5, tall); }
   for (let j = 1; j < h; j++) { context.moveTo(0, Math.round(j * ch) + 0.5); context.lineTo(side, Math.round(j * ch) + 0.5); }
   context.stroke();
+  const shared = Map.groupBy(marks, ({ row, column }) => `${row},${column}`);
+  for (const together of shared.values()) { // each drag has channels of its own: those that share a cell share its area here
+    together.forEach(({ drag, row, column }, i) => {
+      const [from, to] = [i, i + 1].map((part) => Math.round((column + part / together.length) * cw));
+      context.fillStyle = colours[drag % colours.length];
+      context.fillRect(from, Math.round(row * ch), to - from, Math.round((row + 1) * ch) - Math.round(row * ch));
+    });
+  }
+  if (cw / ratio < 6) return;
   for (const { drag, row, column, dy, dx } of marks) {
-    context.fillStyle = colours[drag % colours.length];
-    context.fillRect(Math.round(column * cw), Math.round(row * ch), Math.ceil(cw), Math.ceil(ch));
-    if (cw / ratio < 6) continue;
     context.fillStyle = "white";
+    context.strokeStyle = colours[drag % colours.length];
+    context.lineWidth = ratio;
     context.beginPath();
     context.arc((column + dx) * cw, (row + dy) * ch, Math.max(1.5, cw / 9), 0, 2 * Math.PI);
     context.fill();
+    context.stroke();
   }
 }

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { encodeFrame, paintMap } from "./encoding.js";
-import { COLOURS, PACES, isPin, paceOf, positions } from "./path.js";
+import { COLOURS, INKS, PACES, isPin, paceOf, positions } from "./path.js";
 import { describe } from "./document.js";
 
 export function makeList(doc) {
@@ -16,7 +16,7 @@ export function makeList(doc) {
     const focused = [...node.children].indexOf(document.activeElement);
     node.replaceChildren(...words.map((word, k) => element("button", {
       type: "button", className: "pm-chip", "aria-pressed": String(k === doc.selected.drag),
-      "aria-label": `drag ${k + 1}, ${word}`, style: `--colour:${COLOURS[k % COLOURS.length]}`,
+      "aria-label": `drag ${k + 1}, ${word}`, style: `--colour:${COLOURS[k % COLOURS.length]};--ink:${INKS[k % INKS.length]}`,
       onclick: () => doc.select(k === doc.selected.drag ? -1 : k),
     }, element("b", {}, String(k + 1)), word)));
     node.children[focused]?.focus();

@@ -3,6 +3,8 @@
 
 export const COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00"]; // Okabe and Ito, as in overlay.py
 
+export const INKS = ["#111", "#fff", "#111", "#111", "#111"]; // numbers that can be read on them
+
 export const PACES = {
   steady: (t) => t,
   "ease in": (t) => t * t,

@@ -1,6 +1,6 @@
 // The picture with the drags drawn over it. Lines lie under points, and both keep their size on the screen at any zoom.
 
-import { COLOURS, distance, fromSegment, isPin, lengthsOf, along, positions, trace } from "./path.js";
+import { COLOURS, INKS, distance, fromSegment, isPin, lengthsOf, along, positions, trace } from "./path.js";
 
 export function paintStage(svg, view, doc, { n, cursor, rubber, moving }) {
   svg.picture.setAttribute("transform", view.transform);
@@ -64,7 +64,7 @@ function handles(drag, view, colour, k, on, point) {
 function badge(at, colour, k, on) {
   return `<g class="pm-badge">${on ? circle(at, 12, `fill="none" stroke="${colour}" stroke-opacity=".45" stroke-width="3"`) : ""}`
     + `${circle(at, 8.5, `fill="${colour}" stroke="#fff" stroke-width="1.5"`)}`
-    + `<text x="${at[0].toFixed(2)}" y="${at[1].toFixed(2)}" dy=".36em">${k + 1}</text></g>`;
+    + `<text x="${at[0].toFixed(2)}" y="${at[1].toFixed(2)}" dy=".36em" fill="${INKS[k % INKS.length]}">${k + 1}</text></g>`;
 }
 
 function pin(at, colour, k, on) {
