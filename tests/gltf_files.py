@@ -11,6 +11,7 @@ from PIL import Image
 CODES = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
 KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 TRIANGLE = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+QUAD = [*TRIANGLE, [1, 1, 0]]
 TURN_Z = [0, 0, 0.5**0.5, 0.5**0.5]  # a quarter turn about z, which takes x to y
 
 
@@ -101,6 +102,27 @@ def moving_triangle() -> File:
     file = File()
     node = file.node(mesh=file.mesh(), name="wing")
     file.animation((node, "translation", [0, 1], [[0, 0, 0], [2, 0, 0]]))
+    return file
+
+
+def compressed(file, primitive, extension):
+    """A node with a primitive whose data is in Draco's form."""
+    primitive["extensions"] = {"KHR_draco_mesh_compression": extension}
+    file.json["extensionsRequired"] = ["KHR_draco_mesh_compression"]
+    file.node(mesh=file.mesh(primitive))
+
+
+def draco_quad() -> File:
+    """Two triangles with texture coordinates, compressed by DracoPy."""
+    import DracoPy
+
+    faces = np.array([[0, 1, 2], [1, 3, 2]], np.uint32)
+    data = DracoPy.encode(np.array(QUAD, np.float32), faces, tex_coord=np.array(QUAD, float)[:, :2], preserve_order=True)
+    ids = {a["attribute_type"]: a["unique_id"] for a in DracoPy.decode(data).attributes}
+    file, blank = File(), {"componentType": 5126, "count": 4}
+    primitive = {"attributes": {"POSITION": file.add("accessors", {**blank, "type": "VEC3"}),
+                                "TEXCOORD_0": file.add("accessors", {**blank, "type": "VEC2"})}}
+    compressed(file, primitive, {"bufferView": file.view(data), "attributes": {"POSITION": ids[0], "TEXCOORD_0": ids[3]}})
     return file
 
 

@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from gltf_files import TRIANGLE, File, encoded, everything, moving_triangle
+from gltf_files import QUAD, TRIANGLE, File, compressed, draco_quad, encoded, everything, moving_triangle
 
 from puppetmaster_core.assets import AnimatedAsset, load_asset
 
-QUAD = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]]
 DOTS = [[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]]  # red, green / blue, white
 
 
@@ -195,24 +194,24 @@ def test_corners_with_one_place_and_one_normal_are_smooth(tmp_path):
     assert smooth[2].tolist() == [-1, -1, -1]  # no normals in the file: flat, as the specification says
 
 
-def compressed(file, primitive, extension):
-    primitive["extensions"] = {"KHR_draco_mesh_compression": extension}
-    file.json["extensionsRequired"] = ["KHR_draco_mesh_compression"]
-    file.node(mesh=file.mesh(primitive))
-
-
 def test_draco_meshes_are_decoded(tmp_path):
-    draco = pytest.importorskip("DracoPy")
-    file, uv = File(), np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float64)
-    data = draco.encode(np.float32(QUAD), np.uint32([[0, 1, 2], [1, 3, 2]]), tex_coord=uv, preserve_order=True)
-    ids = {a["attribute_type"]: a["unique_id"] for a in draco.decode(data).attributes}
-    blank = {"componentType": 5126, "count": 4}
-    primitive = {"attributes": {"POSITION": file.add("accessors", {**blank, "type": "VEC3"}),
-                                "TEXCOORD_0": file.add("accessors", {**blank, "type": "VEC2"})}}
-    compressed(file, primitive, {"bufferView": file.view(data), "attributes": {"POSITION": ids[0], "TEXCOORD_0": ids[3]}})
-    asset = loaded(file, tmp_path)
+    pytest.importorskip("DracoPy")
+    asset = loaded(draco_quad(), tmp_path)
     assert asset.faces.tolist() == [[0, 1, 2], [1, 3, 2]]
     np.testing.assert_allclose(asset.rest(), QUAD, atol=1e-4)
+
+
+def test_draco_data_of_another_shape_is_refused(tmp_path):
+    pytest.importorskip("DracoPy")
+    file = draco_quad()
+    ids = file.json["meshes"][0]["primitives"][0]["extensions"]["KHR_draco_mesh_compression"]["attributes"]
+    for wrong, words in ((ids["TEXCOORD_0"], "Draco data of 2 numbers for POSITION"), (77, "no Draco attribute for")):
+        ids["POSITION"] = wrong
+        with pytest.raises(ValueError, match=words):
+            loaded(file, tmp_path)
+    file.blob[20:30] = b"x" * 10
+    with pytest.raises(ValueError, match="Draco"):
+        loaded(file, tmp_path)
 
 
 def test_meshopt_buffers_are_decoded(tmp_path):

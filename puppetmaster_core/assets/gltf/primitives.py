@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from puppetmaster_core.assets.gltf.accessors import COMPONENTS, Accessors
+from puppetmaster_core.assets.gltf.accessors import COMPONENTS, WIDTHS, Accessors
 from puppetmaster_core.assets.gltf.compression import DRACO, unpack_draco
 from puppetmaster_core.assets.gltf.document import integer, mapping, objects, short
 from puppetmaster_core.assets.gltf.errors import AssetError, Report
@@ -73,6 +73,9 @@ class PrimitiveReader:
             return self.accessors.numbers(index, self.where, *kinds)
         accessor = self.accessors.document.get("accessors", index, self.where)
         values = self.draco[name].astype(np.float64)
+        if values.shape[1] not in {WIDTHS[kind] for kind in kinds}:
+            raise AssetError(f"{self.where} has Draco data of {values.shape[1]} numbers for {name}, wanted {' or '.join(kinds)}: "
+                             "it is damaged, export it again")
         dtype = COMPONENTS.get(integer(accessor, "componentType", self.where, default=5126))
         if accessor.get("normalized") and dtype is not None and dtype.kind != "f":
             values = np.maximum(values / np.iinfo(dtype).max, -1.0)
