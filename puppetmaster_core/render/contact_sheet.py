@@ -18,10 +18,10 @@ CAPTION = 14  # pixels under each picture
 
 
 def contact_sheet(assets: Iterable[tuple[str, AnimatedAsset]], *, columns: int = 10, size: int = 96,
-                  moments: tuple[float, ...] = (0.0, 0.5), seed: int = 0) -> np.ndarray:
+                  moments: tuple[float, ...] = (0.0, 0.4), seed: int = 0) -> np.ndarray:
     """A sheet (H, W, 3) uint8 of (caption, asset) pairs, `columns` a row; each at `moments` of its first animation, side by side.
 
-    moments: 0 = the first frame, 1 = the last; cyclic motions come back at 1, so the middle tells more. Views are
+    moments: 0 = the first frame, 1 = the last; what goes in cycles is back where it was at 1, and often at 0.5. Views are
     Drag-a-Move's, drawn from `seed`. Raises ValueError where there is nothing to draw.
     """
     tiles = [_tile(caption, asset, size, moments, seed + i) for i, (caption, asset) in enumerate(assets)]
