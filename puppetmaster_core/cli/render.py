@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     with _bad_input():
         plan = _plan(arguments)
+        model = _model(arguments.cache_features)  # first, so that hours are not spent before a wrong name is found
         try:
             settle(folder, plan)
             try_writing(folder / "report.json")
@@ -71,8 +72,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
         with alone(folder):
             report = _make(folder, plan, arguments)
-            if arguments.cache_features:
-                report["features"] = _cache_features(folder, arguments.cache_features)
+            if model:
+                report["features"] = _cache_features(folder, model)
             with whole_file(folder / "report.json") as partial:
                 partial.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(report) if arguments.json else _summary(folder, report))
@@ -129,12 +130,18 @@ def _summary(folder: Path, report: dict) -> str:
     return "\n".join(lines)
 
 
-def _cache_features(folder: Path, model: str) -> str:
+def _model(name: str | None):
+    if name is None:
+        return None
     from puppetmaster_core.cli.models import bad_input, load
-    from puppetmaster_core.clips.features import cache_features
 
     with bad_input():
-        pipeline = load(model)
+        return load(name)
+
+
+def _cache_features(folder: Path, pipeline) -> str:
+    from puppetmaster_core.clips.features import cache_features
+
     return str(cache_features(folder, pipeline.vae, pipeline.image_encoder))
 
 

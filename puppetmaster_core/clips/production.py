@@ -12,6 +12,7 @@ What a shard holds follows from the plan, never from which process finished firs
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -164,11 +165,14 @@ def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2
 def make_shards_ray(folder: Path, plan: Plan, shards: list[int], *, workers: int | None = None, **limits) -> Iterator[Progress]:
     """The same over a Ray cluster, a task a shard; the folder is on a file system that all its machines share.
 
+    The cluster is that of $RAY_ADDRESS; without one, it is made on this machine with `workers` processors.
+
     Ray has no time limit for a task, so each runs its assets in a process of their own, as `make_shards` does.
     """
     import ray
 
-    ray.init(num_cpus=workers, ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
+    own = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers, "include_dashboard": False}
+    ray.init(ignore_reinit_error=True, log_to_driver=False, **own)
 
     @ray.remote(num_cpus=1)
     def task(shard: int) -> list[Progress]:
