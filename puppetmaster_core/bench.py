@@ -6,6 +6,7 @@ Letters: B videos, N frames, K drags, C channels, (h, w) latent grid, H heads, L
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.attention import first_frames
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.model.speed import channels_last, compile_network, plain_layout
+from puppetmaster_core.model.speed import channels_last, compile_network
 from puppetmaster_core.presets import Preset
 
 
@@ -203,37 +204,36 @@ def guided_video(preset: Preset, steps: int, repeats: int = 3, device: str = "cp
     Compiling is not timed.
     """
     one = problem(preset, device, dtype=dtype)
+    last = replace(one, net=channels_last(copy.deepcopy(one.net)))
+    ways = {"as released, eager": partial(_video_as_released, one), "every saving, eager": partial(_video, one),
+            "every saving, channels last": partial(_video, last)}
+    flops = {name: _flops_of(work, steps) for name, work in ways.items()}
+    why_not = None
+    if backend:
+        fast = replace(one, net=copy.deepcopy(one.net))
+        why_not = compile_network(fast.net, backend)
+        if why_not is None:
+            ways["every saving, compiled"] = partial(_video, fast)
+            flops["every saving, compiled"] = flops["every saving, eager"]
+    return side_by_side({name: partial(work, steps) for name, work in ways.items()}, repeats, flops), why_not
 
-    def released() -> None:
-        with released_attention(one.net):
-            for _ in range(steps):
-                one.step(one.together())
 
-    def ours(layout: Callable[[nn.Module], nn.Module], compiled: bool) -> None:
-        layout(one.net)
-        conditioning = one.net.prepare(one.apart())
-        call = one.net if compiled else partial(nn.Module._call_impl, one.net)
+def _video_as_released(one: Problem, steps: int) -> None:
+    with released_attention(one.net):
         for _ in range(steps):
-            call(*one.args, conditioning, return_dict=False)
-
-    ways = {"as released, eager": released, "every saving, eager": partial(ours, plain_layout, False),
-            "every saving, channels last": partial(ours, channels_last, False)}
-    flops = dict(zip(ways, (counted(work)[1] for work in ways.values()), strict=True))
-    why_not = compile_network(one.net, backend) if backend else None
-    if backend and why_not is None:
-        ways["as released, eager"] = partial(_eagerly, one.net, released)
-        ways["every saving, compiled"] = partial(ours, plain_layout, True)
-        flops["every saving, compiled"] = flops["every saving, eager"]
-    return side_by_side(ways, repeats, flops), why_not
+            one.step(one.together())
 
 
-def _eagerly(net: nn.Module, work: Callable[[], None]) -> None:
-    """Work with a compiled network as if it were not."""
-    kept, net._compiled_call_impl = net._compiled_call_impl, None
-    try:
-        work()
-    finally:
-        net._compiled_call_impl = kept
+def _video(one: Problem, steps: int) -> None:
+    conditioning = one.net.prepare(one.apart())
+    for _ in range(steps):
+        one.step(conditioning)
+
+
+def _flops_of(video: Callable[[int], None], steps: int) -> int:
+    """Of a video of so many steps, from those of one and two."""
+    first, second = (counted(partial(video, n))[1] for n in (1, 2))
+    return first + (steps - 1) * (second - first)
 
 
 def table(rows: list[Row]) -> str:

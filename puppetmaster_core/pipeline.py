@@ -6,7 +6,6 @@ picture that the model sees.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,15 +17,15 @@ from torch import Tensor
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
+from puppetmaster_core.assembly import assemble_svd, check_modules, check_precision, settings_of
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, decode_tiled, downscale, encode
+from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, decode_tiled, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.speed import compile_network
-from puppetmaster_core.model.svd import read_modules
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
-from puppetmaster_core.presets import SVD, Preset
+from puppetmaster_core.presets import Preset
 from puppetmaster_core.sampling import (
     QUALITIES,
     Guidance,
@@ -58,12 +57,6 @@ def build(preset: Preset, seed: int = 0, **given) -> PuppetMasterPipeline:
             module = makers[name]()
             given[name] = module.eval() if isinstance(module, torch.nn.Module) else module
     return PuppetMasterPipeline(**settings_of(preset) | given)
-
-
-def settings_of(preset: Preset) -> dict:
-    """A preset's part of the pipeline's plain settings."""
-    names = ("size", "frames", "residual", "anchor", "steps", "min_guidance", "max_guidance", "qualities")
-    return {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
 
 
 class PuppetMasterPipeline(DiffusionPipeline):
@@ -100,7 +93,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         settings = {name: value for name, value in locals().items() if name in checkpoints.SETTINGS or name == "qualities"}
         super().__init__()
         checkpoints.check_settings(settings)
-        _check_modules(vae, image_encoder, unet, size)
+        check_modules(vae, image_encoder, unet, size)
         self.register_modules(vae=vae, image_encoder=image_encoder, unet=unet, scheduler=scheduler)
         self.register_to_config(**settings)
 
@@ -119,7 +112,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet)
         if checkpoints.is_svd(folder):
             with checkpoints.loading(folder):
-                return cls._from_svd(folder, options)
+                return cls(**assemble_svd(folder, options))
         options.setdefault("variant", checkpoints.variant_of(folder))
         if "torch_dtype" not in options:  # what older versions of diffusers called it
             options.setdefault("dtype", torch.float32)
@@ -131,25 +124,6 @@ class PuppetMasterPipeline(DiffusionPipeline):
             for name in {"vae", "image_encoder", "unet"} - options.keys():
                 checkpoints.check_complete(folder / name, getattr(pipeline, name).state_dict())
         return pipeline
-
-    @classmethod
-    def _from_svd(cls, folder: Path, options: dict) -> PuppetMasterPipeline:
-        dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
-        variant = options.get("variant", checkpoints.variant_of(folder))
-        given = {name: options[name] for name in ("vae", "image_encoder", "unet", "scheduler") if name in options}
-        modules = given | read_modules(folder, {"vae", "image_encoder", "unet", "scheduler"} - given.keys(), variant, dtype)
-        if "unet" not in given:
-            modules["unet"] = DragUNet.from_svd(folder, variant=variant, torch_dtype=dtype)
-        elif not isinstance(given["unet"], torch.nn.Module):
-            config = {} if options.get("unet_config") is None else options["unet_config"]
-            modules["unet"] = torch.nn.Module.to(DragUNet.from_released(given["unet"], **config), dtype)
-        for name in {"vae", "image_encoder"} - given.keys():
-            checkpoints.check_complete(folder / name, modules[name].state_dict())
-        rehearse(modules["scheduler"])
-        known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
-        known["null_picture"] = modules["unet"].config.token_mask  # with the authors' convention, the authors' null
-        known |= {name: options[name] for name in inspect.signature(cls.__init__).parameters.keys() & options.keys() - modules}
-        return cls(**modules, **known)
 
     def save_pretrained(self, save_directory, **options) -> None:
         """Save to a folder in diffusers' layout: variant ("fp16"), and parts of at most max_shard_size ("16MB").
@@ -196,7 +170,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
 
         Raises PictureError, DragError, ValueError for settings, FloatingPointError when the network overflows.
         """
-        _check_precision(self.unet, self._execution_device)
+        check_precision(self.unet, self._execution_device)
         how = self.sampling(quality, solver=solver, steps=steps, min_guidance=min_guidance, max_guidance=max_guidance,
                             interval=interval)
         weight = frame_guidance(self.config.frames, how.min_guidance, how.max_guidance)
@@ -296,24 +270,3 @@ class PuppetMasterPipeline(DiffusionPipeline):
     def compile(self, backend: str = "inductor") -> str | None:
         """Compile the U-Net, for many videos of one shape: None, or why that cannot be done here; then all stays as it was."""
         return compile_network(self.unet, backend)
-
-
-def _check_precision(unet: DragUNet, device: torch.device) -> None:
-    if device.type == "cpu" and unet.dtype in (torch.float16, torch.bfloat16):
-        raise ModelError(f"a model in {unet.dtype} came to run on a CPU, which takes many times as long for it as for float32: "
-                         "load it with dtype=torch.float32, or move it to a GPU")
-
-
-def _check_modules(vae, image_encoder, unet, size: int) -> None:
-    """Modules that do not fit each other, before anything is computed."""
-    if not isinstance(unet, DragUNet):
-        raise ModelError(f"a {type(unet).__name__} came as unet, wanted a DragUNet")
-    wanted = unet.config.out_channels + vae.config.latent_channels
-    if unet.config.in_channels != wanted:
-        raise ModelError(f"a U-Net of {unet.config.in_channels} input channels came, wanted {wanted} for these latents and those "
-                         "of the picture: use the VAE it was trained with")
-    if size % downscale(vae):
-        raise ModelError(f"size={size} came, wanted a multiple of {downscale(vae)}, the pixels of a latent cell")
-    width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
-    if isinstance(wanted, int) and width != wanted:
-        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")

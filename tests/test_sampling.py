@@ -10,7 +10,9 @@ from torch._dynamo.utils import counters
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
+from puppetmaster_core.cli import main
 from puppetmaster_core.latents import decode, decode_tiled, encode
+from puppetmaster_core.model.speed import channels_last
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, Sampling, ays_sigmas
@@ -202,6 +204,27 @@ def test_without_a_compiler_all_stays_as_it_was(picture):
     torch._dynamo.reset()
     assert "no compiler anywhere" in pipe.compile(backend=broken)
     assert torch.equal(latents(pipe, picture), wanted)
+
+
+@torch.no_grad()
+def test_channels_last_is_only_another_layout(pipe, picture):
+    wanted, twin = latents(pipe, picture), made()
+    twin.unet.load_state_dict(pipe.unet.state_dict())
+    channels_last(twin.unet)
+    assert twin.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(latents(twin, picture), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_a_quality_on_the_command_line(picture, tmp_path, capsys):
+    made(qualities={"draft": {"solver": "ays", "steps": 3}}).save_pretrained(tmp_path / "model")
+    picture.save(tmp_path / "p.png")
+    RIGHT.to_json(tmp_path / "d.json", (64, 64))
+    words = ["animate", str(tmp_path / "p.png"), "--drags", str(tmp_path / "d.json"), "--model", str(tmp_path / "model")]
+    assert main([*words, "--output", str(tmp_path / "v.gif"), "--quality", "draft"]) == 0
+    assert main([*words, "--output", str(tmp_path / "w.gif"), "--solver", "ays", "--steps", "3"]) == 0
+    assert (tmp_path / "v.gif").read_bytes() == (tmp_path / "w.gif").read_bytes()
+    assert main([*words, "--output", str(tmp_path / "x.gif"), "--quality", "good"]) == 2
+    assert "quality='good' came, wanted one of draft" in capsys.readouterr().err
 
 
 def test_half_precision_is_refused_on_a_cpu(picture):

@@ -33,11 +33,3 @@ def channels_last(net: nn.Module) -> nn.Module:
         elif isinstance(module, nn.Conv3d):
             module.to(memory_format=torch.channels_last_3d)
     return net
-
-
-def plain_layout(net: nn.Module) -> nn.Module:
-    """Undo `channels_last`."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Conv3d):
-            module.to(memory_format=torch.contiguous_format)
-    return net

@@ -1,0 +1,70 @@
+"""The modules of a pipeline: assembled from SVD's folder, and checked against each other before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from puppetmaster_core import checkpoints
+from puppetmaster_core.checkpoints import ModelError
+from puppetmaster_core.latents import downscale
+from puppetmaster_core.model import DragUNet
+from puppetmaster_core.model.svd import read_modules
+from puppetmaster_core.presets import SVD, Preset
+from puppetmaster_core.sampling import rehearse
+
+MODULES = ("vae", "image_encoder", "unet", "scheduler")
+
+
+def settings_of(preset: Preset) -> dict:
+    """A preset's part of the pipeline's plain settings."""
+    names = ("size", "frames", "residual", "anchor", "steps", "min_guidance", "max_guidance", "qualities")
+    return {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
+
+
+# SVD with drag layers, App. C.1, or with the authors' network.
+def assemble_svd(folder: Path, options: dict) -> dict:
+    """Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
+
+    options: those of `PuppetMasterPipeline.from_pretrained`. Modules among them are taken as they are; unet may be the file of
+    the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
+    """
+    dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
+    variant = options.get("variant", checkpoints.variant_of(folder))
+    given = {name: options[name] for name in MODULES if name in options}
+    modules = given | read_modules(folder, set(MODULES) - given.keys(), variant, dtype)
+    if "unet" not in given:
+        modules["unet"] = DragUNet.from_svd(folder, variant=variant, torch_dtype=dtype)
+    elif not isinstance(given["unet"], nn.Module):
+        modules["unet"] = nn.Module.to(DragUNet.from_released(given["unet"], **options.get("unet_config", {})), dtype)
+    for name in {"vae", "image_encoder"} - given.keys():
+        checkpoints.check_complete(folder / name, modules[name].state_dict())
+    rehearse(modules["scheduler"])
+    known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
+    known["null_picture"] = modules["unet"].config.token_mask  # with the authors' convention, the authors' null
+    plain = checkpoints.SETTINGS.keys() | {"qualities"}
+    return modules | known | {name: value for name, value in options.items() if name in plain}
+
+
+def check_precision(unet: DragUNet, device: torch.device) -> None:
+    """Raise ModelError for half precision on a CPU."""
+    if device.type == "cpu" and unet.dtype in (torch.float16, torch.bfloat16):
+        raise ModelError(f"a model in {unet.dtype} came to run on a CPU, which takes many times as long for it as for float32: "
+                         "load it with dtype=torch.float32, or move it to a GPU")
+
+
+def check_modules(vae, image_encoder, unet, size: int) -> None:
+    """Raise ModelError for modules that do not fit each other, or the side of the model's square picture."""
+    if not isinstance(unet, DragUNet):
+        raise ModelError(f"a {type(unet).__name__} came as unet, wanted a DragUNet")
+    wanted = unet.config.out_channels + vae.config.latent_channels
+    if unet.config.in_channels != wanted:
+        raise ModelError(f"a U-Net of {unet.config.in_channels} input channels came, wanted {wanted} for these latents and those "
+                         "of the picture: use the VAE it was trained with")
+    if size % downscale(vae):
+        raise ModelError(f"size={size} came, wanted a multiple of {downscale(vae)}, the pixels of a latent cell")
+    width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
+    if isinstance(wanted, int) and width != wanted:
+        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")
