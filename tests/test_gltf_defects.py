@@ -276,6 +276,34 @@ def test_what_is_no_surface_or_no_movement_is_left_out_and_named(tmp_path):
         assert words in report
 
 
+def _nested(f):
+    f.json["animations"][0]["samplers"][0]["interpolation"] = {str(i): [[{"a": "b" * 99}] * 9] * 9 for i in range(9)}
+
+
+def _huge_matrix(f):
+    f.json["nodes"][0]["matrix"] = [1e300] * 16
+
+
+def _signalling_nan(f):
+    f.blob[0:4] = b"\1\0\x80\x7f"
+
+
+def _smooth_and_huge(f):
+    f.json["meshes"][0]["primitives"][0]["attributes"]["NORMAL"] = f.accessor([[3e38] * 3] * 3)
+
+
+def _deep_chain(f):
+    f.json["nodes"] += [{"children": [i + 2]} for i in range(3000)] + [{"mesh": 0}]
+    f.json["scenes"][0]["nodes"].append(1)
+
+
+@pytest.mark.parametrize(("change", "read"), [
+    (_nested, False), (_huge_matrix, False), (_signalling_nan, False), (_smooth_and_huge, True), (_deep_chain, True)])
+def test_what_fuzzing_found(change, read, tmp_path):
+    # Each once broke the reader, gave a warning from numpy, or an error of a thousand characters.
+    assert survives(tmp_path / "a.glb", changed(change)) is read
+
+
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_random_damage_ends_in_an_asset_or_in_one_error(seed, tmp_path_factory):

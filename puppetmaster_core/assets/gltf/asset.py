@@ -65,8 +65,8 @@ class GltfAsset(AnimatedAsset):
         t = float(t)
         if not np.isfinite(t):
             raise ValueError(f"time {t} asked for: give seconds, 0 to {animation.duration:g} for this animation")
-        tree = self.tree.without_matrices(animation.nodes) if self.tree.matrices else self.tree
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # what overflows is found at the end
+            tree = self.tree.without_matrices(animation.nodes) if self.tree.matrices else self.tree
             return self._pose(tree.world(*animation.pose(tree, t)), animation.weights_at(t), f"animation {clip!r} at {t:g} s")
 
     def rest(self) -> np.ndarray:
