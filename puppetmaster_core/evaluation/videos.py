@@ -62,7 +62,7 @@ def _read_film(path: Path) -> np.ndarray:
     about = next(reader)  # its size says nothing yet of whether it can be decoded
     reader.close()
     width, height = about["size"]
-    command = [get_ffmpeg_exe(), "-v", "error", "-i", f"file:{path}", "-frames:v", str(MOST_FRAMES), "-vsync", "passthrough",
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", f"file:{path}", "-frames:v", str(MOST_FRAMES), "-fps_mode", "passthrough",
                "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(command, capture_output=True)
     if done.returncode or not done.stdout:
