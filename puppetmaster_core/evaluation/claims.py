@@ -73,9 +73,9 @@ def slug(text: str) -> str:
     return re.sub(r"\W+", "_", text.lower()).strip("_")
 
 
-def _made(name: str, record: dict, place: str, **given) -> Claim:
-    """A claim whose number, or mean with its interval, stands at `place`."""
-    value = at(record, place)
+def _made(name: str, record: dict, where: str, /, **given) -> Claim:
+    """A claim whose number, or mean with its interval, stands at `where` in a result."""
+    value = at(record, where)
     interval = isinstance(value, dict)
     seed = record.get("seed")
     numbers = {"ours": value["mean"] if interval else value}
@@ -84,7 +84,7 @@ def _made(name: str, record: dict, place: str, **given) -> Claim:
     return Claim(**{"clips": record.get("summary", {}).get("clips") if not interval else None} | numbers | given,
                  seeds=(seed,) if isinstance(seed, int) else tuple(record.get("seeds", ())), commit=record.get("commit"),
                  device=record.get("device", ""), seconds=record.get("seconds"), command=record.get("command", ""),
-                 source=f"{name} {place}/mean" if interval else f"{name} {place}")
+                 source=f"{name} {where}/mean" if interval else f"{name} {where}")
 
 
 def _own(name: str, record: dict, claim: dict) -> Claim:
