@@ -129,6 +129,15 @@ def test_a_blended_surface_lets_a_share_of_the_samples_through(alpha, covered):
     assert (both.part_ids == (0 if alpha >= 0.5 else 1)).all()
 
 
+def test_vertices_that_cannot_be_seen_are_not_drawn():
+    """Behind the camera, in its plane, at infinity, or no numbers at all: those triangles are missing, the others are there."""
+    vertices, faces, _ = quad((-1, -1), (1, 1), 0.0)
+    for odd in ((0, 0, 9), (0, 0, 4), (np.inf, 0, 0), (np.nan, 0, 0), (1e308, 1e308, 0)):
+        both = np.concatenate([vertices, [odd, odd, (0.5, 0, 1)]])
+        asset = baked(both[None], [*faces, (4, 2, 6), (4, 5, 6)])
+        assert (render(asset, both[None], FRONT, 8, lights=GLOW).face[0] < 2).all(), odd
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="alpha mode 'cut' given"):
         Material((1, 1, 1), alpha_mode="cut")
@@ -140,5 +149,11 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"texture of shape \(4, 4\)"):
         render(baked(vertices[None], faces, uv=uv, materials=[Material((1, 1, 1), np.zeros((4, 4), np.uint8))]), vertices[None],
                FRONT, 4)
+    whole = baked(vertices[None], faces)
+    for damaged, said in (({"material": np.array([0, 1])}, "material from 0 to 1 came, 0 to 0 wanted"),
+                          ({"faces": faces - 1}, "faces from -1"), ({"uv": uv[:1]}, r"uv of shape \(1, 3, 2\) came with 2"),
+                          ({"smooth": faces + 9}, "smooth from 9"), ({"faces": faces[:0]}, "no triangles")):
+        with pytest.raises(ValueError, match=said):
+            render(replace(whole, **damaged), vertices[None], FRONT, 4)
     with pytest.raises(ValueError, match="the asset's triangles use 4"):
         render(baked(vertices[None], faces), vertices[None, :3], FRONT, 4)

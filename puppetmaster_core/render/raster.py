@@ -6,11 +6,11 @@ import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.render.camera import Camera
-from puppetmaster_core.render.kernels import NEAR
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
 from puppetmaster_core.render.rendering import Rendering, check_positions
-from puppetmaster_core.render.shading import draw
+from puppetmaster_core.render.shading import fill_barycentric, shade
 from puppetmaster_core.render.surfaces import surfaces_of
+from puppetmaster_core.render.visibility import NEAR, nearest, set_up
 
 
 def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: int, *, lights: Lights = DRAG_A_MOVE_LIGHTS,
@@ -22,13 +22,24 @@ def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: in
     """
     positions = check_positions(asset, positions)
     mesh = surfaces_of(asset)
-    screen = camera.project(positions)
+    with np.errstate(all="ignore"):  # a vertex in the camera's plane, or nowhere
+        screen = camera.project(positions)
     shape = (len(positions), size, size)
     frames, alpha = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
     face, depth = np.full(shape, -1, np.int32), np.full(shape, np.inf, np.float32)
     barycentric = np.zeros((*shape, 3), np.float32)
-    draw(screen, positions, mesh, camera.position, NEAR * camera.distance, lights.directions(), lights.strengths(),
-         float(lights.ambient), lights.physical, np.asarray(background, np.float32), size, supersampling,
-         frames, alpha, face, depth, barycentric)
+    table, samples = np.empty((len(mesh.faces), 11)), size * supersampling
+    sample_face, sample_depth = np.empty((samples, samples), np.int32), np.empty((samples, samples), np.float32)
+    lighting = lights.directions(), lights.strengths(), float(lights.ambient), lights.physical
+    for n in range(len(positions)):
+        set_up(screen[n], mesh.faces, size, NEAR * camera.distance, table)
+        nearest(table, mesh, size, 1, face[n], depth[n])
+        fill_barycentric(table, face[n], barycentric[n])
+        sample_face.fill(-1)
+        sample_depth.fill(np.inf)
+        set_up(screen[n], mesh.faces, samples, NEAR * camera.distance, table)
+        nearest(table, mesh, samples, supersampling, sample_face, sample_depth)
+        shade(table, positions[n], mesh, camera.position, *lighting, np.asarray(background, np.float32), supersampling,
+              sample_face, frames[n], alpha[n])
     part_ids = np.where(face >= 0, mesh.submodel[face], -1).astype(np.int16)
     return Rendering(frames, alpha, part_ids, depth, face, barycentric)

@@ -34,6 +34,8 @@ class Surfaces(NamedTuple):
 
     @classmethod
     def of(cls, asset: AnimatedAsset) -> Surfaces:
+        """Raises ValueError where an array is of another shape or counts something that is not there: the loops do not look."""
+        _check(asset)
         pyramids = [_pyramid(material) for material in asset.materials]
         levels = np.zeros((len(pyramids), max(map(len, pyramids)), 3), np.int64)
         first = 0
@@ -51,6 +53,22 @@ class Surfaces(NamedTuple):
             np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
             levels, np.array([len(pyramid) for pyramid in pyramids], np.int64),
         )
+
+
+def _check(asset: AnimatedAsset) -> None:
+    count = len(asset.faces)
+    smooth = np.full((count, 3), -1) if asset.smooth is None else asset.smooth
+    ends = {"faces": (asset.faces, (count, 3), 2**31), "uv": (asset.uv, (count, 3, 2), None),
+            "material": (asset.material, (count,), len(asset.materials)),
+            "submodel": (asset.submodel, (count,), min(len(asset.submodels), 2**15)), "smooth": (smooth, (count, 3), 3 * count)}
+    if not count:
+        raise ValueError("an asset of no triangles came, at least one is wanted")
+    for name, (array, shape, end) in ends.items():
+        if array.shape != shape:
+            raise ValueError(f"{name} of shape {array.shape} came with {count} triangles, {shape} wanted")
+        low = -1 if name == "smooth" else 0
+        if end is not None and not (low <= array.min() and array.max() < end):
+            raise ValueError(f"{name} from {array.min()} to {array.max()} came, {low} to {end - 1} wanted")
 
 
 def surfaces_of(asset: AnimatedAsset) -> Surfaces:
