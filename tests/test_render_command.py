@@ -171,6 +171,7 @@ def test_two_runs_do_not_share_a_folder(whole, capsys):
         ("nowhere", [], "nowhere: no such folder or file, wanted a folder of .glb or .gltf files"),
         ("empty", [], "empty: no .glb or .gltf file came"),
         ("library:tabel", [], "did you mean table"),
+        ("cabinets", ["--cache-features", "nowhere"], "no model 'nowhere'"),
         ("cabinets", ["--output", "file"], "file: this is a file, wanted a folder"),
         ("cabinets", ["--output", "other"], "other: something else is there"),
         ("cabinets", ["--output", "broken"], "plan.json: cannot be read"),
