@@ -104,24 +104,17 @@ def make_material(values: dict, meta: dict, image: np.ndarray | None):
     material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     nodes.clear()
-    diffuse, shader = nodes.new("ShaderNodeBsdfDiffuse"), None
-    glow, both = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeAddShader")
-    glow.inputs["Strength"].default_value = 0.0 if meta["shadows"] else meta["ambient"]
-    links.new(diffuse.outputs[0], both.inputs[0])
-    links.new(glow.outputs[0], both.inputs[1])
-    shader, alpha = both.outputs[0], None
-    for node in (diffuse, glow):
-        node.inputs["Color"].default_value = (*values["color"], 1.0)
+    color, alpha = nodes.new("ShaderNodeRGB").outputs[0], nodes.new("ShaderNodeValue").outputs[0]
+    color.default_value, alpha.default_value = (*values["color"], 1.0), values["alpha"]
     if image is not None:
-        texture = add_texture(nodes, image, values["interpolation"])
-        alpha = texture.outputs["Alpha"]
-        for node in (diffuse, glow):
-            links.new(texture.outputs["Color"], node.inputs["Color"])
-    solid = None
+        color, alpha = add_texture(nodes, image, values["interpolation"]).outputs[:2]
+    diffuse, glow, both = (nodes.new(f"ShaderNode{kind}") for kind in ("BsdfDiffuse", "Emission", "AddShader"))
+    glow.inputs["Strength"].default_value = 0.0 if meta["shadows"] else meta["ambient"]
+    for node, end in zip((diffuse, glow), both.inputs):  # noqa: B905 (both are two)
+        links.new(color, node.inputs["Color"])
+        links.new(node.outputs[0], end)
+    shader, solid = both.outputs[0], None
     if values["mode"] != "opaque":
-        if alpha is None:
-            alpha = nodes.new("ShaderNodeValue").outputs[0]
-            alpha.default_value = values["alpha"]
         cutoff = values["cutoff"] if values["mode"] == "mask" else 0.5
         solid = math(nodes, links, "SUBTRACT", 1.0, math(nodes, links, "LESS_THAN", alpha, cutoff))
         clear, mix = nodes.new("ShaderNodeBsdfTransparent"), nodes.new("ShaderNodeMixShader")
