@@ -81,6 +81,8 @@ def test_a_file_keeps_the_rules_of_gltf(category):
         sampler = animation["samplers"][channel["sampler"]]
         times, values = arrays[sampler["input"]], arrays[sampler["output"]]
         assert (np.diff(times) > 0).all() and len(values) % len(times) == 0
+        if channel["target"]["path"] == "weights":
+            assert values.min() >= 0 and values.max() <= 1  # Blender cuts off the rest
         if channel["target"]["path"] == "rotation":
             np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1, atol=1e-5)
 

@@ -99,6 +99,21 @@ def test_targets_are_met_one_after_the_other():
     np.testing.assert_allclose(rig.channels[0, "weights"].values, [[0, 0], [0.5, 0], [1, 0], [0.5, 0.5], [0, 1]])
 
 
+def test_weights_below_0_and_above_1_are_rewritten():
+    # Two targets push a box along x and along y; the weights go from −2 to 2 and stay at 0.
+    rig = Rig("shape")
+    part, mesh = rig.part("part"), box((0, 0, 0), (1, 1, 1))
+    push = np.stack([np.broadcast_to(way, (24, 3)) for way in ((0.1, 0, 0), (0, 0.1, 0))])
+    rig.add(part, mesh, rig.material(Material((1, 1, 1))), morphs=push)
+    rig.key(part, "weights", np.array([[-2.0, 0], [0, 0], [2, 0]]))
+    asset = rig.finish("Test", {})
+    [channel] = asset.channels
+    assert channel.values.min() == 0 and channel.values.max() == 1 and asset.parts[0].morphs.shape == (2, 24, 3)
+    for t, x in ((0.0, -0.2), (0.25, -0.1), (0.5, 0.0), (0.75, 0.1), (1.0, 0.2)):
+        moved = asset.vertices(0, t * rig.duration) - asset.rest_positions()
+        np.testing.assert_allclose(moved, np.broadcast_to((x, 0, 0), moved.shape), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_profiles_begin_at_0_and_end_at_1_or_come_back(name):
     clock = np.linspace(0, 1, 101)

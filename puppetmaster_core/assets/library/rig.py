@@ -96,6 +96,7 @@ class Rig:
         asset.category, asset.provenance = category, provenance
         rest = asset.rest_positions()
         low, high = rest.min(0), rest.max(0)
+        _weights_within_one(asset)
         _fit(asset, 1.0 / (high - low).max(), (low + high) / 2)
         asset.smooth = _smooth(asset)
         return asset
@@ -142,6 +143,27 @@ def _fit(asset: RiggedAsset, scale: float, centre: np.ndarray) -> None:
         for c in asset.channels
     ]
     asset.parts = [p if p.morphs is None else replace(p, morphs=(p.morphs * scale).astype(np.float32)) for p in asset.parts]
+
+
+def _weights_within_one(asset: RiggedAsset) -> None:
+    """Rewrite morph targets so that their weights run from 0 to 1: some readers, Blender among them, cut off what lies outside.
+
+    A weight that goes below 0 becomes two targets, there and opposite; targets that are never used go.
+    """
+    for i, channel in enumerate(asset.channels):
+        if channel.path != "weights":
+            continue
+        morphs, targets, weights = asset.parts[channel.target].morphs, [], []
+        for k, weight in enumerate(channel.values.T):
+            for way in (1.0, -1.0):
+                share = np.maximum(way * weight, 0)
+                if share.max() > 1e-6:  # of a length that is 1 or so: less is rounding
+                    targets.append(way * share.max() * morphs[k])
+                    weights.append(share / share.max())
+        if not targets:  # it never moves, and is still a part with a shape to change
+            targets, weights = [morphs[0]], [0 * channel.values[:, 0]]
+        asset.parts[channel.target] = replace(asset.parts[channel.target], morphs=np.stack(targets))
+        asset.channels[i] = replace(channel, values=np.stack(weights, 1).astype(np.float32))
 
 
 def _smooth(asset: RiggedAsset) -> np.ndarray:
