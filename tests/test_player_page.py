@@ -18,7 +18,8 @@ COLOUR = [0xD5, 0x5E, 0x00]  # of the first drag
 def pixel(page, x, y, canvas=0):
     """The colour at a place of the unit square."""
     return page.evaluate("""([x, y, i]) => { const c = document.querySelectorAll('.pm-films canvas')[i];
-        return [...c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data].slice(0, 3); }""", [float(x), float(y), canvas])
+        return [...c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data].slice(0, 3); }""",
+        [float(x), float(y), canvas])
 
 
 def scrub(page, n):
