@@ -52,8 +52,8 @@ def test_pygfx_moves_the_files_as_we_do(files):
     for kind in KINDS:
         asset, oracle = make_asset(kind, 5), Oracle(files / f"{kind}.glb")
         for t in np.load(files / f"{kind}.glb.npy"):
-            # Objects are 1 long, and 1e-4 of that is what the reader of files is held to (between near keys pygfx turns
-            # by another formula: 6e-6 on parts that fly and spin, 1e-7 elsewhere).
+            # Objects are 1 long, and 1e-4 of that is what the reader of files is held to (pygfx turns by another
+            # formula between near keys: up to 6e-6 here, on parts that fly and spin).
             np.testing.assert_allclose(oracle.vertices(0, t), asset.vertices(0, t), atol=1e-4, err_msg=f"{kind} at {t:.2f} s")
 
 

@@ -33,6 +33,7 @@ def planned(categories: Iterable[str], count: int, seed: int) -> list[tuple[str,
 
 
 def file_name(category: str, seed: int) -> str:
+    """What an asset's file is called."""
     return f"{category}-{seed:06d}.glb"
 
 

@@ -35,6 +35,7 @@ class Cell:
         return self.top - self.bottom
 
     def inset(self, by: float) -> Cell:
+        """Smaller by `by` on all sides."""
         return Cell(self.left + by, self.right - by, self.bottom + by, self.top - by)
 
 
@@ -154,4 +155,5 @@ def dial(centre, radius: float, deep: float) -> Mesh:
 
 
 def style(rng: np.random.Generator) -> str:
+    """One of STYLES: how all handles of an object look."""
     return str(rng.choice(STYLES, p=[0.25, 0.2, 0.2, 0.15, 0.12, 0.08]))

@@ -21,6 +21,7 @@ class Mesh:
     along: np.ndarray | None = None  # (V,) tubes: how many control points along each vertex lies, from 0 to K − 1
 
     def moved(self, by) -> Mesh:
+        """Moved by the way `by` (x, y, z)."""
         return replace(self, vertices=self.vertices + np.asarray(by, float))
 
     def turned(self, axis, degrees: float, origin=(0.0, 0.0, 0.0)) -> Mesh:

@@ -11,6 +11,7 @@ from puppetmaster_core.assets.library.turns import turn
 
 
 def smoothstep(s: np.ndarray) -> np.ndarray:
+    """3s² − 2s³ between 0 and 1, flat outside: a slow start and a slow stop."""
     s = np.clip(s, 0.0, 1.0)
     return s * s * (3 - 2 * s)
 

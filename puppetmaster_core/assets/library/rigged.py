@@ -84,6 +84,7 @@ class RiggedAsset(AnimatedAsset):
     vertex_uv: np.ndarray = None  # (V, 2) float32
 
     def vertices(self, clip: int | str, t: float) -> np.ndarray:
+        """Positions (V, 3) float64 at time `t` seconds; before the first key and after the last one these keys' own."""
         return self.positions(clip, np.array([t]))[0]
 
     def positions(self, clip: int | str, times: np.ndarray) -> np.ndarray:

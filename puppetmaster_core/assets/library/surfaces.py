@@ -7,7 +7,8 @@ import colorsys
 import numpy as np
 
 from puppetmaster_core.assets.asset import Material
-from puppetmaster_core.assets.textures import plain, shaded, wood
+from puppetmaster_core.assets.textures import plain, wood
+from puppetmaster_core.assets.textures import shaded as shaded  # categories take all their colours from here
 
 SIZE = 64
 SKINS = ((0.94, 0.78, 0.66), (0.87, 0.67, 0.53), (0.72, 0.51, 0.37), (0.50, 0.34, 0.24), (0.36, 0.24, 0.18))
@@ -28,10 +29,12 @@ def paint(rng) -> Material:
 
 
 def dark(rng) -> Material:
+    """A plain dark grey."""
     return Material((float(rng.uniform(0.06, 0.25)),) * 3)
 
 
 def white(rng) -> Material:
+    """A plain white, or nearly."""
     return Material((float(rng.uniform(0.85, 0.97)),) * 3)
 
 
@@ -106,6 +109,7 @@ def scales(rng, of=(0.0, 1.0)) -> Material:
 
 
 def leaf(rng) -> Material:
+    """A plain green."""
     return Material(hue(rng, (0.4, 0.8), (0.3, 0.7), (0.2, 0.4)))
 
 
@@ -126,10 +130,6 @@ def blotches(rng, cells: int) -> np.ndarray:
         a, b = rng.integers(-cells, cells + 1, 2)
         total += np.sin(a * x[:, None] + b * x[None] + rng.uniform(0, 6.28))
     return total / 3.0
-
-
-def darker(material: Material, factor: float = 0.7) -> Material:
-    return shaded(material, factor)
 
 
 def _textured(color, shade: np.ndarray) -> Material:

@@ -46,17 +46,22 @@ def lid(rng: np.random.Generator) -> Rig:
             skin if rng.random() < 0.7 else rig.material(surface(rng)))
     rig.add(top, joined(cylinder((0, h + dome, 0), 0.012, 0.03, 8), ball((0, h + dome + 0.045, 0), (0.035, 0.022, 0.035), 10, 6)),
             knob_skin)
+    _open(rng, rig, kind, node, bool(pivot[0]), h / r)
+    return rig
+
+
+def _open(rng, rig: Rig, kind: str, node: int, hinged: bool, slim: float) -> None:
+    """Tip, unscrew or lift the lid; or put it back."""
     go = profile(rng, rig.clock)
     go = go if rng.random() < 0.5 else 1 - go
-    if pivot[0]:
+    if hinged:
         rig.rotate(node, turn((0, 0, 1), np.deg2rad(rng.uniform(60, 115)) * (0.05 + 0.95 * go)))
     elif kind == "jar" and rng.random() < 0.5:  # a screw
         rig.rotate(node, turn((0, 1, 0), rng.uniform(2.0, 5.0) * go))
         rig.slide(node, np.outer(rng.uniform(0.05, 0.12) * go, (0, 1, 0)))
     else:
         aside = rng.uniform(-0.25, 0.25)
-        path = np.stack([aside * go**2, rng.uniform(0.15, 0.4) * h / r * 0.25 * go + 0.1 * go, 0.1 * go**2 * rng.uniform(-1, 1)],
+        path = np.stack([aside * go**2, rng.uniform(0.15, 0.4) * slim * 0.25 * go + 0.1 * go, 0.1 * go**2 * rng.uniform(-1, 1)],
                         1)
         rig.slide(node, path)
         rig.rotate(node, turn((0, 0, 1), -np.sign(aside) * rng.uniform(0, 0.8) * go))
-    return rig

@@ -30,6 +30,7 @@ def skins(rng, rig: Rig) -> dict[str, int]:
 
 
 def build(rng: np.random.Generator) -> Rig:
+    """A body, its front laid out in columns and rows, and what fills each cell."""
     kind = str(rng.choice(list(_SIZES)))
     rig = Rig(kind, duration(rng))
     width, height, depth = (rng.uniform(*limits) for limits in _SIZES[kind])

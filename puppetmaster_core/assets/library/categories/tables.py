@@ -14,6 +14,7 @@ from puppetmaster_core.assets.library.rig import Rig
 
 
 def build(rng: np.random.Generator) -> Rig:
+    """A top on legs with drawers under it, or on one or two pedestals of drawers."""
     rig = Rig("table", duration(rng))
     width, height, depth = rng.uniform(0.7, 1.7), rng.uniform(0.45, 0.8), rng.uniform(0.45, 0.8)
     top, apron, wall = rng.uniform(0.02, 0.05), rng.uniform(0.1, 0.18), 0.02

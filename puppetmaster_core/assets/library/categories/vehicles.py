@@ -39,46 +39,56 @@ def truck(rng: np.random.Generator) -> Rig:
     skin, glass = rig.material(paint(rng)), rig.material(dark(rng))
     second = rig.material(paint(rng) if rng.random() < 0.5 else plain(rng))
     w, long, r = rng.uniform(0.32, 0.42), rng.uniform(0.85, 1.15), rng.uniform(0.09, 0.13)
-    body, movables = rig.part("body"), []
+    body = rig.part("body")
     ends = (0.32 * long, -0.3 * long)
     wheels = _wheels(rng, rig, [(s * w / 2, z) for z in ends for s in (-1, 1)], r if kind != "cart" else 1.5 * r, 0.09)
     if kind == "truck":
-        rig.add(body, box((-0.4 * w, r, -long / 2), (0.4 * w, r + 0.06, long / 2)), glass)
-        cab = plate([(0.22 * long, r + 0.04), (0.5 * long, r + 0.04), (0.5 * long, r + 0.22), (0.44 * long, r + 0.4),
-                     (0.22 * long, r + 0.42)], w)
-        rig.add(body, cab.turned((0, 1, 0), -90), skin)
-        rig.add(body, plate([(0.3 * long, r + 0.23), (0.47 * long, r + 0.23), (0.43 * long, r + 0.37), (0.3 * long, r + 0.38)],
-                            w + 0.006).turned((0, 1, 0), -90), glass)
-        place = (0, r + 0.07, -0.48 * long)
-        node = rig.node("bed hinge", place)
-        bed = rig.part("bed", node)
-        high, t = rng.uniform(0.12, 0.24), 0.02
-        z0, z1, y = -0.5 * long, 0.18 * long, r + 0.07
-        rig.add(bed, joined(box((-w / 2, y, z0), (w / 2, y + t, z1)), box((-w / 2, y, z1 - t), (w / 2, y + high * 1.3, z1)),
-                            *(box((s * w / 2 - t / 2, y, z0), (s * w / 2 + t / 2, y + high, z1)) for s in (-1, 1))), second)
-        gate = rig.node("gate hinge", (0, y + high, z0), node)
-        rig.add(rig.part("gate", gate), box((-w / 2, y + t, z0 - t / 2), (w / 2, y + high, z0 + t / 2)), second)
-        movables += [Movable(node, "turn", (-1, 0, 0), np.deg2rad(rng.uniform(30, 55)), 4.0),
-                     Movable(gate, "turn", (1, 0, 0), np.deg2rad(60), 1.0)]
+        movables = _lorry(rng, rig, body, skin, second, glass, w, long, r)
     elif kind == "cart":
-        y = 1.5 * r + 0.02
-        boards = [box((-w / 2, y, -long / 2), (w / 2, y + 0.03, long / 2))]
-        boards += [box((s * w / 2 - 0.01, y, -long / 2), (s * w / 2 + 0.01, y + 0.16, long / 2)) for s in (-1, 1)]
-        boards += [box((-w / 2, y, z - 0.01), (w / 2, y + 0.16, z + 0.01)) for z in (-long / 2, long / 2)]
-        rig.add(body, joined(*boards), rig.material(wood(rng)))
-        shaft = rig.node("shaft", (0, y, long / 2))
-        rods = [tube([(s * 0.3 * w, y, long / 2), (s * 0.25 * w, y + 0.05, long / 2 + 0.4)], 0.018, sides=6) for s in (-1, 1)]
-        rig.add(rig.part("shaft", shaft), joined(*rods), rig.material(wood(rng)))
-        movables.append(Movable(shaft, "turn", (-1, 0, 0), np.deg2rad(rng.uniform(20, 70)), 2.0))
+        movables = _cart(rng, rig, body, w, long, r)
     else:
-        movables += _car(rng, rig, body, skin, glass, w, long, r)
-    if rng.random() < 0.35 or not movables:
+        movables = _car(rng, rig, body, skin, glass, w, long, r)
+    if rng.random() < 0.35:
         angle = rng.choice([-1, 1]) * rng.uniform(0.8, 4.0) * rig.clock
         for node in wheels:
             rig.rotate(node, turn((1, 0, 0), angle))
     else:
         drive(rng, rig, movables)
     return rig
+
+
+def _lorry(rng, rig: Rig, body, skin, second, glass, w, long, r) -> list[Movable]:
+    """A cab, and a bed that tips with a gate at its end."""
+    rig.add(body, box((-0.4 * w, r, -long / 2), (0.4 * w, r + 0.06, long / 2)), glass)
+    cab = plate([(0.22 * long, r + 0.04), (0.5 * long, r + 0.04), (0.5 * long, r + 0.22), (0.44 * long, r + 0.4),
+                 (0.22 * long, r + 0.42)], w)
+    rig.add(body, cab.turned((0, 1, 0), -90), skin)
+    rig.add(body, plate([(0.3 * long, r + 0.23), (0.47 * long, r + 0.23), (0.43 * long, r + 0.37), (0.3 * long, r + 0.38)],
+                        w + 0.006).turned((0, 1, 0), -90), glass)
+    place = (0, r + 0.07, -0.48 * long)
+    node = rig.node("bed hinge", place)
+    bed = rig.part("bed", node)
+    high, t = rng.uniform(0.12, 0.24), 0.02
+    z0, z1, y = -0.5 * long, 0.18 * long, r + 0.07
+    rig.add(bed, joined(box((-w / 2, y, z0), (w / 2, y + t, z1)), box((-w / 2, y, z1 - t), (w / 2, y + high * 1.3, z1)),
+                        *(box((s * w / 2 - t / 2, y, z0), (s * w / 2 + t / 2, y + high, z1)) for s in (-1, 1))), second)
+    gate = rig.node("gate hinge", (0, y + high, z0), node)
+    rig.add(rig.part("gate", gate), box((-w / 2, y + t, z0 - t / 2), (w / 2, y + high, z0 + t / 2)), second)
+    return [Movable(node, "turn", (-1, 0, 0), np.deg2rad(rng.uniform(30, 55)), 4.0),
+            Movable(gate, "turn", (1, 0, 0), np.deg2rad(60), 1.0)]
+
+
+def _cart(rng, rig: Rig, body, w, long, r) -> list[Movable]:
+    """An open box of boards with a shaft in front."""
+    y = 1.5 * r + 0.02
+    boards = [box((-w / 2, y, -long / 2), (w / 2, y + 0.03, long / 2))]
+    boards += [box((s * w / 2 - 0.01, y, -long / 2), (s * w / 2 + 0.01, y + 0.16, long / 2)) for s in (-1, 1)]
+    boards += [box((-w / 2, y, z - 0.01), (w / 2, y + 0.16, z + 0.01)) for z in (-long / 2, long / 2)]
+    rig.add(body, joined(*boards), rig.material(wood(rng)))
+    shaft = rig.node("shaft", (0, y, long / 2))
+    rods = [tube([(s * 0.3 * w, y, long / 2), (s * 0.25 * w, y + 0.05, long / 2 + 0.4)], 0.018, sides=6) for s in (-1, 1)]
+    rig.add(rig.part("shaft", shaft), joined(*rods), rig.material(wood(rng)))
+    return [Movable(shaft, "turn", (-1, 0, 0), np.deg2rad(rng.uniform(20, 70)), 2.0)]
 
 
 def _car(rng, rig: Rig, body, skin, glass, w, long, r) -> list[Movable]:
