@@ -43,6 +43,8 @@ demo: $(READY) ## animate the bundled picture into build/demo.gif
 	$(BIN)/puppetmaster animate puppetmaster_core/examples/cabinet.png \
 		--drags puppetmaster_core/examples/cabinet.json --output build/demo.gif
 
+# Threads that wait should sleep: beside a browser or another program, spinning ones take many times as long.
+lab book demo: export OMP_WAIT_POLICY = PASSIVE
 lab: $(READY) ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_quickstart.ipynb
 

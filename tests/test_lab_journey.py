@@ -43,7 +43,7 @@ def lab(tmp_path_factory):
                "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     with open(home / "log", "w") as log:
         server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=log,
-                                  env=os.environ | own | {"HF_HUB_OFFLINE": "1"})
+                                  env=os.environ | own | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"})
     try:
         address, patience = f"http://127.0.0.1:{port}", time.monotonic() + 90
         while True:
