@@ -84,7 +84,8 @@ def test_table_1_becomes_claims():
     ours = claims["drag_a_move.mini.psnr"]
     assert (ours.paper, ours.ours, ours.low, ours.holds, ours.clips) == (24.41, 25.0, 24.5, "yes", 51)
     assert ours.source == "table1.json summary/mini/psnr/mean" and ours.note == "51 clips, the paper 100"
-    assert (ours.command, ours.commit, ours.device, ours.seconds, ours.seeds) == ("puppetmaster evaluate", "abc", "cpu", 3.0, (0,))
+    assert (ours.command, ours.commit, ours.device) == ("puppetmaster evaluate", "abc", "cpu")
+    assert (ours.seconds, ours.seeds) == (3.0, (0,))
     assert "rough" in claims["drag_a_move.mini.motion_error_origins"].note
     assert claims["drag_a_move.mini.psnr_over_static_copy"].holds == "yes"
     assert claims["drag_a_move.static_copy.psnr"].paper is None  # the paper's model is not the static copy's bar

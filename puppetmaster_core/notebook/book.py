@@ -25,7 +25,7 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from papermill.exceptions import PapermillExecutionError
 
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.notebook import data_cards
+from puppetmaster_core.notebook import claims, data_cards
 
 PROSE, NOTEBOOKS, OUT = Path("book"), Path("notebooks"), Path("build/book")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -189,6 +189,7 @@ def build(root: Path) -> Path:
         shutil.copy2(path, pages / "notebooks")
     if (root / data_cards.CARDS).exists():
         shutil.copytree(root / data_cards.CARDS, pages / data_cards.CARDS, ignore=shutil.ignore_patterns("*.json"))
+    claims.fill_pages(pages, root)
     (pages / "scripts").mkdir()  # not _static: whatever is there, Jupyter Book loads on every page
     shutil.copy2(mathjax(), pages / "scripts")
     shutil.copy2(Path(__file__).parent / "js" / "static.js", pages / "scripts" / "widgets.js")
@@ -197,8 +198,7 @@ def build(root: Path) -> Path:
         raise BookError(["jupyter-book stopped: its messages are above"])
     html = root / OUT / "_build" / "html"
     drop_repeated_scripts(html)
-    found = network_requests(html)
-    if found:
+    if found := network_requests(html):
         raise BookError(found)
     return html / "index.html"
 
@@ -240,7 +240,8 @@ def main(argv: list[str] | None = None) -> int:
     root = options.root.resolve()
     os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar is noise on a page
     try:
-        if options.what != "sync" and (found := pair_problems(root) + form_problems(root) + data_cards.problems(root)):
+        checks = (pair_problems, form_problems, data_cards.problems, claims.problems)
+        if options.what != "sync" and (found := [line for check in checks for line in check(root)]):
             raise BookError(found)
         if options.what == "sync":
             for path in sync(root) + data_cards.sync(root):
@@ -249,7 +250,7 @@ def main(argv: list[str] | None = None) -> int:
             run(root)
         elif options.what == "build":
             print(f"the book: {build(root).relative_to(root)}")
-    except BookError as error:
+    except (BookError, claims.LedgerError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
