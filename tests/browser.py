@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium"))  # CHROMIUM names another one
 
 # What anywidget gives a module, and no more; `sent` and `saved` are for the test to read.
 FAKE_MODEL = """
