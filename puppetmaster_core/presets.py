@@ -43,10 +43,10 @@ class Preset:
                              f"{self.unet['out_channels']} + {self.vae['latent_channels']}, not {self.unet['in_channels']}")
 
 
-def _vae(channels: tuple[int, ...], latent_channels: int) -> dict:
-    """A VAE on 2×2 patches: len(channels) − 1 halvings and the patch make 2^len(channels) pixels a latent cell."""
+def _vae(channels: tuple[int, ...], latent_channels: int, patch: int) -> dict:
+    """A VAE on patches of patch × patch pixels: with its len(channels) − 1 halvings they make a latent cell."""
     return {
-        "in_channels": 12, "out_channels": 12, "block_out_channels": channels, "layers_per_block": 1,
+        "in_channels": 3 * patch**2, "out_channels": 3 * patch**2, "block_out_channels": channels, "layers_per_block": 1,
         "down_block_types": ("DownEncoderBlock2D",) * len(channels), "latent_channels": latent_channels,
         "scaling_factor": 1.0, "force_upcast": False,
     }
@@ -75,7 +75,7 @@ SMOKE = Preset(
     name="smoke",
     size=64,
     frames=4,
-    vae=_vae((32, 32, 32), 4),
+    vae=_vae((32, 32, 32), 4, patch=2),
     image_encoder=_clip(64, 16, 32, 1, 32),
     unet=_unet((32, 64), 4, 32, (16, 16), 4),
     steps=2,
@@ -85,19 +85,20 @@ TINY = Preset(
     name="tiny",
     size=64,
     frames=14,
-    vae=_vae((64, 96, 128), 16),
+    vae=_vae((96, 192), 32, patch=4),
     image_encoder=_clip(64, 8, 64, 2, 64),
-    unet=_unet((64, 64), 16, 64, (32, 48), 14),
+    unet=_unet((64, 64), 32, 64, (32, 48), 14),
     residual=True,
-    anchor=0.25,
+    anchor=0.8,
     steps=10,
     max_guidance=4.0,
     training={
-        "clips": 6000,
-        "vae": {"steps": 2300, "batch_size": 4, "learning_rate": 1e-3, "decay_steps": 1000, "ema_decay": 0.995},
-        "decoder": {"steps": 900, "batch_size": 4, "learning_rate": 5e-4, "warmup_steps": 50, "decay_steps": 450,
+        "clips": 8000,
+        "vae": {"steps": 3600, "batch_size": 8, "learning_rate": 1e-3, "decay_steps": 2400, "ema_decay": 0.995},
+        "decoder": {"steps": 900, "batch_size": 8, "learning_rate": 5e-4, "warmup_steps": 50, "decay_steps": 450,
                     "ema_decay": 0.995},
-        "denoiser": {"steps": 6000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1500,
+        "recipe": {"sigma_mean": 1.3},
+        "denoiser": {"steps": 10000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 100, "decay_steps": 6000,
                      "ema_decay": 0.998},
     },
 )

@@ -59,14 +59,20 @@ class ClipArrays:
 
 
 @torch.no_grad()
-def cache_latents(vae: AutoencoderKLTemporalDecoder, frames: np.ndarray, path: Path, batch: int = 8) -> np.ndarray:
-    """Latents z (n, N, C, h, w) float16 of clips (n, N, H, W, 3), written to `path` (.npy) once and read from there after."""
+def cache_latents(vae: AutoencoderKLTemporalDecoder, frames: np.ndarray, path: Path, mixed_precision: str = "no",
+                  batch: int = 8) -> np.ndarray:
+    """Latents z (n, N, C, h, w) float16 of clips (n, N, H, W, 3), written to `path` (.npy) once and read from there after.
+
+    mixed_precision: "bf16" is five times as fast where it pays in training (`RunSettings`), "no" is float32.
+    """
     if path.exists():
         return np.load(path, allow_pickle=False)
     device, out = next(vae.parameters()).device, []
     for start in tqdm(range(0, len(frames), batch), desc="encoding", mininterval=5):
         clip = to_tensor(frames[start : start + batch]).to(device)
-        out.append(encode(vae, clip.flatten(0, 1)).unflatten(0, clip.shape[:2]).half().cpu().numpy())
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision == "bf16"):
+            z = encode(vae, clip.flatten(0, 1))
+        out.append(z.unflatten(0, clip.shape[:2]).half().cpu().numpy())
     latents = np.concatenate(out)
     with whole_file(path) as partial, open(partial, "wb") as file:
         np.save(file, latents)

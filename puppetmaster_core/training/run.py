@@ -73,7 +73,7 @@ def stage_decoder(preset: Preset, clips: ClipArrays, settings: RunSettings) -> b
     if final.is_dir():
         return True
     vae = _trained(folder, "vae")
-    return train_decoder(vae, clips, _latents(folder, clips), settings, _record(preset, clips)) and _save(vae, final)
+    return train_decoder(vae, clips, _latents(folder, clips, settings), settings, _record(preset, clips)) and _save(vae, final)
 
 
 def stage_denoiser(preset: Preset, clips: ClipArrays, settings: RunSettings) -> bool:
@@ -81,7 +81,7 @@ def stage_denoiser(preset: Preset, clips: ClipArrays, settings: RunSettings) -> 
     folder = Path(settings.output).parent
     if finished(settings) and (folder / "pipeline").is_dir():
         return True
-    latents = _latents(folder, clips)
+    latents = _latents(folder, clips, settings)
     space = LatentSpace(residual_scale(latents, preset.residual), preset.residual, preset.anchor)
     vae = _trained(folder, "decoder" if (folder / "decoder" / "final").is_dir() else "vae")
     pipeline = build(preset, settings.seed, vae=vae, latent_scale=space.scale).to(DEVICE)
@@ -104,11 +104,11 @@ def _trained(folder: Path, stage: str) -> AutoencoderKLTemporalDecoder:
     return AutoencoderKLTemporalDecoder.from_pretrained(final).to(DEVICE)
 
 
-def _latents(folder: Path, clips: ClipArrays) -> np.ndarray:
+def _latents(folder: Path, clips: ClipArrays, settings: RunSettings) -> np.ndarray:
     """The clips' latents by the VAE of its own stage, encoded on first use; another VAE makes another file."""
     weights = b"".join(path.read_bytes() for path in sorted((folder / "vae" / "final").glob("*.safetensors")))
     name = f"latents-{len(clips)}-{hashlib.sha256(weights).hexdigest()[:8]}.npy"
-    return cache_latents(_trained(folder, "vae"), clips.frames, folder / name)
+    return cache_latents(_trained(folder, "vae"), clips.frames, folder / name, settings.mixed_precision)
 
 
 def _record(preset: Preset, clips: ClipArrays) -> dict:

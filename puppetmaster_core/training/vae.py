@@ -14,7 +14,7 @@ from puppetmaster_core.training.loop import RunSettings, fit
 
 KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
 LATENT_NOISE = 0.05  # added to latents where the decoder learns alone: a denoiser's are never exact
-WINDOW = 7  # consecutive frames of a clip in one training item: the decoder's temporal layers need neighbours
+WINDOW = 4  # consecutive frames of a clip in one training item: the decoder's temporal layers need neighbours, and few do
 
 
 class Reconstruction(nn.Module):
