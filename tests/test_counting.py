@@ -1,0 +1,73 @@
+"""Counting wrong directions by hand: what is shown, what is kept from who counts, and what the answers come to."""
+
+import json
+
+import numpy as np
+import pytest
+from browser import packed, show
+
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.notebook.counting import ANSWERS, Counting
+from puppetmaster_core.video import Video
+
+DRAGS = Drags(np.linspace((0.25, 0.5), (0.75, 0.5), 4)[None])
+
+
+def videos(grey):
+    return [(clip, Video(np.full((4, 8, 8, 3), grey + k, np.uint8), drags=DRAGS)) for k, clip in enumerate(("a", "b", "c"))]
+
+
+def counting(**options):
+    return Counting({"secret method": videos(50), "other": videos(150)}, **options)
+
+
+def test_who_counts_is_not_told_whose_video_it_is():
+    count = counting()
+    page = json.dumps(packed(count.films))
+    assert "secret" not in page and "other" not in page
+    assert sorted(count.asked) == [(row, clip) for row in ("other", "secret method") for clip in "abc"]
+    assert count.asked != sorted(count.asked) and count.asked == counting().asked != counting(seed=1).asked
+    assert count.films[0]["alt"] == "video 1" and len(count.films[0]["drags"][0]) == 4
+
+
+def test_answers_come_to_a_range():
+    count = counting()
+    given = {("other", "a"): "wrong", ("other", "b"): "unclear", ("other", "c"): "right"}
+    count.answers = [given.get(asked, "") for asked in count.asked]
+    assert count.counts()["other"] == {"right": 1, "wrong": 1, "unclear": 1, "not seen": 0}
+    rates = count.rates()
+    assert rates["other"] == (pytest.approx(100 / 3), pytest.approx(200 / 3))
+    assert np.isnan(rates["secret method"]).all() and count.counts()["secret method"]["not seen"] == 3
+
+
+def test_answers_survive_in_a_file(tmp_path):
+    count, again = counting(), counting(seed=5)
+    count.answers = [ANSWERS[k % 3] if k < 4 else "" for k in range(6)]
+    count.save(tmp_path / "counts.csv")
+    again.load(tmp_path / "counts.csv")  # in another order
+    assert again.counts() == count.counts()
+    (tmp_path / "counts.csv").write_text("row,clip,answer\nother,z,right\n")
+    with pytest.raises(ValueError, match="of these videos"):
+        again.load(tmp_path / "counts.csv")
+
+
+def test_bad_videos():
+    with pytest.raises(ValueError, match="no videos came"):
+        Counting({})
+    with pytest.raises(ValueError, match="twice"):
+        Counting({"m": [*videos(0), *videos(0)]})
+
+
+def test_counting_on_a_page(page):
+    show(page, counting())
+    asked = page.locator(".pm-asked")
+    assert asked.inner_text() == "Video 1 of 6, 0 answered"
+    page.get_by_role("button", name="wrong").click()
+    page.wait_for_function("document.querySelector('.pm-asked').textContent === 'Video 2 of 6, 1 answered'")
+    page.locator(".pm-counting").press("u")
+    page.wait_for_function("document.querySelector('.pm-asked').textContent === 'Video 3 of 6, 2 answered'")
+    page.get_by_role("button", name="back").click()
+    page.wait_for_function("document.querySelector('.pm-asked').textContent.endsWith('this one: unclear')")
+    assert page.get_by_role("button", name="unclear").get_attribute("aria-pressed") == "true"
+    assert page.evaluate("model.get('answers')") == ["wrong", "unclear", "", "", "", ""]
+    assert page.evaluate("model.saved.length") == 2
