@@ -7,6 +7,8 @@ from __future__ import annotations
 
 COLUMNS = ("psnr", "ssim", "lpips", "fvd_i3d", "motion_error_origins", "motion_error_foreground")
 
+DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "fvd_i3d": 2, "motion_error_origins": 2, "motion_error_foreground": 2}  # as printed
+
 # Table 1. ME is printed as origins/foreground; not for Human3.6M.
 TABLE_1 = {
     "Drag-a-Move": {

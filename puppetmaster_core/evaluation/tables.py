@@ -20,12 +20,12 @@ def heading(name: str) -> str:
 
 
 def cell(value: Mapping | float | None, name: str) -> str:
-    """A figure with its interval."""
+    """A figure of ours with its interval, or one of the paper's in the paper's digits."""
     if value is None:
         return "–"
-    digits = METRICS[name].digits
     if not isinstance(value, Mapping):
-        return f"{value:.{digits}f}"
+        return f"{value:.{paper.DIGITS[name]}f}"
+    digits = METRICS[name].digits
     return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
 
 
