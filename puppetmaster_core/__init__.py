@@ -14,9 +14,11 @@ _HOMES = {
     "PuppetMasterPipeline": "pipeline",
     "encode_drags": "encoding",
     "load_asset": "assets",
+    "motion_metrics": "curation",
 }
 
-__all__ = ["DragUNet", "Drags", "PuppetMasterPipeline", "__version__", "encode_drags", "load_asset"]
+__all__ = ["DragUNet", "Drags", "PuppetMasterPipeline", "__version__", "encode_drags", "load_asset",
+           "motion_metrics"]
 
 
 def __getattr__(name: str):

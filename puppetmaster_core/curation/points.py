@@ -1,0 +1,142 @@
+"""A sequence of aligned point clouds (§4): the same spots of an object's surface, at many times of an animation.
+
+Letters: T times, V vertices, F triangles, P points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from puppetmaster_core.assets.asset import AnimatedAsset
+
+POINTS = 1024  # P
+TIMES = 33  # T, over the whole animation
+FINE, FINE_STEP = 16, 1 / 30  # times in a row, seconds apart at the most, where the animation is busiest
+MOST = 500_000  # vertices of poses held at once
+HALVINGS = 10  # of the interval with the longest step, to see whether the step is a jump
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """P spots of a surface, spread evenly over its area: the triangles they lie on, and where."""
+
+    faces: np.ndarray  # (P, 3) vertices
+    weights: np.ndarray  # (P, 3), sum 1
+
+    def at(self, vertices: np.ndarray) -> np.ndarray:
+        """Their places (..., P, 3), given vertices (..., V, 3)."""
+        return np.einsum("...pkc,pk->...pc", vertices[..., self.faces, :], self.weights)
+
+
+@dataclass(frozen=True)
+class PointClouds:
+    """What the metrics are computed from. Lengths in the asset's own units, times in seconds."""
+
+    points: np.ndarray  # (T, P, 3), evenly over the animation
+    low: np.ndarray  # (T, 3), the box around all that is drawn
+    high: np.ndarray  # (T, 3)
+    farthest: float  # that any vertex gets from where it was at first
+    fine: np.ndarray  # (FINE, P, 3), close together in time, where most happens
+    fine_step: float  # seconds between those
+    jump: float  # mean distance that the points go in no time: 0 for a motion without breaks
+    duration: float  # seconds
+
+
+def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIMES, points: int = POINTS) -> PointClouds:
+    """Sample animation `clip` of an asset: `points` spots of the surface at `times` times from its first moment to its last.
+
+    The spots lie on triangles with a chance in proportion to their area (the mean over the animation), so neither the number
+    of vertices nor how the surface is cut into triangles matters. Boxes and `farthest` are of all vertices that triangles use.
+    Raises ValueError: an asset without triangles, an animation that is not there or lasts 0 s, places that are not finite.
+    """
+    duration = asset.clips[asset.clip_index(clip)].duration
+    if not len(asset.faces):
+        raise ValueError("an asset without triangles came, wanted a surface")
+    if not (np.isfinite(duration) and duration > 0):
+        raise ValueError(f"animation {clip!r} lasts {duration:g} s, wanted more than 0")
+    used, faces = np.unique(asset.faces, return_inverse=True)
+    faces = faces.reshape(-1, 3)
+    at = np.linspace(0.0, duration, times)
+    spots = spread(poses(asset, clip, at[:: max(1, times // 4)], used), faces, points)
+    first, cloud, low, high, farthest = None, [], [], [], 0.0
+    for vertices in poses(asset, clip, at, used):
+        first = vertices if first is None else first
+        cloud.append(spots.at(vertices))
+        low.append(vertices.min(0))
+        high.append(vertices.max(0))
+        farthest = max(farthest, float(np.linalg.norm(vertices - first, axis=1).max()))
+    cloud = np.stack(cloud)
+    busiest = int(np.argmax(_steps(cloud)))
+
+    def sample(moments: np.ndarray) -> np.ndarray:
+        return np.stack([spots.at(vertices) for vertices in poses(asset, clip, moments, used)])
+
+    step = min(FINE_STEP, duration / (FINE - 1))
+    start = np.clip((at[busiest] + at[busiest + 1]) / 2 - step * (FINE - 1) / 2, 0.0, duration - step * (FINE - 1))
+    jump = _jump(sample, at[busiest], at[busiest + 1], cloud[busiest], cloud[busiest + 1])
+    return PointClouds(cloud, np.stack(low), np.stack(high), farthest, sample(start + step * np.arange(FINE)), step, jump,
+                       duration)
+
+
+def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray, used: np.ndarray) -> Iterator[np.ndarray]:
+    """Places (U, 3) of the vertices `used` (U,) at each of times (T,). Never more than a few poses are held at once.
+
+    Assets that can compute several times at once do. Raises ValueError.
+    """
+    at_once = getattr(asset, "positions", None)
+    together = max(1, MOST // max(1, len(used))) if callable(at_once) else 1
+    for i in range(0, len(times), together):
+        some = times[i : i + together]
+        for vertices in at_once(clip, some) if callable(at_once) else (asset.vertices(clip, t) for t in some):
+            if not np.isfinite(vertices).all():
+                raise ValueError("vertices that are no numbers came, wanted finite places")
+            yield vertices[used]
+
+
+def spread(poses: Iterable[np.ndarray], faces: np.ndarray, points: int) -> SurfacePoints:
+    """`points` spots, the same ones every time: at even steps of the area added up, at Halton's places in their triangles.
+
+    poses: vertices (V, 3) each, whose areas count alike; faces (F, 3). A surface without any area gets its triangles in turn.
+    """
+    area = np.zeros(len(faces))
+    for vertices in poses:
+        corner, second, third = (vertices[faces[:, k]] for k in range(3))
+        own = np.linalg.norm(np.cross(second - corner, third - corner), axis=1)
+        area += own / max(own.sum(), 1e-300)
+    total = np.cumsum(area if area.sum() > 0 else np.ones(len(faces)))
+    face = np.searchsorted(total, (np.arange(points) + 0.5) / points * total[-1])
+    face = np.minimum(face, len(faces) - 1)
+    root, along = np.sqrt(_halton(points, 2)), _halton(points, 3)
+    weights = np.stack([1 - root, root * (1 - along), root * along], 1)
+    return SurfacePoints(faces[face], weights)
+
+
+def _halton(count: int, base: int) -> np.ndarray:
+    """The first numbers of Halton's sequence, in (0, 1)."""
+    out, index, share = np.zeros(count), np.arange(1, count + 1), 1.0
+    while index.any():
+        share /= base
+        out += share * (index % base)
+        index //= base
+    return out
+
+
+def _steps(cloud: np.ndarray) -> np.ndarray:
+    """Mean distance (T − 1,) that the points go from each time to the next."""
+    return np.linalg.norm(np.diff(cloud, axis=0), axis=2).mean(1)
+
+
+def _jump(sample, early: float, late: float, before: np.ndarray, after: np.ndarray) -> float:
+    """What is left of a step (T − 1) when its interval is halved again and again, always to the half with the longer step."""
+    for _ in range(HALVINGS):
+        middle = (early + late) / 2
+        cloud = sample(np.array([middle]))[0]
+        first, second = (float(np.linalg.norm(b - a, axis=1).mean()) for a, b in ((before, cloud), (cloud, after)))
+        if first >= second:
+            late, after = middle, cloud
+        else:
+            early, before = middle, cloud
+    return float(np.linalg.norm(after - before, axis=1).mean())

@@ -1,0 +1,43 @@
+"""GObjaverse's categories: read from its public format, whatever else is in the file; Poor-quality goes (App. B.1)."""
+
+import json
+
+import pytest
+
+from puppetmaster_core.curation.prefilter import CategoryError, read_categories, uid_of
+
+
+def written(tmp_path, entries):
+    (tmp_path / "categories.json").write_text(json.dumps(entries))
+    return tmp_path / "categories.json"
+
+
+def test_poor_quality_is_left_out_and_the_rest_has_a_category(tmp_path):
+    known = read_categories(written(tmp_path, [
+        {"object_index": "0a1b.glb", "label": "Poor-quality"}, {"object_index": "2c3d.glb", "label": "Animals"},
+        {"object_index": "2c3d.glb", "label": "Food"},
+    ]))
+    assert known.left_out("deep/folder/0a1b.glb") and not known.left_out("2c3d.glb") and not known.left_out("none.glb")
+    assert (known.of("2c3d.glb"), known.of("none.glb"), known.skipped) == ("Animals", None, 0)
+
+
+def test_entries_that_are_none_are_skipped_and_counted(tmp_path):
+    known = read_categories(written(tmp_path, [
+        {"object_index": "a.glb", "label": "Plants"}, {"object_index": 7, "label": "Plants"}, {"label": "Plants"}, "a.glb", None,
+        {"object_index": "b.glb", "label": "Spaceships"}, {"object_index": "c.glb", "label": ["Plants"]},
+    ]))
+    assert dict(known.labels) == {"a": "Plants"} and known.skipped == 6
+
+
+def test_ids_are_stems_of_model_files_only():
+    assert [uid_of(name) for name in ("000-001/ab.glb", "ab.GLTF", "lamp-000001", "v1.2-human")] == [
+        "ab", "ab", "lamp-000001", "v1.2-human"]
+
+
+@pytest.mark.parametrize(("text", "line"), [("{}", "a dict came"), ("[1", "no JSON"), ("[]", "none of 0"), ("[3]", "none of 1")])
+def test_other_files_are_refused(tmp_path, text, line):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(CategoryError, match=line):
+        read_categories(tmp_path / "c.json")
+    with pytest.raises(CategoryError, match="cannot be read"):
+        read_categories(tmp_path / "gone.json")
