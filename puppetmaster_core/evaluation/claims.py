@@ -128,7 +128,7 @@ def _table_1(name: str, record: dict) -> Iterator[Claim]:
                 notes.append(f"{summary['clips']} clips, the paper {PAPER_CLIPS}")
             yield _made(name, record, f"summary/{row}/{metric}", id=f"{slug(suite)}.{slug(row)}.{metric}",
                         unit=about.unit, better=about.better, digits=about.digits, what=f"{suite}: {about.label}, {row}",
-                        scale=row, note="; ".join(notes), **held)
+                        scale=row if row in models else "", note="; ".join(notes), **held)
         for metric in summary.get("over_static_copy", {}) if row in models else ():
             about = METRICS[metric]
             yield _made(name, record, f"summary/{row}/over_static_copy/{metric}", unit=about.unit, better=about.better,
