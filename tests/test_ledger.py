@@ -158,7 +158,7 @@ def test_the_ledger_is_what_the_results_make():
 
 
 def test_the_references_agree_with_an_independent_measurement_of_all_100_clips():
-    """PSNR of the static copy, 22.50 dB, and of the blend, 25.40 dB, measured elsewhere on the whole test set; ours are of 51 of it.
+    """PSNR of the static copy, 22.50 dB, and of the blend, 25.40 dB, measured elsewhere on the whole set; ours are of 51 of it.
 
     The static copy's SSIM, 0.9465 there, lies 0.0001 above our interval, so no test holds it.
     """
