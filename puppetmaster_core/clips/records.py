@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -45,19 +45,42 @@ def to_members(clip: Clip) -> dict[str, bytes]:
     return members
 
 
-def from_members(members: Mapping[str, bytes], frames_only: bool = False) -> Clip | np.ndarray:
-    """The clip of its members, or its frames (N, H, W, 3) only. Raises ClipError; no pickle is read."""
+def from_members(members: Mapping[str, bytes]) -> Clip:
+    """The clip of its members. Raises ClipError; no pickle is read."""
     try:
-        names = sorted(name for name in members if name.endswith(".webp"))
-        frames = np.stack([_picture(members[name]) for name in names])
-        if frames_only:
-            return frames
-        with np.load(io.BytesIO(members["labels.npz"]), allow_pickle=False) as stored:
-            labels = {name: stored[name] for name in stored.files if name in LABELS}
         about = json.loads(members["json"])
-        return Clip(frames, **labels, **{name: about[name] for name in ABOUT if name in about})
+        return Clip(_frames(members), **_labels(members, LABELS), **{name: about[name] for name in ABOUT if name in about})
     except Exception as error:  # damaged bytes raise nearly anything
-        raise ClipError(f"a clip cannot be read ({type(error).__name__}), wanted frames, labels.npz and json") from None
+        raise _unreadable(error) from None
+
+
+def frames_of(members: Mapping[str, bytes], some: slice = slice(None)) -> np.ndarray:
+    """Some of the frames (N, H, W, 3) only. Raises ClipError."""
+    try:
+        return _frames(members, some)
+    except Exception as error:
+        raise _unreadable(error) from None
+
+
+def labels_of(members: Mapping[str, bytes], names: Collection[str]) -> dict[str, np.ndarray]:
+    """Some of the labels only. Raises ClipError."""
+    try:
+        return _labels(members, names)
+    except Exception as error:
+        raise _unreadable(error) from None
+
+
+def _frames(members: Mapping[str, bytes], some: slice = slice(None)) -> np.ndarray:
+    return np.stack([_picture(members[name]) for name in sorted(name for name in members if name.endswith(".webp"))[some]])
+
+
+def _labels(members: Mapping[str, bytes], names: Collection[str]) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(members["labels.npz"]), allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files if name in names}
+
+
+def _unreadable(error: Exception) -> ClipError:
+    return ClipError(f"a clip cannot be read ({type(error).__name__}), wanted frames, labels.npz and json")
 
 
 def _picture(data: bytes) -> np.ndarray:

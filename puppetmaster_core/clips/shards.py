@@ -9,7 +9,7 @@ A shard counts once its index is there, which is written after it. Letters: n cl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from puppetmaster_core.clips.clip import Clip
-from puppetmaster_core.clips.records import END, ClipError, from_members, from_tar
+from puppetmaster_core.clips.records import END, ClipError, frames_of, from_members, from_tar, labels_of
 from puppetmaster_core.files import whole_file
 
 SCHEMA = pa.schema([
@@ -100,11 +100,15 @@ class ClipStore:
 
     def __getitem__(self, number: int) -> Clip:
         """Clip `number`. Raises IndexError, or ClipError naming the shard and the key."""
-        return self._read(number)
+        return self._read(number, from_members)
 
-    def frames(self, number: int) -> np.ndarray:
-        """The frames (N, H, W, 3) uint8 of clip `number` only."""
-        return self._read(number, frames_only=True)
+    def frames(self, number: int, some: slice = slice(None)) -> np.ndarray:
+        """The frames (N, H, W, 3) uint8 of clip `number` only, or some of them."""
+        return self._read(number, frames_of, some)
+
+    def labels(self, number: int, names: Collection[str]) -> dict[str, np.ndarray]:
+        """Some of the arrays of clip `number` only, by their names in `Clip`."""
+        return self._read(number, labels_of, names)
 
     def column(self, name: str) -> list:
         """One column of the index, a value a clip."""
@@ -113,7 +117,7 @@ class ClipStore:
     def __iter__(self) -> Iterator[Clip]:
         return (self[number] for number in range(len(self)))
 
-    def _read(self, number: int, **options):
+    def _read(self, number: int, parse, *options):
         shard, offset, length, key = (column[number] for column in self._place)
         try:
             with open(self.folder / Path(shard).name, "rb") as file:
@@ -121,6 +125,6 @@ class ClipStore:
                 data = file.read(length)
             if len(data) < length:
                 raise ClipError("the shard is too short")
-            return from_members(from_tar(data), **options)
+            return parse(from_tar(data), *options)
         except (OSError, ClipError) as error:
             raise ClipError(f"{self.folder / shard}, clip {key}: {error}") from None
