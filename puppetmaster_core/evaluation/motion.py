@@ -6,7 +6,7 @@ a picture 256 wide, the paper's, whatever the videos' size.
 
 The paper says "the L2 distance between the tracks estimated from the generated and ground-truth videos" and no more. Here: the
 mean over points and over all N frames (frame 1 included, where it is 0), then the mean over clips. Read so, its figures are
-plausible against those of a static video, which is a guess all the same. Points that a tracker calls hidden count like the others:
+plausible against those of a static video, which is a guess all the same. Points that a tracker calls hidden count like others:
 leaving them out would reward a video in which they vanish.
 """
 
