@@ -20,13 +20,13 @@ from PIL import Image, ImageDraw
 
 from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.notebook.figures import TEXT, done, plain
 from puppetmaster_core.overlay import COLOURS, OUTLINE, draw_drags
 from puppetmaster_core.render import Camera, Rendering
 from puppetmaster_core.video import Video, enlarge
 
 STILL = "#B8B8B8"
 GONE = "#555555"  # drags that were taken out
-TEXT = "gray"  # legible on light and dark pages
 MOVES = 0.01  # of the object's largest side; a part of which no vertex gets farther than this stays still
 
 
@@ -66,8 +66,8 @@ def vertices_over_time(asset: AnimatedAsset, positions: np.ndarray, times: np.nd
     axis = figure.add_subplot(1, 4, 4)
     for part, way in enumerate(travelled(asset, positions)):
         axis.plot(times, way, color=colours[part], lw=2 if colours[part] != STILL else 1)
-    _plain(axis, "farthest vertex of each part", "seconds", "way from its start / largest side")
-    return _done(figure)
+    plain(axis, "farthest vertex of each part", "seconds", "way from its start / largest side")
+    return done(figure)
 
 
 def camera_places(positions: np.ndarray, groups: dict[str, list[Camera]]) -> Figure:
@@ -78,7 +78,7 @@ def camera_places(positions: np.ndarray, groups: dict[str, list[Camera]]) -> Fig
     for axis, (across, up), title in zip(axes, ((0, 2), (2, 1)), ("from above", "from the side"), strict=True):
         axis.scatter(cloud[:, across], cloud[:, up], s=1, color=STILL)
         axis.set_aspect("equal")
-        _plain(axis, title, "xyz"[across], "xyz"[up])
+        plain(axis, title, "xyz"[across], "xyz"[up])
     axes[0].invert_yaxis()  # the front, +z, at the bottom
     for (name, cameras), mark, colour in marks:
         place = np.array([camera.position for camera in cameras])
@@ -87,7 +87,7 @@ def camera_places(positions: np.ndarray, groups: dict[str, list[Camera]]) -> Fig
             axis.scatter(place[:, across], place[:, up], marker=mark, color=colour, s=28, label=name, zorder=3)
             axis.quiver(place[:, across], place[:, up], towards[:, across], towards[:, up], color=colour, width=0.004, scale=9)
     axes[0].legend(fontsize=8, loc="upper right", bbox_to_anchor=(-0.15, 1.0))
-    return _done(figure)
+    return done(figure)
 
 
 def contact_sheet(pictures: dict[str, np.ndarray], columns: int = 6, width: float = 10.0) -> Figure:
@@ -99,7 +99,7 @@ def contact_sheet(pictures: dict[str, np.ndarray], columns: int = 6, width: floa
     for axis, (name, picture) in zip(axes.flat, pictures.items(), strict=False):
         axis.imshow(picture, interpolation="bicubic")
         axis.set_title(name, fontsize=8, color=TEXT)
-    return _done(figure)
+    return done(figure)
 
 
 def part_picture(part_ids: np.ndarray, colours: Sequence[str]) -> np.ndarray:
@@ -130,7 +130,7 @@ def passes(rendering: Rendering, colours: Sequence[str], count: int = 5) -> Figu
             axis.set(xticks=[], yticks=[])
             axis.set_title(f"frame {n + 1}" if name == "colour" else "", fontsize=8, color=TEXT)
         row[0].set_ylabel(name, fontsize=9, color=TEXT)
-    return _done(figure)
+    return done(figure)
 
 
 def weight_map(frame: np.ndarray, places: np.ndarray, weight: np.ndarray, drawn: np.ndarray) -> Figure:
@@ -153,7 +153,7 @@ def weight_map(frame: np.ndarray, places: np.ndarray, weight: np.ndarray, drawn:
     for axis, title in zip(axes, titles, strict=True):
         axis.set(xticks=[], yticks=[])
         axis.set_title(title, fontsize=9, color=TEXT)
-    return _done(figure)
+    return done(figure)
 
 
 def paths_over(frame: np.ndarray, panels: dict[str, tuple[np.ndarray, Sequence[str]]], size: int = 384) -> Figure:
@@ -164,7 +164,7 @@ def paths_over(frame: np.ndarray, panels: dict[str, tuple[np.ndarray, Sequence[s
         axis.imshow(draw_drags(large, Drags(paths), colours=tints)[0] if len(paths) else large[0])
         axis.set_title(name, fontsize=9, color=TEXT)
         axis.set_axis_off()
-    return _done(figure)
+    return done(figure)
 
 
 def animated(frames: np.ndarray, tracks: np.ndarray, visibility: np.ndarray, tints: Sequence[str], drags: Drags | None = None,
@@ -188,19 +188,3 @@ def animated(frames: np.ndarray, tracks: np.ndarray, visibility: np.ndarray, tin
     with tempfile.TemporaryDirectory() as folder:
         path = Video(np.stack(drawn)).save(Path(folder) / "clip.gif")
         return Shown(data=Path(path).read_bytes(), format="gif", alt=alt)
-
-
-def _plain(axis, title: str, across: str, up: str) -> None:
-    axis.set_title(title, fontsize=9, color=TEXT)
-    axis.set_xlabel(across, fontsize=8, color=TEXT)
-    axis.set_ylabel(up, fontsize=8, color=TEXT)
-    axis.tick_params(labelsize=7, colors=TEXT)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-
-
-def _done(figure: Figure) -> Figure:
-    figure.patch.set_alpha(0)
-    figure.tight_layout(pad=0.4)
-    plt.close(figure)  # the notebook shows what a cell returns, once
-    return figure

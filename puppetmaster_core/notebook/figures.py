@@ -14,22 +14,18 @@ from puppetmaster_core.notebook.player import Player
 from puppetmaster_core.overlay import draw_drags
 from puppetmaster_core.video import enlarge
 
+TEXT = "gray"  # legible on light and dark pages
+
 
 def strip(rows: dict[str, np.ndarray], count: int = 7, width: float = 10.0) -> Figure:
     """A row of `count` evenly spaced frames for each named video (N, H, W, 3) uint8."""
     figure, axes = plt.subplots(len(rows), count, figsize=(width, 1.06 * width / count * len(rows)), squeeze=False)
-    figure.patch.set_alpha(0)
     for row, (name, frames) in zip(axes, rows.items(), strict=True):
         for axis, n in zip(row, np.linspace(0, len(frames) - 1, count).round().astype(int), strict=True):
             axis.imshow(frames[n], interpolation="bicubic")
-            axis.set(xticks=[], yticks=[])
-            axis.set_title(f"frame {n + 1}", fontsize=8, color="gray")
-            for side in axis.spines.values():
-                side.set_visible(False)
-        row[0].set_ylabel(name, fontsize=9, color="gray")
-    figure.tight_layout(pad=0.3)
-    plt.close(figure)  # the notebook shows what a cell returns, once
-    return figure
+            bare(axis, f"frame {n + 1}")
+        row[0].set_ylabel(name, fontsize=9, color=TEXT)
+    return done(figure)
 
 
 def with_drags(picture, drags: Drags, size: int = 256) -> np.ndarray:
@@ -41,3 +37,30 @@ def with_drags(picture, drags: Drags, size: int = 256) -> np.ndarray:
 def moving(videos, *, overlay: bool = True, size: int = 256, alt: str = "") -> Player:
     """A video, or several by their captions, to play, pause and scrub, with drags (and a clip's tracks) to draw over them."""
     return Player(videos, show_drags=overlay, size=size, alt=alt)
+
+
+def plain(axis, title: str, across: str, up: str) -> None:
+    """Titles and ticks of a plot in the book's manner: `across` and `up` name its axes."""
+    axis.set_title(title, fontsize=9, color=TEXT)
+    axis.set_xlabel(across, fontsize=8, color=TEXT)
+    axis.set_ylabel(up, fontsize=8, color=TEXT)
+    axis.tick_params(labelsize=7, colors=TEXT)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+
+
+def bare(axis, title: str = "", beside: str = "") -> None:
+    """A picture without ticks or frame, a title over it and a few words beside it."""
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=8, color=TEXT)
+    axis.set_ylabel(beside, fontsize=9, color=TEXT)
+    for side in axis.spines.values():
+        side.set_visible(False)
+
+
+def done(figure: Figure) -> Figure:
+    """The figure, to be the last line of a cell: clear ground, no waste around it."""
+    figure.patch.set_alpha(0)
+    figure.tight_layout(pad=0.4)
+    plt.close(figure)  # the notebook shows what a cell returns, once
+    return figure
