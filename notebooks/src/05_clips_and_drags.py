@@ -116,11 +116,11 @@ figures.passes(rendering, tints)
 
 # %%
 from puppetmaster_core.clips.sampling import displacement
-from puppetmaster_core.clips.tracks import SurfacePoints, track
+from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 
 surface = SurfacePoints.visible(rendering)  # P points, one for each pixel of the object in frame 1
 world = surface.positions(asset, positions)  # (N, P, 3)
-tracks, seen = track(world, camera, rendering)  # (P, N, 2) in the unit square, (P, N)
+tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)  # (P, N, 2) in the unit square, (P, N)
 part = asset.submodel[surface.face]  # (P,)
 
 rng = np.random.default_rng(2)

@@ -10,7 +10,7 @@ import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.sampling import sample_points
-from puppetmaster_core.clips.tracks import SurfacePoints, moving_parts, track
+from puppetmaster_core.clips.tracks import Followed, in_sight
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
 
@@ -55,14 +55,12 @@ def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, fram
     return label_clip(asset, positions, camera, render(asset, positions, camera, size), rng, candidates)
 
 
-def label_clip(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering,
-               rng: np.random.Generator, candidates: int = 4) -> Clip:
-    """Attach tracks to a rendering: any renderer that fills a `Rendering` ends here."""
-    surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
-    points = surface.positions(asset, positions)
-    tracks, visibility = track(points, camera, rendering)
-    part = asset.submodel[surface.face]
-    chosen = sample_points(points, tracks, part, rng, candidates)
+def label_clip(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering, rng: np.random.Generator,
+               candidates: int = 4, followed: Followed | None = None) -> Clip:
+    """Attach tracks to a rendering: any renderer that fills a `Rendering` ends here. followed: where it is known already."""
+    followed = followed or Followed.of(asset, positions, camera, rendering)
+    chosen = sample_points(followed.points, followed.tracks, followed.part, rng, candidates)
     index = np.concatenate([*chosen.values(), np.empty(0, int)]).astype(int)
-    return Clip(rendering.frames, rendering.alpha, rendering.part_ids, tracks[index], visibility[index],
-                part[index].astype(np.int16), camera.to_dict(), asset.category, dict(asset.provenance))
+    return Clip(rendering.frames, rendering.alpha, rendering.part_ids, followed.tracks[index],
+                in_sight(followed.points[:, index], camera, asset, positions), followed.part[index].astype(np.int16),
+                camera.to_dict(), asset.category, dict(asset.provenance))

@@ -5,13 +5,15 @@ Letters: N frames, M ≥ N frames to the end of the animation, V vertices, P poi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
-from puppetmaster_core.clips.clip import Clip
+from puppetmaster_core.clips.clip import Clip, label_clip
 from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, draw_drags
-from puppetmaster_core.clips.sampling import sample_points, straightened
-from puppetmaster_core.clips.tracks import SurfacePoints, moving_parts, track
+from puppetmaster_core.clips.sampling import straightened
+from puppetmaster_core.clips.tracks import Followed, in_sight
 from puppetmaster_core.render import Camera, Rendering
 
 
@@ -22,19 +24,16 @@ def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering
     positions (N, V, 3) are the vertices as drawn; later (M − N, V, 3) where they go after the clip, for rules that weigh
     points by their way to the end of the animation. §4, "Sampling drags". Nothing visible that moves: no drags, no tracks.
     """
-    surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
-    part = asset.submodel[surface.face]
-    points = surface.positions(asset, positions)
-    tracks, visibility = track(points, camera, rendering)
-    chosen = sample_points(points, tracks, part, rng, candidates)
-    index = np.concatenate([*chosen.values(), np.empty(0, int)]).astype(int)
-    onward = points if later is None else np.concatenate([points, surface.positions(asset, later)])
-    seen = VisiblePoints(onward / _largest_side(positions[0]), tracks, part, rendering.frames.shape[1], len(asset.submodels))
+    followed = Followed.of(asset, positions, camera, rendering)
+    clip = label_clip(asset, positions, camera, rendering, rng, candidates, followed)
+    points = followed.points
+    onward = points if later is None else np.concatenate([points, followed.surface.positions(asset, later)])
+    seen = VisiblePoints(onward / _largest_side(positions[0]), followed.tracks, followed.part, rendering.frames.shape[1],
+                         len(asset.submodels))
     dragged = draw_drags(seen, rng, rules)
-    paths = tracks[dragged]
-    return Clip(rendering.frames, rendering.alpha, rendering.part_ids, tracks[index], visibility[index],
-                part[index].astype(np.int16), camera.to_dict(), asset.category, dict(asset.provenance),
-                drags=straightened(paths) if rules.straight else paths, drag_visibility=visibility[dragged])
+    paths = followed.tracks[dragged]
+    return replace(clip, drags=straightened(paths) if rules.straight else paths,
+                   drag_visibility=in_sight(points[:, dragged], camera, asset, positions))
 
 
 def _largest_side(vertices: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Exact point tracks: points on the surface, followed through the animation and looked for in every frame.
+"""Exact point tracks: points on the surface, followed through the animation, and when each is in sight.
 
 Letters: P points, N frames, V vertices, F triangles.
 """
@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
-from puppetmaster_core.render import Camera, Rendering
-
-OCCLUSION_TOLERANCE = 0.02  # share of the depth by which a point may lie behind the drawn surface and still count as seen
+from puppetmaster_core.render import Camera, Rendering, visible
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,33 @@ def moving_parts(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
     return np.unique(asset.submodel[moved[asset.faces].any(1)])
 
 
-def track(points: np.ndarray, camera: Camera, rendering: Rendering) -> tuple[np.ndarray, np.ndarray]:
-    """Follow world `points` (N, P, 3): tracks (P, N, 2), xy in [0, 1], and visibility (P, N) bool.
+def track(points: np.ndarray, camera: Camera) -> np.ndarray:
+    """Where world `points` (N, P, 3) are in the pictures: tracks (P, N, 2) float32, xy in [0, 1], hidden or not."""
+    return camera.project(points)[..., :2].transpose(1, 0, 2).astype(np.float32)
 
-    A point is visible where it lies inside the picture and no surface is drawn clearly in front of it.
+
+def in_sight(points: np.ndarray, camera: Camera, asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
+    """When points (N, P, 3) are visible, (P, N) bool: inside the picture and behind nothing of the asset at (N, V, 3).
+
+    They were picked where frame 1 shows them, so there they are visible, whatever a renderer's rounding.
     """
-    seen = camera.project(points)  # (N, P, 3)
-    size = rendering.depth.shape[1]
-    cell = np.floor(seen[..., :2] * size).astype(int)
-    inside = ((cell >= 0) & (cell < size)).all(-1)
-    cell = cell.clip(0, size - 1)
-    drawn = rendering.depth[np.arange(len(points))[:, None], cell[..., 1], cell[..., 0]]
-    visible = inside & (seen[..., 2] > 0) & (seen[..., 2] <= drawn * (1 + OCCLUSION_TOLERANCE))
-    return seen[..., :2].transpose(1, 0, 2).astype(np.float32), visible.T
+    seen = visible(asset, positions, camera, points)
+    seen[0] = True
+    return seen.T
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A point for every pixel of frame 1 that shows a part that moves, followed through the clip."""
+
+    surface: SurfacePoints  # P points
+    part: np.ndarray  # (P,) int, the sub-model each rides on
+    points: np.ndarray  # (N, P, 3) world
+    tracks: np.ndarray  # (P, N, 2)
+
+    @classmethod
+    def of(cls, asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering) -> Followed:
+        """positions (N, V, 3), as drawn."""
+        surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
+        points = surface.positions(asset, positions)
+        return cls(surface, asset.submodel[surface.face], points, track(points, camera))

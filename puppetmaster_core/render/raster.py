@@ -10,7 +10,7 @@ from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
 from puppetmaster_core.render.rendering import Rendering, check_positions
 from puppetmaster_core.render.shading import fill_barycentric, shade
 from puppetmaster_core.render.surfaces import surfaces_of
-from puppetmaster_core.render.visibility import NEAR, nearest, set_up
+from puppetmaster_core.render.visibility import NEAR, find_hidden, nearest, set_up
 
 
 def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: int, *, lights: Lights = DRAG_A_MOVE_LIGHTS,
@@ -43,3 +43,26 @@ def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: in
               sample_face, frames[n], alpha[n])
     part_ids = np.where(face >= 0, mesh.submodel[face], -1).astype(np.int16)
     return Rendering(frames, alpha, part_ids, depth, face, barycentric)
+
+
+GRID = 1024  # samples a side in which `visible` counts: triangles of no area in them hide nothing
+
+
+def visible(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, points: np.ndarray) -> np.ndarray:
+    """Which world `points` (N, P, 3) are seen in each frame, (N, P) bool, with the asset's vertices at `positions` (N, V, 3).
+
+    Exact, whatever the pictures' size: a point is seen where it lies inside the picture and no triangle is in front of it, by
+    more than rounding. Raises ValueError.
+    """
+    positions, mesh = check_positions(asset, positions), surfaces_of(asset)
+    with np.errstate(all="ignore"):  # a vertex in the camera's plane, or nowhere
+        screen, place = camera.project(positions), camera.project(points)
+    inside = ((place[..., :2] >= 0) & (place[..., :2] < 1)).all(-1) & (place[..., 2] > 0)
+    table, seen = np.empty((len(mesh.faces), 11)), np.zeros(inside.shape, bool)
+    for n, within in enumerate(inside):
+        set_up(screen[n], mesh.faces, GRID, NEAR * camera.distance, table)
+        own = place[n, within] * (GRID, GRID, 1)
+        hidden = np.zeros(len(own), bool)
+        find_hidden(table, mesh, own, np.argsort(own[:, 1]), hidden)
+        seen[n, within] = ~hidden
+    return seen

@@ -1,6 +1,6 @@
-"""The first half of the rasteriser: which triangle is nearest at every sample. For one frame; `mesh` is `Surfaces`.
+"""The first half of the rasteriser: which triangle is nearest at every sample; and which points lie behind one. For one frame.
 
-numba keeps what it compiled by the file's own time, so nothing here calls compiled code of another file.
+`mesh` is `Surfaces`. numba keeps what it compiled by the file's own time, so nothing here calls compiled code of another file.
 Letters: V vertices, F triangles, S samples a side.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+IN_FRONT = 2e-4  # share of its depth by which a surface lies before a point that it hides: the point's own does not
 NEAR = 1e-3  # of the camera's distance; triangles with a corner nearer than this are not drawn
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")  # 1/0 is inf: a vertex may lie in the camera's plane
 
@@ -81,6 +82,46 @@ def nearest(table, mesh, size, supersampling, face, depth):
                             continue
                     depth[y, x] = z
                     face[y, x] = f
+
+
+@_jit
+def find_hidden(table, mesh, points, order, hidden):
+    """Set hidden (P,) True for the points (P, 3), x and y in samples and depth, with a surface in front of them.
+
+    order (P,): the points by their y, so that each triangle looks at those between its own ends only. Holes hide nothing, nor
+    does a blended surface that is more clear than not.
+    """
+    for f in range(table.shape[0]):
+        area, front = table[f, 9], table[f, 10]
+        if area == 0.0:
+            continue
+        ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]
+        low, high, left, right = min(ay, by, cy), max(ay, by, cy), min(ax, bx, cx), max(ax, bx, cx)
+        first, end = 0, len(order)
+        while first < end:  # the first point that is not above the triangle
+            middle = (first + end) // 2
+            if points[order[middle], 1] < low:
+                first = middle + 1
+            else:
+                end = middle
+        for i in range(first, len(order)):
+            p = order[i]
+            px, py, behind = points[p, 0], points[p, 1], points[p, 2] * (1.0 - IN_FRONT)
+            if py > high:
+                break
+            if px < left or px > right or hidden[p] or behind <= front:
+                continue
+            wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
+            wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
+            wc = 1.0 - wa - wb
+            if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                continue
+            wa, wb, wc = wa * table[f, 6], wb * table[f, 7], wc * table[f, 8]
+            z = 1.0 / (wa + wb + wc)
+            if z < behind:
+                cutoff = mesh.cutoff[mesh.material[f]]
+                solid = cutoff == -2.0 or _alpha(mesh, f, wa * z, wb * z, wc * z) >= (cutoff if cutoff >= 0.0 else 0.5)
+                hidden[p] = solid
 
 
 @_jit
