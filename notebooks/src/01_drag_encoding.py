@@ -1,13 +1,14 @@
 # %% [markdown]
 # # Drags as pictures: the encoding
 #
-# A network of convolutions reads pictures. A drag is a list of coordinates. Between the two stands $\operatorname{enc}(\cdot, s)$
-# of Section 3.2 and Appendix A, which writes a drag into maps of any resolution $s$, and loses nothing of it on the way. This
-# chapter derives it, draws it for each level of the U-Net, and goes to the edges, where the paper is silent.
+# A network of convolutions reads pictures. A drag is a list of coordinates. Between the two stands $\operatorname{enc}(\cdot,
+# s)$ of Section 3.2 and Appendix A, which writes a drag into maps of any resolution $s$, and loses nothing of it on the way.
+# This chapter derives it, draws it for each level of the U-Net, and goes to the edges, where the paper is silent.
 #
-# **Time to run:** about 10 seconds on a laptop without a GPU. **You will see:** which cells a drag marks and what stands in them,
-# the drag read back out of the maps, where the authors' code differs from their appendix, and your own drag encoded while you draw.
-# **Scale:** no network takes part; the grids are those of the paper's network (32 to 4 cells a side) on a picture of ours.
+# **Time to run:** about 10 seconds on a laptop without a GPU. **You will see:** which cells a drag marks and what stands in
+# them, the drag read back out of the maps, where the authors' code differs from their appendix, and your own drag encoded while
+# you draw. **Scale:** no network takes part; the grids are those of the paper's network (32 to 4 cells a side) on a picture of
+# ours.
 
 # %% tags=["parameters"]
 picture_path = ""  # your own picture; empty: the one that comes along
@@ -18,9 +19,10 @@ frame = 7  # of 14, for the figures
 # %% [markdown]
 # ## What has to be written down
 #
-# A drag $d_k = (u_k, v_k^{1:N})$ starts at $u_k$ and is at $v_k^n$ in frame $n$; so $u_k = v_k^1$. To move a part in frame $n$ the
-# network should know three places: where the drag **starts** ($u_k$), where it **is** ($v_k^n$), and where it will **end**
-# ($v_k^N$). The last one tells every frame about the future: a door that is ajar in frame 3 moves differently if it ends wide open.
+# A drag $d_k = (u_k, v_k^{1:N})$ starts at $u_k$ and is at $v_k^n$ in frame $n$; so $u_k = v_k^1$. To move a part in frame $n$
+# the network should know three places: where the drag **starts** ($u_k$), where it **is** ($v_k^n$), and where it will **end**
+# ($v_k^N$). The last one tells every frame about the future: a door that is ajar in frame 3 moves differently if it ends wide
+# open.
 
 # %%
 from importlib.resources import files
@@ -46,16 +48,17 @@ Image.fromarray(with_drags(picture, drags))
 # %% [markdown]
 # ## From a coordinate to a cell and an offset
 #
-# Lay a grid of $s \times s$ cells over the picture. A place $(h, w)$, in pixels of a picture of height $H$ and width $W$, falls into
-# one cell:
+# Lay a grid of $s \times s$ cells over the picture. A place $(h, w)$, in pixels of a picture of height $H$ and width $W$, falls
+# into one cell:
 #
 # $$ \Big( \Big\lfloor \frac{s \cdot h}{H} \Big\rfloor,\; \Big\lfloor \frac{s \cdot w}{W} \Big\rfloor \Big). $$
 #
-# One could put a 1 there and be done, as heat maps do. But at $s = 8$ a cell is 32 pixels wide, and a drag of 20 pixels would often
-# start and end in the same cell: to such a map it would be no drag at all. So App. A writes what the rounding drops, the offset
-# inside the cell:
+# One could put a 1 there and be done, as heat maps do. But at $s = 8$ a cell is 32 pixels wide, and a drag of 20 pixels would
+# often start and end in the same cell: to such a map it would be no drag at all. So App. A writes what the rounding drops, the
+# offset inside the cell:
 #
-# $$ \Big( \frac{s \cdot h}{H} - \Big\lfloor \frac{s \cdot h}{H} \Big\rfloor,\; \frac{s \cdot w}{W} - \Big\lfloor \frac{s \cdot w}{W} \Big\rfloor \Big) \in [0, 1)^2. $$
+# $$ \Big( \frac{s \cdot h}{H} - \Big\lfloor \frac{s \cdot h}{H} \Big\rfloor,\;
+# \frac{s \cdot w}{W} - \Big\lfloor \frac{s \cdot w}{W} \Big\rfloor \Big) \in [0, 1)^2. $$
 #
 # All other cells hold $-1$, which no offset is. That makes two channels a place and six a drag. By hand, for $u$ at $s = 8$:
 
@@ -66,9 +69,9 @@ print(f"s·y = {s * u[1]:.4f}: row {row:.0f}, offset {down:.4f}")
 print(f"s·x = {s * u[0]:.4f}: column {col:.0f}, offset {right:.4f}")
 
 # %% [markdown]
-# This is all of it, for every drag, frame and level at once. No loop: a cell is the drag's where its row and its column are equal
-# to the drag's, and that is a comparison that broadcasts. Channels of drags that are not there fill up to
-# $c \cdot K_{\max} = 6 \cdot 5$.
+# This is all of it, for every drag, frame and level at once. No loop: a cell is the drag's where its row and its column are
+# equal to the drag's, and that is a comparison that broadcasts. Channels of drags that are not there fill up to $c \cdot
+# K_{\max} = 6 \cdot 5$.
 
 # %%
 import inspect
@@ -78,17 +81,17 @@ print(inspect.getsource(encode_drags))
 # %% [markdown]
 # ## One drag at every level
 #
-# Look along a row: six maps, and one cell in each that is not empty (ringed; its number stands above the map). Look down a column:
-# the same place on finer and coarser grids. The cell says roughly where, the offset says exactly where, and the coarser the grid,
-# the more of the answer the offset carries. In the drag that comes along, $v^7$ and $v^{14}$ share a cell at $s = 8$ and $s = 4$, and
-# still differ in their numbers.
+# Look along a row: six maps, and one cell in each that is not empty (ringed; its number stands above the map). Look down a
+# column: the same place on finer and coarser grids. The cell says roughly where, the offset says exactly where, and the coarser
+# the grid, the more of the answer the offset carries. In the drag that comes along, $v^7$ and $v^{14}$ share a cell at $s = 8$
+# and $s = 4$, and still differ in their numbers.
 
 # %%
 figures.encoding_levels(picture, drags, sizes, frame)
 
 # %% [markdown]
-# And over time, at $s = 8$, each drag in its colour. Look for the row that changes: $u$ and $v^N$ are told to every frame alike, and
-# $v^n$ walks from the one to the other.
+# And over time, at $s = 8$, each drag in its colour. Look for the row that changes: $u$ and $v^N$ are told to every frame
+# alike, and $v^n$ walks from the one to the other.
 
 # %%
 figures.encoding_frames(drags, 8)
@@ -110,8 +113,8 @@ for s in sizes:
     print(f"s = {s:2}: maps {tuple(code.shape)}, read back to {error:.0e} of the picture's side")
 
 # %% [markdown]
-# Two drags cannot overwrite each other either, nor can $u$ overwrite $v^n$: each place has channels of its own. The price is that
-# drags are numbered. The network has to learn five times that a drag is a drag, and more than $K_{\max}$ do not fit:
+# Two drags cannot overwrite each other either, nor can $u$ overwrite $v^n$: each place has channels of its own. The price is
+# that drags are numbered. The network has to learn five times that a drag is a drag, and more than $K_{\max}$ do not fit:
 
 # %%
 from puppetmaster_core.drags import DragError
@@ -125,17 +128,17 @@ except DragError as error:
 # %% [markdown]
 # ## Two conventions
 #
-# The authors' code does not do what their appendix says. It takes $\operatorname{round}(s x - \tfrac12)$ for the cell, half to even, and
-# writes offsets as $(x, y)$. A checkpoint reads only the convention that it was trained with, so both are here, by name. Look at the
-# marks on the borders of cells: everywhere else the two agree; on a border the paper takes the cell behind it, and the released
-# code the even one of the two, where the offset may be a full 1.
+# The authors' code does not do what their appendix says. It takes $\operatorname{round}(s x - \tfrac12)$ for the cell, half to
+# even, and writes offsets as $(x, y)$. A checkpoint reads only the convention that it was trained with, so both are here, by
+# name. Look at the marks on the borders of cells: everywhere else the two agree; on a border the paper takes the cell behind
+# it, and the released code the even one of the two, where the offset may be a full 1.
 
 # %%
 figures.cells_and_offsets()
 
 # %% [markdown]
-# How often does that matter? A drag drawn by hand seldom meets a border. A drag at whole pixels does so at one pixel in eight for
-# $s = 32$ at 256 × 256, in each direction, and half of these borders are the even cell's.
+# How often does that matter? A drag drawn by hand seldom meets a border. A drag at whole pixels does so at one pixel in eight
+# for $s = 32$ at 256 × 256, in each direction, and half of these borders are the even cell's.
 
 # %%
 pixel = torch.arange(257) / 256
@@ -147,8 +150,8 @@ for s in sizes:
     assert (paper != released).sum() == s // 2
 
 # %% [markdown]
-# The other difference always matters: the two channels of a place change roles. The same drag, in the released convention. Look at
-# the titles: the numbers of each pair have changed places.
+# The other difference always matters: the two channels of a place change roles. The same drag, in the released convention. Look
+# at the titles: the numbers of each pair have changed places.
 
 # %%
 figures.encoding_levels(picture, drags, sizes[:2], frame, convention="released")
@@ -170,11 +173,11 @@ for x in (-0.05, -1 / 8, -0.2, 1.1):
     print(f"x = {x:6.3f}: the w channel of v^N holds {sorted({round(n, 3) for n in code[1].flatten().tolist()})}")
 
 # %% [markdown]
-# At $x = -1/8$ only the $-1$ of the empty cells is left in that channel. (The $h$ channel still marks the cell, so the network could
-# work it out.)
+# At $x = -1/8$ only the $-1$ of the empty cells is left in that channel. (The $h$ channel still marks the cell, so the network
+# could work it out.)
 #
-# The released code loses a little more. It keeps drags as four numbers a frame and takes four zeros for *no drag*, so a drag that
-# rests in the picture's corner is gone. `split_released` reads that format as the authors' code does:
+# The released code loses a little more. It keeps drags as four numbers a frame and takes four zeros for *no drag*, so a drag
+# that rests in the picture's corner is gone. `split_released` reads that format as the authors' code does:
 
 # %%
 from puppetmaster_core.encoding import split_released
@@ -239,8 +242,8 @@ print(exercises.cell_and_offset((0.30, 0.80), 16, answer))
 #
 # ## Exercise 2: read a drag back
 #
-# Write the inverse. Your function gets the maps of one drag, a tensor of shape ($N$, 6, $s$, $s$), in the paper's convention, and $s$.
-# It returns the drag's points, ($N$, 2), $x$ first, from 0 to 1. All points lie on the picture.
+# Write the inverse. Your function gets the maps of one drag, a tensor of shape ($N$, 6, $s$, $s$), in the paper's convention,
+# and $s$. It returns the drag's points, ($N$, 2), $x$ first, from 0 to 1. All points lie on the picture.
 
 # %%
 my_reading = None  # def my_reading(maps, s): …
