@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,32 +12,42 @@ from torch import nn
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training.data import ClipArrays
+from puppetmaster_core.training.data import ClipArrays, random_drags
 from puppetmaster_core.training.denoiser import Recipe, pick_frames
 from puppetmaster_core.training.export import export
-from puppetmaster_core.training.loop import RunSettings, TrainingError, fit
+from puppetmaster_core.training.feed import row_noise
+from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.run import train
+from puppetmaster_core.training.settings import RunSettings, TrainingError
 
 
-def regression(model, step, generator):
+def points(step, rows, seed=0):
     """A small problem with noise in it: its course depends on every random number."""
-    x = torch.randn(16, 4, generator=generator)
-    return (model(x) - x.sum(1, keepdim=True)).square().mean(), {}
+    return {"x": row_noise(seed, step, rows, (4,)), "step": torch.full((len(rows),), step)}
 
 
-def run(folder, steps=6, loss=regression, **changes):
+def regression(model, batch):
+    return (model(batch["x"]) - batch["x"].sum(1, keepdim=True)).square().mean(), {}
+
+
+def run(folder, steps=6, loss=regression, make=points, **changes):
     torch.manual_seed(0)
     model = nn.Linear(4, 1)
     settings = RunSettings(str(folder), steps=steps, batch_size=16, learning_rate=0.1, warmup_steps=3, checkpoint_every=2)
-    fit(model, loss, replace(settings, **changes))
+    settings = replace(settings, **changes)
+    fit(model, partial(make, seed=settings.seed), loss, settings)
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
+def at(batch, step):
+    return int(batch["step"][0]) == step
+
+
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
-    def killed(model, step, generator):
-        if step == 5:  # one step after the last checkpoint
+    def killed(model, batch):
+        if at(batch, 5):  # one step after the last checkpoint
             raise KeyboardInterrupt
-        return regression(model, step, generator)
+        return regression(model, batch)
 
     whole = run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -70,9 +81,9 @@ def test_time_runs_out_cleanly(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    def diverging(model, step, generator):
-        value, numbers = regression(model, step, generator)
-        return value * float("nan") if step == 3 else value, numbers
+    def diverging(model, batch):
+        value, numbers = regression(model, batch)
+        return value * float("nan") if at(batch, 3) else value, numbers
 
     with pytest.raises(FloatingPointError, match="nan at step 3"):
         run(tmp_path / "run", loss=diverging)
@@ -80,9 +91,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path):
-    def steep(model, step, generator):
-        value, numbers = regression(model, step, generator)
-        return (value - value.detach() + 1).sqrt() if step < 3 else (value - value.detach()).sqrt(), numbers  # slope inf at 0
+    def steep(model, batch):
+        value, numbers = regression(model, batch)
+        return (value - value.detach() + (0 if at(batch, 3) else 1)).sqrt(), numbers  # slope inf at 0
 
     with pytest.raises(FloatingPointError, match=r"gradient's norm is .* at step 3"):
         run(tmp_path, loss=steep)
@@ -110,7 +121,7 @@ def test_short_items_keep_the_ends_of_a_clip():
 def test_drags_of_a_clip_ride_on_different_parts():
     tracks = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 4, 2), np.float32)
     clips = ClipArrays(np.zeros((1, 4, 8, 8, 3), np.uint8), tracks[None], np.array([[2, 2, 5, 5, 5, -1]]))
-    points, present = clips.drags(0, np.random.default_rng(0), max_drags=5, straight=0.0)
+    points, present = random_drags(clips, 0, np.random.default_rng(0), max_drags=5, straight=0.0)
     first, second = sorted(points[present][:, 0, 0].tolist())
     assert present.tolist() == [True, True, False, False, False]
     assert first in (0, 1) and second in (2, 3, 4)  # one track of part 2, one of part 5, none of the padding

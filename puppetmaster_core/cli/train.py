@@ -1,9 +1,14 @@
-"""Train a scale from nothing: render its clips, train the VAE, sharpen its decoder, train the denoiser, save the pipeline.
+"""Train a scale: the VAE, its decoder sharpened, the denoiser; mini and tiny from nothing, svd from SVD's weights.
 
-Everything goes into the run folder; a run that was stopped, or killed, goes on where it was when started again.
+Without --data, procedural cabinets are rendered and trained on. With --data, the clips that `puppetmaster render` made, drawn in the
+balanced mixture of App. C.1. Everything goes into the run folder; a run that was stopped, or killed, goes on where it was when
+started again, to the same weights. Several processes share each update's clips: start them with `accelerate launch`.
 
-example:
+examples:
   puppetmaster train --scale tiny --output runs/tiny
+  puppetmaster render library --count 8000 --output clips/library
+  puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
+  accelerate launch --num_processes 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
 
@@ -11,35 +16,54 @@ from __future__ import annotations
 
 import argparse
 import json
+import tomllib
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, number, whole
 from puppetmaster_core.files import try_writing
-from puppetmaster_core.presets import PRESETS
+from puppetmaster_core.presets import PRESETS, SVD
 
-HELP = "train a model from nothing"
-TRAINABLE = sorted(name for name, preset in PRESETS.items() if preset.training)
+HELP = "train a model"
+SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scale", choices=TRAINABLE, default="tiny", help="what to train (default: tiny)")
+    parser.add_argument("--scale", choices=SCALES, default="tiny", help="what to train (default: tiny)")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
+    parser.add_argument("--data", action="append", default=[], metavar="CLIPS",
+                        help="a folder of clips at the scale's size; again for more folders (default: cabinets)")
+    parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: cabinets to render and train on (the scale's)")
+    parser.add_argument("--weights", metavar="MODEL", help="what svd begins with: a folder in diffusers' layout, or OWNER/NAME")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml",
+                        help="settings instead of the scale's, in tables vae, decoder, denoiser, recipe")
     parser.add_argument("--stage", choices=("all", "vae", "decoder", "denoiser"), default="all", help="a part (default: all)")
     parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
-    parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step (default: the scale's)")
-    parser.add_argument("--clips", type=whole(1, 900_000), help="clips to render and train on (default: the scale's)")
+    parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
+    parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds that a step's clips are taken in (default: the scale's)")
+    parser.add_argument("--activation-checkpointing", action="store_true", default=None,
+                        help="compute activations twice: a third more work, far less memory")
     parser.add_argument("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
     parser.add_argument("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
-    parser.add_argument("--max-seconds", type=number(1, 1e7), help="stop each stage cleanly after this long")
+    parser.add_argument("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"),
                         help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
     parser.add_argument("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="when done, write the model there in fp16, with its log")
+    parser.add_argument("--workers", type=whole(1, 256), help="threads that make batches ahead (default: 2)")
+    parser.add_argument("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
+    parser.add_argument("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
     parser.add_argument("--json", action="store_true", help="print where the model is as JSON")
+
+
+SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "learning_rate", "seed", "mixed_precision", "compile",
+            "workers", "checkpoint_every", "wandb")
 
 
 def run(arguments: argparse.Namespace) -> None:
     output, target = arguments.output, arguments.export
+    config = _config(arguments.config)
+    if arguments.weights and "vae" in SCALES[arguments.scale].training:
+        raise BadInput(f"--weights came for the scale {arguments.scale}, which trains from nothing: leave it out")
     if output.exists() and not output.is_dir():
         raise BadInput(f"{output}: this is a file, wanted a run folder: choose another name")
     if target and target.is_dir() and any(target.iterdir()) and not (target / "model_index.json").is_file():
@@ -50,18 +74,36 @@ def run(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise BadInput(f"{output}: cannot be written ({error.strerror}), wanted a run folder: choose another place") from None
 
+    from accelerate import PartialState
+
+    from puppetmaster_core.checkpoints import ModelError
+    from puppetmaster_core.clips.records import ClipError
     from puppetmaster_core.training.run import STAGES, TrainingError, train
 
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
-    names = ("steps", "batch_size", "learning_rate", "seed", "max_seconds", "mixed_precision", "compile")
     try:
-        done = train(PRESETS[arguments.scale], output, stages=stages, clips=arguments.clips,
-                     **{name: getattr(arguments, name) for name in names})
-    except (TrainingError, FloatingPointError) as error:
+        done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
+                     weights=arguments.weights, config=config, max_seconds=arguments.max_seconds,
+                     **{name: getattr(arguments, name) for name in SETTINGS})
+    except (TrainingError, ClipError, ModelError, FloatingPointError) as error:
         raise BadInput(str(error)) from error
-    if target and done:
+    if not PartialState().is_main_process:
+        return
+    if target and (output / "pipeline").is_dir():
         from puppetmaster_core.training.export import export
 
         export(output, target)
     report = {"done": done, "pipeline": str(output / "pipeline") if (output / "pipeline").is_dir() else None}
     print(json.dumps(report) if arguments.json else f"{'trained' if done else 'time is up, the same command goes on'}: {output}")
+
+
+def _config(path: Path | None) -> dict:
+    """The tables of a TOML file."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}), wanted a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}), wanted TOML with tables vae, decoder, denoiser, recipe") from None

@@ -1,216 +1,229 @@
 """The training loop: accelerate underneath, EMA, resume to the same state, everything recorded in the run folder.
 
-All randomness of step i comes from (seed, i), so a run that was killed goes on exactly as if it had not been.
+One process or several (started by `accelerate launch` or torchrun), each with some rows of every update; see `feed` for why a
+killed run goes on exactly as if it had not been, and `state` for what is kept.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import ProjectConfiguration
+from accelerate.utils import DistributedType, ProjectConfiguration, broadcast
 from diffusers.training_utils import EMAModel
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from puppetmaster_core.files import whole_file
 from puppetmaster_core.provenance import commit
+from puppetmaster_core.training import state
+from puppetmaster_core.training.feed import Batch, Feed
+from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
+from puppetmaster_core.training.records import alone, check_same_run, versions, write_record
+from puppetmaster_core.training.settings import RunSettings, TrainingError
+
+Make = Callable[[int, range], Batch]  # the rows of an update's batch, on the CPU
+Loss = Callable[[nn.Module, Batch], tuple[Tensor, dict]]  # of a batch on the device: its mean, and numbers to log
+Sample = Callable[[nn.Module], dict[str, Tensor]]  # pictures (3, H, W) in [0, 1] by name
 
 
-class TrainingError(ValueError):
-    """A run that cannot be started as asked. The message is one line: what came, what was wanted, what to do."""
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What a run needs beside its model and data."""
-
-    output: str  # run folder
-    steps: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int = 100
-    decay_steps: int = 0  # the learning rate falls linearly to 0 over the last ones
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    ema_decay: float = 0.9999
-    mixed_precision: str = "no"  # "bf16" pays on GPUs, and on CPUs that multiply bf16 matrices in hardware (AMX)
-    compile: bool = False  # torch.compile the model: minutes of waiting first, then up to twice the speed
-    checkpoint_every: int = 500
-    sample_every: int = 500
-    log_every: int = 20
-    max_seconds: float = float("inf")  # stop cleanly after this long, with a checkpoint
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("steps", "batch_size", "checkpoint_every", "sample_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name}={getattr(self, name)} given: it must be 1 or more")
-        if self.warmup_steps + self.decay_steps > self.steps:
-            raise TrainingError(f"warmup_steps={self.warmup_steps} and decay_steps={self.decay_steps} given for "
-                                f"{self.steps} steps: together they must not be more")
-        if not 0 <= self.ema_decay < 1:
-            raise TrainingError(f"ema_decay={self.ema_decay} given: it lies in [0, 1)")
-
-    def rate(self, step: int) -> float:
-        """The learning rate's factor at a step: linear up, flat, linear down."""
-        up = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        down = min(1.0, (self.steps - step) / self.decay_steps) if self.decay_steps else 1.0
-        return up * down
-
-
-def step_generator(seed: int, step: int) -> torch.Generator:
-    """The generator that all randomness of one step comes from."""
-    mixed = np.random.SeedSequence([seed, step]).generate_state(1)[0]  # PyTorch's generator takes 32 bits of a seed
-    return torch.Generator().manual_seed(int(mixed))
-
-
-def fit(model: nn.Module, loss: Callable[[nn.Module, int, torch.Generator], tuple[Tensor, dict]], settings: RunSettings,
-        *, record: dict | None = None, sample: Callable[[nn.Module], dict[str, Tensor]] | None = None) -> bool:
+def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, record: dict | None = None,
+        sample: Sample | None = None) -> bool:
     """Train `model` in place and leave it with its EMA weights; True when all steps are done, False when time ran out.
 
-    loss(model, step, generator) gives the loss and numbers to log; sample(model) gives pictures (3, H, W) in [0, 1] to
-    log. `record` is written to settings.json with the settings and the commit before the first step.
-    Raises FloatingPointError at the first loss or gradient that is not finite, before it reaches the weights, so that the
-    last checkpoint is good; TrainingError where the folder holds a run of other settings, or several processes are started.
+    `record` is written to settings.json with the settings and the commit before the first step.
+    Raises FloatingPointError at the first loss or gradient that is not finite, before it reaches the weights, with the batch
+    saved, so that the last checkpoint is good; TrainingError where the folder holds a run of other settings, is in use, or
+    cannot be written.
     """
     folder = Path(settings.output)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"settings": asdict(settings), **(record or {}), "commit": commit(), "versions": versions()}
-    check_same_run(folder, record)
-    accelerator = Accelerator(mixed_precision=settings.mixed_precision, log_with="tensorboard",
+    accelerator = _accelerator(folder, settings)
+    with alone(folder) if accelerator.is_main_process else nullcontext():
+        check_same_run(folder, record)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            write_record(folder, {**record, "processes": accelerator.num_processes})
+        return _Run(accelerator, model, make, loss, settings, sample).train()
+
+
+def _accelerator(folder: Path, settings: RunSettings) -> Accelerator:
+    trackers: list = ["tensorboard"]
+    if settings.wandb:
+        trackers.append(_wandb(settings.wandb))
+    accelerator = Accelerator(mixed_precision=settings.mixed_precision, log_with=trackers,
                               project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)))
-    if accelerator.num_processes > 1:
-        raise TrainingError(f"{accelerator.num_processes} processes started, but one process trains a model for now: start one")
-    write_record(folder, record)
-    accelerator.init_trackers("log")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
-    ema = EMAModel(model.parameters(), decay=settings.ema_decay)
-    if settings.compile:
-        model.compile()
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
-    accelerator.register_for_checkpointing(schedule, ema)
-    step = _resume(accelerator, folder)
-    ema.to(accelerator.device)
-    wrapped.train()
-    # The fused attention's backward pass in bf16 is slow on CPUs: a third of a whole step, where plain products are not.
-    slow = accelerator.device.type == "cpu" and settings.mixed_precision == "bf16"
-    attention = partial(sdpa_kernel, SDPBackend.MATH) if slow else nullcontext
-    began, bar = time.monotonic(), tqdm(total=settings.steps, initial=step, desc=folder.name, mininterval=5)
-    while step < settings.steps and time.monotonic() - began < settings.max_seconds:
-        with accelerator.autocast(), attention():
-            value, numbers = loss(wrapped, step, step_generator(settings.seed, step))
-        _check_finite("loss", value, step, folder)
-        accelerator.backward(value)
-        norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        _check_finite("gradient's norm", norm, step, folder)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        ema.step(model.parameters())
-        step += 1
-        bar.update()
-        if step % settings.log_every == 0:
-            rate = bar.format_dict["rate"] or 0.0
-            numbers = {name: float(number) for name, number in numbers.items()}
-            accelerator.log({"loss": value.item(), "gradient norm": float(norm), "steps per second": rate, **numbers}, step)
-        if sample and (step % settings.sample_every == 0 or step == settings.steps):
-            _log_samples(accelerator, model, ema, sample, step)
-        if step % settings.checkpoint_every == 0:
-            _checkpoint(accelerator, folder, step)
-    if step % settings.checkpoint_every:
-        _checkpoint(accelerator, folder, step)
-    bar.close()
-    accelerator.end_training()
-    ema.copy_to(model.parameters())
-    model.eval()
-    return step >= settings.steps
+    if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+        raise TrainingError(f"{accelerator.distributed_type.value} was configured for accelerate, wanted plain data parallelism: "
+                            "every process holds the whole model")
+    return accelerator
 
 
-def _check_finite(what: str, value: Tensor, step: int, folder: Path) -> None:
-    if not torch.isfinite(value):
-        raise FloatingPointError(f"the {what} is {value.item()} at step {step}: lower the learning rate and start from the last "
-                                 f"checkpoint in {folder / 'checkpoints'}")
+def _wandb(project: str):
+    from accelerate.utils import is_wandb_available
+
+    if not is_wandb_available():
+        raise TrainingError(f"wandb={project!r} given, but Weights & Biases is not installed: pip install wandb, or leave it out")
+    from accelerate.tracking import WandBTracker
+
+    return WandBTracker(project)
 
 
-def _log_samples(accelerator, model, ema, sample, step) -> None:
-    ema.store(model.parameters())
-    ema.copy_to(model.parameters())
-    model.eval()
-    with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
-        pictures = sample(model)
-    model.train()
-    ema.restore(model.parameters())
-    writer = accelerator.get_tracker("tensorboard").writer
-    for name, picture in pictures.items():
-        writer.add_image(name, picture, step)
+class _Run:
+    """A run at work: the model in its wrappers, and what goes with it."""
+
+    def __init__(self, accelerator: Accelerator, model: nn.Module, make: Make, loss: Loss, settings: RunSettings,
+                 sample: Sample | None):
+        self.began = time.monotonic()
+        self.accelerator, self.model, self.make, self.loss, self.settings = accelerator, model, make, loss, settings
+        self.sample, self.folder, self.main = sample, Path(settings.output), accelerator.is_main_process
+        processes = accelerator.num_processes
+        share = settings.rows(0, accelerator.process_index, processes)
+        model.to(accelerator.device).train()
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.ema = EMAModel(model.parameters(), decay=settings.ema_decay)
+        self.step = state.load(self.folder, model, self.optimizer, self.ema)
+        self.ema.to(accelerator.device)
+        peak = processes * peak_flops(accelerator.device, settings.mixed_precision)
+        self.meter = Meter(self._flops(share) / len(share) if self.step < settings.steps else 0.0, peak)
+        if settings.activation_checkpointing:
+            checkpoint_activations(model)
+        if settings.compile:
+            model.compile()
+        self.wrapped, self.optimizer = accelerator.prepare(model, self.optimizer)
+        if self.main:
+            accelerator.init_trackers("log")
+
+    def train(self) -> bool:
+        settings, bar = self.settings, tqdm(total=self.settings.steps, initial=self.step, desc=self.folder.name, mininterval=5,
+                                            disable=None if self.main else True)
+        with Feed(self.make, self._jobs(), settings.workers) as feed:
+            while self.step < settings.steps and not self._time_is_up():
+                value, norm, numbers = self._update(feed)
+                self.step += 1
+                bar.update()
+                if self.step % settings.log_every == 0:
+                    self._log(value, norm, numbers, feed.waited)
+                if self.sample and (self.step % settings.sample_every == 0 or self.step == settings.steps):
+                    self._log_samples()
+                if self.step % settings.checkpoint_every == 0:
+                    self._checkpoint()
+        if self.step % settings.checkpoint_every:
+            self._checkpoint()
+        bar.close()
+        if self.main:
+            self.accelerator.end_training()
+        self.accelerator.wait_for_everyone()
+        self.ema.copy_to(self.model.parameters())
+        self.model.eval()
+        return self.step >= settings.steps
+
+    def _jobs(self) -> Iterator[tuple[int, range]]:
+        """What this process computes, in order: its rows of every round of every update."""
+        index, processes = self.accelerator.process_index, self.accelerator.num_processes
+        for step in range(self.step, self.settings.steps):
+            for round_ in range(self.settings.accumulate):
+                yield step, self.settings.rows(round_, index, processes)
+
+    def _update(self, feed: Feed) -> tuple[Tensor, Tensor, dict]:
+        """One step of the optimiser: this process's mean loss, the gradient's norm, and the last round's numbers."""
+        rounds, total, batches = self.settings.accumulate, 0.0, []
+        for round_ in range(rounds):
+            batches.append(next(feed))
+            wait = self.accelerator.no_sync(self.wrapped) if round_ < rounds - 1 else nullcontext()
+            with wait:
+                value, numbers = self._loss(self.wrapped, batches[-1])
+                self._check_finite("loss", value, batches)
+                self.accelerator.backward(value / rounds)
+            total = total + value.detach() / rounds
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        self._check_finite("gradient's norm", norm, batches)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * self.settings.rate(self.step)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.step(self.model.parameters())
+        self.meter.count(self.settings.batch_size)
+        return total, norm, numbers
+
+    def _loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict]:
+        device = self.accelerator.device
+        # The fused attention's backward pass in bf16 is slow on CPUs: a third of a whole step, where plain products are not.
+        slow = device.type == "cpu" and self.settings.mixed_precision == "bf16"
+        attention = partial(sdpa_kernel, SDPBackend.MATH) if slow else nullcontext
+        with self.accelerator.autocast(), attention():
+            return self.loss(model, {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()})
+
+    def _flops(self, rows: range) -> float:
+        """Of a round of this process; not a number where there is no memory to count them."""
+        batch = self.make(self.step, rows)
+        try:
+            return flops_of(self.model, lambda: self._loss(self.model, batch)[0], self.accelerator.device)
+        except torch.OutOfMemoryError:
+            self.model.zero_grad(set_to_none=True)
+            return float("nan")
+
+    def _check_finite(self, what: str, value: Tensor, batches: list[Batch]) -> None:
+        finite = torch.isfinite(value.detach()).float()
+        if self.accelerator.num_processes > 1:
+            finite = self.accelerator.reduce(finite, "mean")
+        if finite == 1:
+            return
+        name = self.folder / f"bad-step-{self.step:08d}-{self.accelerator.process_index}.safetensors"
+        joined = {key: torch.cat([batch[key] for batch in batches]).contiguous() for key in batches[0]}
+        save_file(joined, name, {"what": what, "step": str(self.step), "seed": str(self.settings.seed)})
+        raise FloatingPointError(f"the {what} is {value.item()} at step {self.step}, its batch is in {name}: lower the learning "
+                                 f"rate and start from the last checkpoint in {self.folder / 'checkpoints'}")
+
+    def _time_is_up(self) -> bool:
+        """Whether to stop; in all processes or in none."""
+        over = time.monotonic() - self.began >= self.settings.max_seconds
+        if self.accelerator.num_processes == 1:
+            return over
+        return bool(broadcast(torch.tensor([over], device=self.accelerator.device, dtype=torch.float32))[0])
+
+    def _log(self, value: Tensor, norm: Tensor, numbers: dict, waited: float) -> None:
+        rates = self.meter.read(waited)
+        value = self.accelerator.reduce(value, "mean") if self.accelerator.num_processes > 1 else value
+        if self.main:
+            rates = {name: rate for name, rate in rates.items() if rate == rate}
+            rate = self.settings.learning_rate * self.settings.rate(self.step - 1)
+            self.accelerator.log({"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **rates,
+                                  **{name: float(number) for name, number in numbers.items()}}, self.step)
+
+    def _log_samples(self) -> None:
+        if self.main:
+            self.ema.store(self.model.parameters())
+            self.ema.copy_to(self.model.parameters())
+            self.model.eval()
+            with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
+                pictures = self.sample(self.model)
+            self.model.train()
+            self.ema.restore(self.model.parameters())
+            for name, picture in pictures.items():
+                self._tensorboard().add_image(name, picture, self.step)
+        self.accelerator.wait_for_everyone()
+
+    def _checkpoint(self) -> None:
+        if self.main:
+            self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
+            state.save(self.folder, self.step, self.model, self.optimizer.optimizer, self.ema)
+        self.accelerator.wait_for_everyone()
+
+    def _tensorboard(self):
+        return self.accelerator.get_tracker("tensorboard", unwrap=True)
 
 
-def _checkpoint(accelerator: Accelerator, folder: Path, step: int) -> None:
-    """Save the whole state; it appears whole or not at all, and the one before is kept."""
-    final = folder / "checkpoints" / f"step-{step:08d}"
-    if not accelerator.is_main_process or final.exists():
-        return
-    partial = final.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    accelerator.save_state(str(partial))
-    os.replace(partial, final)
-    for old in sorted(final.parent.glob("step-????????"))[:-2]:
-        shutil.rmtree(old)
-
-
-def _resume(accelerator: Accelerator, folder: Path) -> int:
-    """Load the newest checkpoint, if any; the step it was made at."""
-    found = sorted((folder / "checkpoints").glob("step-????????"))
-    if not found:
-        return 0
-    accelerator.load_state(str(found[-1]))
-    return int(found[-1].name.removeprefix("step-"))
-
-
-# What may differ between two starts of one run: how long it goes on and how it is watched, not what it computes.
-FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "checkpoint_every", "sample_every", "log_every")
-
-
-def check_same_run(folder: Path, record: dict) -> None:
-    """TrainingError where `folder` holds checkpoints of a run with other settings."""
-    path = folder / "settings.json"
-    if not path.is_file() or not any((folder / "checkpoints").glob("step-????????")):
-        return
-    old, new = json.loads(path.read_text())["settings"], record["settings"]
-    for name in new.keys() - set(FREE):
-        if old.get(name) != new[name]:
-            raise TrainingError(f"{folder} holds a run with {name}={old.get(name)}, this one has {name}={new[name]}: use another "
-                             "folder, or the same settings")
-
-
-def write_record(folder: Path, record: dict) -> None:
-    """settings.json: the resolved settings, the commit and the versions of this start; under "starts", those before it."""
-    path = folder / "settings.json"
-    earlier = json.loads(path.read_text()) if path.is_file() else {}
-    starts = earlier.pop("starts", []) + ([earlier] if earlier else [])
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps({**record, "starts": starts}, indent=1) + "\n")
-
-
-def finished(settings: RunSettings) -> bool:
-    """Whether a checkpoint of the last step is there."""
-    return (Path(settings.output) / "checkpoints" / f"step-{settings.steps:08d}").is_dir()
-
-
-def versions() -> dict[str, str]:
-    """Of the libraries that decide what a run computes."""
-    return {name: metadata.version(name) for name in ("torch", "diffusers", "transformers", "accelerate", "numpy")}
+def checkpoint_activations(model: nn.Module) -> None:
+    """Let every network of diffusers' in `model` compute its activations again in the backward pass."""
+    for module in model.modules():
+        if getattr(module, "_supports_gradient_checkpointing", False):
+            module.enable_gradient_checkpointing()

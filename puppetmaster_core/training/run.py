@@ -1,135 +1,222 @@
-"""A whole training run of a scale: render clips, train the VAE, sharpen its decoder, train the denoiser, save the pipeline.
+"""A whole training run of a scale: clips, the VAE, its decoder sharpened, the denoiser, the pipeline saved.
 
 Every stage leaves its result in the run folder and is passed over when that is there, so a run goes on where it stopped:
 
-    clips/         rendered clips              vae/final       the VAE after its own stage
-    latents-n-*    of n clips                  decoder/final   the VAE with its decoder sharpened
-    pipeline/      the EMA weights so far      */log           TensorBoard; */settings.json what made it
+    clips/         cabinets, where no clips are given   vae/final       the VAE after its own stage
+    latents-n-*    of n clips                           decoder/final   the VAE with its decoder sharpened
+    pipeline/      the EMA weights so far               */log           TensorBoard; */settings.json what made it
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, replace
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from accelerate import PartialState
 from diffusers import AutoencoderKLTemporalDecoder
 
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS, cabinet_clip
-from puppetmaster_core.clips.sampling import sample_drags
+from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.files import whole_folder
-from puppetmaster_core.latents import LatentSpace
-from puppetmaster_core.overlay import draw_drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.training.data import ClipArrays, cache_latents
-from puppetmaster_core.training.denoiser import Denoiser, Recipe, residual_scale, train_denoiser
-from puppetmaster_core.training.loop import RunSettings, TrainingError, finished
+from puppetmaster_core.training.data import ClipArrays, Clips, ShardClips, cache_latents, latents_file
+from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, residual_scale, train_denoiser
+from puppetmaster_core.training.records import alone
+from puppetmaster_core.training.settings import RunSettings, TrainingError, check_names, names_of
+from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
+from puppetmaster_core.training.watch import strips, unseen
 
 STAGES = ("vae", "decoder", "denoiser")
 SHARD_SIZE = "15MB"  # of the saved weights
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-SHOWN = 4  # unseen clips in the sample strips
 
 
-def train(preset: Preset, output: str, *, stages: tuple[str, ...] = STAGES, clips: int | None = None, **changes) -> bool:
-    """Train `preset` from nothing into the folder `output`; True when all asked for is done, False when time ran out.
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of, resolved and checked before anything is computed."""
 
-    clips: how many to render, None for the recipe's. `changes` replace values of the stages' RunSettings (seed,
-    mixed_precision, max_seconds, …), where not None. Raises TrainingError where an earlier stage is missing.
+    preset: Preset
+    folder: Path
+    recipe: dict  # the preset's, with what the run changes
+    changes: dict  # of all stages' RunSettings
+    until: float  # of time.monotonic, when to stop
+    weights: str = ""  # a whole model to begin with, for scales that do not train from nothing
+
+    def __post_init__(self):
+        names = {"clips", "recipe", *STAGES}
+        check_names(self.recipe, names, "recipe")
+        check_names(self.changes, names_of(RunSettings), "settings")
+        check_names(self.recipe.get("recipe", {}), names_of(Recipe), "recipe of the denoiser")
+        for stage in self.stages:
+            check_names(self.recipe[stage], names_of(RunSettings), f"stage {stage!r}")
+            self.settings(stage)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those that the recipe has: one without a VAE begins with a model's."""
+        return tuple(stage for stage in STAGES if stage in self.recipe)
+
+    def settings(self, stage: str) -> RunSettings:
+        """The stage's settings; with another number of steps the warm-up and the decay keep their shares."""
+        own = self.recipe[stage]
+        settings = RunSettings(**{"output": str(self.folder / stage), **own})
+        share = self.changes.get("steps", settings.steps) / settings.steps
+        scaled = {"warmup_steps": int(share * settings.warmup_steps), "decay_steps": int(share * settings.decay_steps)}
+        left = max(0.0, self.until - time.monotonic())
+        return replace(settings, **(scaled if share != 1 else {}), **self.changes, max_seconds=left)
+
+
+def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
+          weights: str | None = None, config: dict | None = None, max_seconds: float | None = None, **changes) -> bool:
+    """Train `preset` into the folder `output`; True when all asked for is done, False when time ran out.
+
+    data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural cabinets, None for
+    the recipe's number. weights: the model to begin with, where the scale does not train from nothing. config: values that
+    replace the recipe's, stage by stage; `changes` replace values of every stage's RunSettings (seed, mixed_precision, …),
+    where not None. Raises TrainingError where settings are unknown or conflict, an earlier stage is missing, or clips are.
     """
-    folder, recipe = Path(output), preset.training
-    if not recipe:
+    until = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
+    if not preset.training:
         raise TrainingError(f"the scale {preset.name!r} has no training recipe: use one that has, or fill in its preset")
     changes = {name: value for name, value in changes.items() if value is not None}
-    data = ClipArrays.cabinets(folder / "clips", clips or recipe["clips"], preset.size, preset.frames)
-    for stage in (name for name in STAGES if name in stages):
-        if not _RUN[stage](preset, data, _settings(folder / stage, recipe[stage], changes)):
-            return False
-    return True
+    plan = Plan(preset, Path(output), _merged(preset.training, config or {}), changes, until, weights or "")
+    if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
+        raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
+    if data and clips:
+        raise TrainingError(f"clips={clips} and folders of clips given: the folders say how many there are, leave one out")
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with alone(plan.folder) if PartialState().is_main_process else nullcontext():
+        with PartialState().main_process_first():
+            found = _clips(plan, clips, data)
+        return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
 
 
-def _settings(folder: Path, recipe: dict, changes: dict) -> RunSettings:
-    """The stage's settings; with another number of steps the warm-up and the decay keep their shares."""
-    settings = RunSettings(output=str(folder), **recipe)
-    share = changes.get("steps", settings.steps) / settings.steps
-    scaled = {"warmup_steps": int(share * settings.warmup_steps), "decay_steps": int(share * settings.decay_steps)}
-    return replace(settings, **(scaled if share != 1 else {}), **changes)
+def _merged(recipe: dict, config: dict) -> dict:
+    """The recipe with a run's values in place of its own."""
+    merged = dict(recipe)
+    for name, value in config.items():
+        known = merged.get(name)
+        if name in (*STAGES, "recipe") and not isinstance(value, dict):
+            raise TrainingError(f"config: {name}={value!r} given, wanted a table of settings")
+        merged[name] = {**(known or {}), **value} if isinstance(value, dict) else value
+    return merged
 
 
-def stage_vae(preset: Preset, clips: ClipArrays, settings: RunSettings) -> bool:
+def _clips(plan: Plan, clips: int | None, data: Sequence[str]) -> Clips:
+    preset = plan.preset
+    if data:
+        return ShardClips([Path(folder) for folder in data], preset.size, preset.frames, plan.folder)
+    if "clips" not in plan.recipe:
+        raise TrainingError(f"the scale {preset.name!r} came without clips: render some at {preset.size} pixels with "
+                            "`puppetmaster render`, and name their folder")
+    return ClipArrays.cabinets(plan.folder / "clips", clips or plan.recipe["clips"], preset.size, preset.frames)
+
+
+# ---- the stages ----------------------------------------------------------------------------------------------------------
+
+
+def stage_vae(plan: Plan, clips: Clips) -> bool:
+    settings = plan.settings("vae")
     final = Path(settings.output) / "final"
     if final.is_dir():
         return True
-    vae = build(preset, settings.seed).vae.to(DEVICE)
-    return train_vae(vae, clips, settings, _record(preset, clips)) and _save(vae, final)
+    vae = build(plan.preset, settings.seed).vae.to(PartialState().device)
+    return train_vae(vae, clips, settings, _record(plan, clips)) and _save(vae, final)
 
 
-def stage_decoder(preset: Preset, clips: ClipArrays, settings: RunSettings) -> bool:
-    folder, final = Path(settings.output).parent, Path(settings.output) / "final"
+def stage_decoder(plan: Plan, clips: Clips) -> bool:
+    settings = plan.settings("decoder")
+    final = Path(settings.output) / "final"
     if final.is_dir():
         return True
-    vae = _trained(folder, "vae")
-    return train_decoder(vae, clips, _latents(folder, clips, settings), settings, _record(preset, clips)) and _save(vae, final)
+    vae, latents = _trained(plan, "vae"), _latents(plan, clips, settings)
+    if latents is None:
+        return False
+    settings = plan.settings("decoder")
+    return train_decoder(vae, clips, latents, settings, _record(plan, clips)) and _save(vae, final)
 
 
-def stage_denoiser(preset: Preset, clips: ClipArrays, settings: RunSettings) -> bool:
+def stage_denoiser(plan: Plan, clips: Clips) -> bool:
     """Also saves the pipeline, finished or not: with the EMA weights and the best decoder there is."""
-    folder = Path(settings.output).parent
-    if finished(settings) and (folder / "pipeline").is_dir():
+    settings = plan.settings("denoiser")
+    if finished(settings) and (plan.folder / "pipeline").is_dir():
         return True
-    latents = _latents(folder, clips, settings)
-    space = LatentSpace(residual_scale(latents, preset.residual), preset.residual, preset.anchor)
-    vae = _trained(folder, "decoder" if (folder / "decoder" / "final").is_dir() else "vae")
-    pipeline = build(preset, settings.seed, vae=vae, latent_scale=space.scale).to(DEVICE)
-    recipe = Recipe(**preset.training.get("recipe", {}))
-    model = Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids())
-    record = {**_record(preset, clips), "recipe": asdict(recipe), "latent space": asdict(space)}
-    shown = [cabinet_clip(WATCH_SEEDS + i, preset.size, preset.frames) for i in range(SHOWN)]
-    done = train_denoiser(model, clips, latents, space, settings, record, recipe, lambda _: strips(pipeline, shown))
-    pipeline.save_pretrained(folder / "pipeline", max_shard_size=SHARD_SIZE)
+    begun = _from_nothing(plan, clips, settings) if "vae" in plan.recipe else _from_weights(plan, clips)
+    if begun is None:
+        return False
+    pipeline, model, latents, embeddings = begun
+    settings, recipe = plan.settings("denoiser"), Recipe(**plan.recipe.get("recipe", {}))
+    items = Items(clips, latents, embeddings, settings, recipe, plan.preset.max_drags)
+    record = {**_record(plan, clips), "recipe": asdict(recipe), "latent space": asdict(pipeline.latent_space)}
+    shown = unseen(plan.preset, procedural_library=isinstance(clips, ShardClips)) if PartialState().is_main_process else []
+    sample = (lambda _: strips(pipeline, shown)) if shown else None
+    done = train_denoiser(model, items, pipeline.latent_space, record, sample)
+    if PartialState().is_main_process:
+        pipeline.save_pretrained(plan.folder / "pipeline", max_shard_size=SHARD_SIZE)
+    PartialState().wait_for_everyone()
     return done
 
 
 _RUN = {"vae": stage_vae, "decoder": stage_decoder, "denoiser": stage_denoiser}
 
 
-def _trained(folder: Path, stage: str) -> AutoencoderKLTemporalDecoder:
-    final = folder / stage / "final"
+def _from_nothing(plan: Plan, clips: Clips, settings: RunSettings):
+    """The pipeline around our own VAE, with random weights; the denoiser; z of a clip; no embeddings. None: out of time."""
+    latents = _latents(plan, clips, settings)
+    if latents is None:
+        return None
+    preset = plan.preset
+    vae = _trained(plan, "decoder" if (plan.folder / "decoder" / "final").is_dir() else "vae")
+    scale = residual_scale(latents, preset.residual)
+    pipeline = build(preset, settings.seed, vae=vae, latent_scale=scale).to(PartialState().device)
+    return pipeline, Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids()), latents.__getitem__, None
+
+
+def _from_weights(plan: Plan, clips: Clips):
+    """The same from a whole model's weights: its VAE and image encoder stay, and what they see of every clip is cached."""
+    if not isinstance(clips, ShardClips) or len(clips.stores) != 1:
+        raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
+    pipeline = PuppetMasterPipeline.from_pretrained(plan.weights or plan.preset.name).to(PartialState().device)
+    folder = clips.stores[0].folder
+    with PartialState().main_process_first():
+        features = Features(folder, cache_features(folder, pipeline.vae, pipeline.image_encoder))
+    model = Denoiser(pipeline.unet, None, pipeline.time_ids())
+    return pipeline, model, (lambda i: features[i][0].numpy()), (lambda i: features[i][1].numpy())
+
+
+def _trained(plan: Plan, stage: str) -> AutoencoderKLTemporalDecoder:
+    final = plan.folder / stage / "final"
     if not final.is_dir():
         raise TrainingError(f"no trained VAE in {final}: run the stage {stage!r} first")
-    return AutoencoderKLTemporalDecoder.from_pretrained(final).to(DEVICE)
+    return AutoencoderKLTemporalDecoder.from_pretrained(final).to(PartialState().device)
 
 
-def _latents(folder: Path, clips: ClipArrays, settings: RunSettings) -> np.ndarray:
+def _latents(plan: Plan, clips: Clips, settings: RunSettings) -> np.ndarray | None:
     """The clips' latents by the VAE of its own stage, encoded on first use; another VAE makes another file."""
-    weights = b"".join(path.read_bytes() for path in sorted((folder / "vae" / "final").glob("*.safetensors")))
-    name = f"latents-{len(clips)}-{hashlib.sha256(weights).hexdigest()[:8]}.npy"
-    return cache_latents(_trained(folder, "vae"), clips.frames, folder / name, settings.mixed_precision)
+    vae = _trained(plan, "vae")
+    weights = b"".join(path.read_bytes() for path in sorted((plan.folder / "vae" / "final").glob("*.safetensors")))
+    path = latents_file(plan.folder, weights, clips)
+    if PartialState().is_main_process:
+        cache_latents(vae, clips, path, settings.mixed_precision, until=plan.until)
+    PartialState().wait_for_everyone()
+    return cache_latents(vae, clips, path, until=0.0)
 
 
-def _record(preset: Preset, clips: ClipArrays) -> dict:
-    return {"preset": asdict(preset), "clips": len(clips), "device": DEVICE}
+def _record(plan: Plan, clips: Clips) -> dict:
+    about = {"preset": asdict(plan.preset), "clips": len(clips), "data": clips.digest, "device": str(PartialState().device)}
+    if isinstance(clips, ShardClips):
+        about |= {"groups": clips.groups}
+    return about | ({"weights": plan.weights} if plan.weights else {})
 
 
 def _save(vae: AutoencoderKLTemporalDecoder, final: Path) -> bool:
     """Save whole or not at all: that the folder is there says that the stage is done."""
-    with whole_folder(final) as folder:
-        vae.save_pretrained(folder)
+    if PartialState().is_main_process:
+        with whole_folder(final) as folder:
+            vae.save_pretrained(folder, max_shard_size=SHARD_SIZE)
+    PartialState().wait_for_everyone()
     return True
-
-
-def strips(pipeline: PuppetMasterPipeline, clips: list) -> dict[str, torch.Tensor]:
-    """For each clip a row of generated frames above the true ones, as TensorBoard takes pictures: (3, H, W) in [0, 1]."""
-    rows = []
-    for i, clip in enumerate(clips):
-        drags = sample_drags(clip, np.random.default_rng(i))
-        with torch.autocast(pipeline.device.type, enabled=False):
-            made = pipeline(clip.frames[0], drags, seed=i).frames
-        some = np.linspace(0, len(made) - 1, 5).astype(int)
-        first = draw_drags(clip.frames[:1], drags)
-        rows += [np.concatenate([first[0], *made[some[1:]]], 1), np.concatenate(list(clip.frames[some]), 1)]
-    return {"above: generated, below: true": torch.from_numpy(np.concatenate(rows)).movedim(-1, 0).float() / 255}

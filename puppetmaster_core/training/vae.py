@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from puppetmaster_core.latents import decode, downscale, encode, encode_distribution
 from puppetmaster_core.pictures import to_tensor
-from puppetmaster_core.training.data import ClipArrays
-from puppetmaster_core.training.loop import RunSettings, fit
+from puppetmaster_core.training.data import Clips
+from puppetmaster_core.training.feed import as_pictures, row_noise, row_rng
+from puppetmaster_core.training.loop import fit
+from puppetmaster_core.training.settings import RunSettings
 
 KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
 LATENT_NOISE = 0.05  # added to latents where the decoder learns alone: a denoiser's are never exact
@@ -33,27 +35,30 @@ class Reconstruction(nn.Module):
         return squared + 0.1 * error.abs().mean() + KL_WEIGHT * kl, squared, kl
 
 
-def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, settings: RunSettings, record: dict) -> bool:
+def train_vae(vae: AutoencoderKLTemporalDecoder, clips: Clips, settings: RunSettings, record: dict) -> bool:
     """Train on random windows of random clips; True when done (see `fit`)."""
-    side, window = clips.frames.shape[2] // downscale(vae), min(WINDOW, clips.frames.shape[1])
+    frames, height, width, _ = clips.frames(0).shape
+    grid, window, order = (height // downscale(vae), width // downscale(vae)), min(WINDOW, frames), clips.mixture(settings.seed)
 
-    def loss(model, step, generator):
-        rng = np.random.default_rng([settings.seed, step])
-        index = rng.integers(len(clips), size=settings.batch_size)
-        start = rng.integers(clips.frames.shape[1] - window + 1, size=settings.batch_size)
-        video = np.stack([clips.frames[i, s : s + window] for i, s in zip(index, start, strict=True)])
-        noise = torch.randn(settings.batch_size * window, vae.config.latent_channels, side, side, generator=generator)
-        value, squared, kl = model(to_tensor(video).to(vae.device), noise.to(vae.device))
+    def make(step, rows):
+        numbers = order.draws(step * settings.batch_size + rows[0], len(rows))
+        starts = [int(row_rng(settings.seed, step, row).integers(frames - window + 1)) for row in rows]
+        video = np.stack([clips.frames(i, slice(s, s + window)) for i, s in zip(numbers, starts, strict=True)])
+        noise = row_noise(settings.seed, step, rows, (window, vae.config.latent_channels, *grid))
+        return {"video": torch.from_numpy(video), "noise": noise}
+
+    def loss(model, batch):
+        value, squared, kl = model(as_pictures(batch["video"]), batch["noise"].flatten(0, 1))
         return value, {"psnr": 10 * torch.log10(4 / squared.detach()), "kl": kl.detach()}
 
     @torch.no_grad()
     def sample(_):
-        video = to_tensor(clips.frames[:4, :1]).to(vae.device)
+        video = to_tensor(np.stack([clips.frames(i, slice(1)) for i in range(min(4, len(clips)))])).to(vae.device)
         again = decode(vae, encode(vae, video.flatten(0, 1))[:, None])
         pair = torch.cat([video[:, 0], again[:, 0]]).clamp(-1, 1) / 2 + 0.5
         return {"above: pictures, below: reconstructions": torch.cat([torch.cat(list(row), 2) for row in pair.chunk(2)], 1)}
 
-    return fit(Reconstruction(vae), loss, settings, record=record, sample=sample)
+    return fit(Reconstruction(vae), make, loss, settings, record=record, sample=sample)
 
 
 class Decoding(nn.Module):
@@ -71,19 +76,22 @@ class Decoding(nn.Module):
         return squared + 0.1 * error.abs().mean(), squared
 
 
-def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ClipArrays, latents: np.ndarray, settings: RunSettings,
+def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: Clips, latents: np.ndarray, settings: RunSettings,
                   record: dict) -> bool:
     """Sharpen D alone on cached latents (n, N, C, h, w); the latents stay what a denoiser may be training on meanwhile."""
-    window = min(WINDOW, latents.shape[1])
+    frames, order = latents.shape[1], clips.mixture(settings.seed)
+    window = min(WINDOW, frames)
 
-    def loss(model, step, generator):
-        rng = np.random.default_rng([settings.seed, step])
-        index = rng.integers(len(latents), size=settings.batch_size)
-        start = rng.integers(latents.shape[1] - window + 1, size=settings.batch_size)
-        pairs = [(latents[i, s : s + window], clips.frames[i, s : s + window]) for i, s in zip(index, start, strict=True)]
-        z = torch.from_numpy(np.stack([z for z, _ in pairs])).float()
-        z = z + LATENT_NOISE * torch.randn(z.shape, generator=generator)
-        value, squared = model(z.to(vae.device), to_tensor(np.stack([v for _, v in pairs])).to(vae.device))
+    def make(step, rows):
+        numbers = order.draws(step * settings.batch_size + rows[0], len(rows))
+        starts = [int(row_rng(settings.seed, step, row).integers(frames - window + 1)) for row in rows]
+        places = [(i, slice(s, s + window)) for i, s in zip(numbers, starts, strict=True)]
+        z = torch.from_numpy(np.stack([latents[place] for place in places])).float()
+        z = z + LATENT_NOISE * row_noise(settings.seed, step, rows, tuple(z.shape[1:]))
+        return {"z": z, "video": torch.from_numpy(np.stack([clips.frames(*place) for place in places]))}
+
+    def loss(model, batch):
+        value, squared = model(batch["z"], as_pictures(batch["video"]))
         return value, {"psnr": 10 * torch.log10(4 / squared.detach())}
 
-    return fit(Decoding(vae), loss, settings, record=record)
+    return fit(Decoding(vae), make, loss, settings, record=record)

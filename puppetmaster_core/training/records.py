@@ -1,0 +1,55 @@
+"""A run folder's own records: what made it (settings.json), and the lock that keeps a second process out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from puppetmaster_core.files import whole_file
+from puppetmaster_core.training.settings import FREE, RunSettings, TrainingError
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder` while this one works; the lock goes with its process. Raises TrainingError."""
+    with open(folder / ".lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingError(f"{folder}: another process is training here: wait for it, or choose another folder") from None
+        yield
+
+
+def check_same_run(folder: Path, record: dict) -> None:
+    """TrainingError where `folder` holds checkpoints of a run with other settings or data. Settings it lacks are the defaults."""
+    path = folder / "settings.json"
+    if not path.is_file() or not any((folder / "checkpoints").glob("step-????????")):
+        return
+    earlier = json.loads(path.read_text())
+    old, new = earlier["settings"], record["settings"]
+    for name in new.keys() - set(FREE):
+        was = old.get(name, getattr(RunSettings, name, None))
+        if was != new[name]:
+            raise TrainingError(f"{folder} holds a run with {name}={was}, this one has {name}={new[name]}: use another "
+                                "folder, or the same settings")
+    if earlier.get("data", record.get("data")) != record.get("data"):
+        raise TrainingError(f"{folder} holds a run on other clips ({earlier['data']}, now {record.get('data')}): use another "
+                            "folder, or the same clips")
+
+
+def write_record(folder: Path, record: dict) -> None:
+    """settings.json: the resolved settings, the commit and the versions of this start; under "starts", those before it."""
+    path = folder / "settings.json"
+    earlier = json.loads(path.read_text()) if path.is_file() else {}
+    starts = earlier.pop("starts", []) + ([earlier] if earlier else [])
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps({**record, "starts": starts}, indent=1) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that decide what a run computes."""
+    return {name: metadata.version(name) for name in ("torch", "diffusers", "transformers", "accelerate", "numpy")}
