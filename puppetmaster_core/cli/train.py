@@ -1,8 +1,8 @@
 """Train a scale: the VAE, its decoder sharpened, the denoiser; mini and tiny from nothing, svd from SVD's weights.
 
-Without --data, procedural cabinets are rendered and trained on. With --data, the clips that `puppetmaster render` made, drawn in the
-balanced mixture of App. C.1. Everything goes into the run folder; a run that was stopped, or killed, goes on where it was when
-started again, to the same weights. Several processes share each update's clips: start them with `accelerate launch`.
+Without --data, procedural cabinets are rendered and trained on. With --data, the clips that `puppetmaster render` made, drawn in
+the balanced mixture of App. C.1. Everything goes into the run folder; a run that was stopped, or killed, goes on where it was
+when started again, to the same weights. Several processes share each update's clips: start them with `accelerate launch`.
 
 examples:
   puppetmaster train --scale tiny --output runs/tiny
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=("all", "vae", "decoder", "denoiser"), default="all", help="a part (default: all)")
     parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
-    parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds that a step's clips are taken in (default: the scale's)")
+    parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
     parser.add_argument("--activation-checkpointing", action="store_true", default=None,
                         help="compute activations twice: a third more work, far less memory")
     parser.add_argument("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print where the model is as JSON")
 
 
-SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "learning_rate", "seed", "mixed_precision", "compile",
-            "workers", "checkpoint_every", "wandb")
+SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "learning_rate", "seed", "mixed_precision",
+            "compile", "workers", "checkpoint_every", "wandb")
 
 
 def run(arguments: argparse.Namespace) -> None:
