@@ -13,7 +13,7 @@ from importlib import import_module
 from puppetmaster_core import __version__
 from puppetmaster_core.cli.arguments import BadInput
 
-COMMANDS = ("animate", "assets", "render", "train", "evaluate", "export", "claims", "solvers", "bench")
+COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,22 +22,22 @@ from pathlib import Path
 from puppetmaster_core.clips.plan import Plan
 from puppetmaster_core.clips.records import to_members, to_tar
 from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
-from puppetmaster_core.clips.studio import film
+from puppetmaster_core.clips.studio import DAY, film
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.isolation import Outcome, run_isolated, still_going
 
 # ---- one asset -----------------------------------------------------------------------------------------------------------
 
 
-def film_asset(folder: str, plan: Plan, number: int) -> dict:
+def film_asset(folder: str, plan: Plan, number: int, time_limit: float | None = None) -> dict:
     """Film asset `number` into work/; what its .json holds. Runs in a worker. Raises what reading and filming raise."""
     name, work = plan.source.name(number), Path(folder, "work")
     rows, skipped = [], []
     with whole_file(_piece(work, number, "tar")) as partial_file, open(partial_file, "wb") as tar:
-        for shot in film(plan.source.open(number), number, name, plan.filming):
+        for shot in film(plan.source.open(number), number, name, plan.filming, time_limit or DAY):
             still_going()
             if shot.clip is None:
-                skipped.append({"asset": name, "clip": shot.key, "cause": shot.reason})
+                skipped.append({"asset": name, "clip": shot.key, "cause": shot.reason, "detail": shot.detail})
                 continue
             data = to_tar(shot.key, to_members(shot.clip))
             rows.append({**shot.row, "offset": tar.tell(), "length": len(data)})
@@ -152,8 +152,8 @@ def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2
         yield done(number, Progress(len(record["rows"]), tuple(record["failures"])))
     known = set(kept)
     jobs = (number for number in numbers if number not in known)
-    for outcome in run_isolated(partial(film_asset, str(folder), plan), jobs, workers=workers, time_limit=time_limit,
-                                memory_gb=memory_gb):
+    for outcome in run_isolated(partial(film_asset, str(folder), plan, time_limit=time_limit), jobs, workers=workers,
+                                time_limit=time_limit, memory_gb=memory_gb):
         record = outcome.result
         if outcome.error:
             record = failed(plan, outcome)
@@ -163,23 +163,28 @@ def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2
 
 
 def make_shards_ray(folder: Path, plan: Plan, shards: list[int], *, workers: int | None = None, **limits) -> Iterator[Progress]:
-    """The same over a Ray cluster, a task a shard; the folder is on a file system that all its machines share.
+    """The same over a Ray cluster, a task a shard; the folder is on a file system that all its machines share."""
 
-    The cluster is that of $RAY_ADDRESS; without one, it is made on this machine with `workers` processors.
-
-    Ray has no time limit for a task, so each runs its assets in a process of their own, as `make_shards` does.
-    """
-    import ray
-
-    own = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers, "include_dashboard": False}
-    ray.init(ignore_reinit_error=True, log_to_driver=False, **own)
-
-    @ray.remote(num_cpus=1)
     def task(shard: int) -> list[Progress]:
         return [_brief(progress) for progress in make_shards(folder, plan, [shard], workers=1, **limits)]
 
+    return over_ray(task, shards, workers=workers)
+
+
+def over_ray(task: Callable[[object], list], items: list, *, workers: int | None = None, address: str | None = None) -> Iterator:
+    """What task(item) lists, for all items, as a Ray cluster gets them done.
+
+    The cluster is that of `address`, or of $RAY_ADDRESS; without one, it is made on this machine with `workers` processors.
+    Ray has no time limit for a task, so one that needs it works in a process of its own, by `run_isolated`.
+    """
+    import ray
+
+    there = address or os.environ.get("RAY_ADDRESS")
+    own = {"address": there} if there else {"num_cpus": workers, "include_dashboard": False}
+    ray.init(ignore_reinit_error=True, log_to_driver=False, **own)
     try:
-        waiting = [task.remote(shard) for shard in shards]
+        remote = ray.remote(num_cpus=1)(task)
+        waiting = [remote.remote(item) for item in items]
         while waiting:
             ready, waiting = ray.wait(waiting)
             for result in ready:

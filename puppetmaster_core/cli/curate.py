@@ -1,0 +1,159 @@
+"""Find the animations that are worth learning from: identify, measure, let the forest decide, ask a judge.
+
+ASSETS is a folder of .glb or .gltf files, one such file, 'library', 'library:CATEGORY' or 'library:GROUP' (library:all holds the
+bad ones too). OUTPUT gets animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet,
+animation.json (the ids that are kept) and report.json. The same command goes on where a run was stopped or killed: nothing is
+lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
+
+example:
+  puppetmaster curate models/ --output curated
+  puppetmaster curate library:all --count 200 --output curated
+  puppetmaster curate models/ --output curated --rank 0 --world-size 2     (and --rank 1 on another machine; one folder)
+  duckdb -c "SELECT verdict, count(*) FROM 'curated/animations.parquet' GROUP BY ALL"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from puppetmaster_core.cli.arguments import BadInput, number, whole
+from puppetmaster_core.files import try_writing
+
+HELP = "find the animations that are worth learning from"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("assets", metavar="ASSETS", help="a folder of .glb or .gltf files, a file, or library[:NAME]")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder of the run")
+    parser.add_argument("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
+    parser.add_argument("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
+    parser.add_argument("--categories", type=Path, metavar="JSON", help="GObjaverse's categories: Poor-quality goes")
+    parser.add_argument("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
+    parser.add_argument("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
+    parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
+    parser.add_argument("--ray-address", metavar="HOST:PORT", help="a Ray cluster to join (default: one on this machine)")
+    parser.add_argument("--rank", type=whole(0, 10**6), default=0, help="which share of the run this machine does (default: 0)")
+    parser.add_argument("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
+    parser.add_argument("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
+    parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
+    parser.add_argument("--retry", action="store_true", help="try assets that failed again")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    folder = arguments.output
+    check(arguments)
+    with _bad_input():
+        from puppetmaster_core.clips.plan import alone, settle
+        from puppetmaster_core.curation.forest import Forest
+        from puppetmaster_core.curation.run import finish, write_json
+
+        forest = Forest.load(*([arguments.forest] if arguments.forest else []))
+        plan, categories = _plan(arguments)
+        try:
+            settle(folder, plan)
+            own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
+            own.mkdir(parents=True, exist_ok=True)
+            (own / "plan.json").touch()
+            try_writing(folder / "report.json")
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
+        with alone(own):
+            costs = _measure(folder, plan, categories, arguments)
+            report = finish(folder, plan, forest, categories)
+            if report is not None:
+                report |= {"costs": costs}
+                write_json(folder / "report.json", report)
+    if report is None:
+        print(json.dumps({"waiting": True}) if arguments.json else
+              f"{folder}: rank {arguments.rank} of {arguments.world_size} is done; the last rank to end writes the tables")
+        return
+    print(json.dumps(report, ensure_ascii=False) if arguments.json else summary(folder, report))
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise BadInput where the arguments do not fit together."""
+    from puppetmaster_core.cli.forest import need
+
+    folder = arguments.output
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: this is a file, wanted a folder for the run: choose another name")
+    if arguments.rank >= arguments.world_size:
+        raise BadInput(f"--rank {arguments.rank} of --world-size {arguments.world_size} came, wanted 0 to "
+                       f"{arguments.world_size - 1}: ranks count from 0")
+    if arguments.ray_address and arguments.engine != "ray":
+        raise BadInput("--ray-address came without --engine ray: give both or neither")
+    if arguments.assets == "cabinets":
+        raise BadInput("cabinets came, wanted files or the library: `puppetmaster assets make` writes files")
+    need("sklearn", "skops")
+    if arguments.engine == "ray":
+        need("ray", extra="scale-out")
+
+
+def _plan(arguments: argparse.Namespace):
+    import hashlib
+
+    from puppetmaster_core.clips.sources import find_source
+    from puppetmaster_core.curation.measure import CurationPlan
+    from puppetmaster_core.curation.prefilter import read_categories
+
+    categories, digest = None, ""
+    if arguments.categories:
+        categories = read_categories(arguments.categories)
+        digest = hashlib.sha256(arguments.categories.read_bytes()).hexdigest()
+    source = find_source(arguments.assets, arguments.count, arguments.first)
+    return CurationPlan(source, arguments.assets_a_part, digest), categories
+
+
+def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> dict:
+    """Measure what is missing; what it cost."""
+    from tqdm import tqdm
+
+    from puppetmaster_core.curation.run import Share, measure
+
+    def watched(stream, total: int):
+        with tqdm(stream, total=total, desc="assets", file=sys.stderr) as bar:
+            for one in bar:
+                if one.error:
+                    tqdm.write(f"{one.asset}: {one.error}", file=sys.stderr)
+                yield one
+
+    began = time.perf_counter()
+    share = Share(arguments.rank, arguments.world_size, arguments.engine, arguments.ray_address, arguments.workers,
+                  arguments.time_limit, arguments.memory, arguments.retry)
+    now, memory = measure(folder, plan, share, categories, watched)
+    seconds = time.perf_counter() - began
+    return {"assets measured now": now, "seconds": round(seconds, 2), "assets/s": round(now / seconds, 2),
+            "workers": arguments.workers, "most memory of a worker, MB": round(memory, 1)}
+
+
+def summary(folder: Path, report: dict) -> str:
+    """A report in a few lines."""
+    lines = [f"{folder}: {report['assets']} assets, {report['animations']} animations"]
+    for stage, counts in report["funnel"].items():
+        lost = ", ".join(f"{name} {count}" for name, count in counts.items() if name not in ("in", "out") and count)
+        lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
+    if report["failures"]:
+        first = report["failures"][0]
+        lines.append(f"{len(report['failures'])} assets failed, listed in {folder / 'report.json'}; the first: "
+                     f"{first['asset']}: {first['error']}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _bad_input():
+    from puppetmaster_core.clips.plan import PlanError
+    from puppetmaster_core.clips.sources import SourceError
+    from puppetmaster_core.curation.forest import ForestError
+    from puppetmaster_core.curation.prefilter import CategoryError
+
+    try:
+        yield
+    except (PlanError, SourceError, ForestError, CategoryError) as error:
+        raise BadInput(str(error)) from error
