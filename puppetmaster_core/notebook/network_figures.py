@@ -89,10 +89,11 @@ def modulation_maps(names: Sequence[str], changes: Sequence[Mapping[str, np.ndar
                     frames: Sequence[int]) -> Figure:
     """How far drags move γ_s and β_s: a column for each transformer, a row for each of them and each frame (1 to N).
 
-    changes: of `probes.modulation_change`. Crosses: where each drag starts; dots: where it is in that frame.
+    changes: of `probes.modulation_change`; all frames of a kind and transformer share one scale of colours. Crosses: where
+    each drag starts; dots: where it is in that frame.
     """
     rows = [(kind, n) for kind in ("gamma", "beta") if kind in changes[0] for n in frames]
-    figure, axes = plt.subplots(len(rows), len(names), figsize=(10, 1.42 * len(rows)), squeeze=False)
+    figure, axes = plt.subplots(len(rows), len(names), figsize=(10, 1.38 * len(rows) + 0.2), squeeze=False)
     for axis_row, (kind, n) in zip(axes, rows, strict=True):
         for axis, name, change in zip(axis_row, names, changes, strict=True):
             values = change[kind]
@@ -102,8 +103,8 @@ def modulation_maps(names: Sequence[str], changes: Sequence[Mapping[str, np.ndar
                 axis.plot(*path[n - 1], "o", color=COLOURS[k % len(COLOURS)], ms=5, mec="white")
             axis.set(xlim=(0, 1), ylim=(1, 0))
             symbol = {"gamma": "γ", "beta": "β"}[kind]
-            title = f"{name}\nat most {values.max():.2f}" if n == frames[0] else ""
-            bare(axis, title, f"{symbol}, frame {n}" if axis is axis_row[0] else "")
+            bare(axis, name if (kind, n) == rows[0] else "", f"{symbol}, frame {n}" if name == names[0] else "")
+            axis.text(0.97, 0.96, f"max {values[n - 1].max():.2f}", color="white", fontsize=6, ha="right")
     return done(figure)
 
 
@@ -147,7 +148,7 @@ def key_shares(names: Sequence[str], groups: Mapping[str, np.ndarray], present: 
 
     groups: shares (layers, 1+K) by what they are of; present: how many drags there are.
     """
-    figure, axes = plt.subplots(1, len(groups), figsize=(10, 2.5), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(groups), figsize=(10, 2.6), sharey=True, squeeze=False)
     for axis, (title, shares) in zip(axes[0], groups.items(), strict=True):
         left = np.zeros(len(names))
         picture, drags, absent = shares[:, 0], shares[:, 1 : 1 + present].sum(1), shares[:, 1 + present :].sum(1)
@@ -157,8 +158,8 @@ def key_shares(names: Sequence[str], groups: Mapping[str, np.ndarray], present: 
             left += share
         plain(axis, title, "share of the weight, mean over places, frames and heads", "")
         axis.set(xlim=(0, 1))
-        axis.invert_yaxis()
-    axes[0, 0].legend(fontsize=7, loc="lower left")
+    axes[0, 0].invert_yaxis()
+    axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return done(figure)
 
 
