@@ -196,6 +196,19 @@ def test_drags_of_a_clip_are_exact_projections(opened, tmp_path):
     np.testing.assert_array_equal(again.drag_visibility, clip.drag_visibility)
 
 
+def test_what_comes_back_gets_no_straight_drag():
+    """Way there and back in five frames: 0.2 each way for point 0, 0.2 and 0.1 for point 1, which so ends 0.1 away; point 2 goes
+    0.1 and 0.2 the other way. A straight drag is of point 1 or 2, as often; one along the whole way prefers the first."""
+    x = np.array([[0, 0.1, 0.2, 0.1, 0], [0, 0.1, 0.2, 0.15, 0.1], [0, 0.05, 0.1, 0.0, -0.1]])
+    world = np.zeros((5, 3, 3))
+    world[:, :, 0], world[:, :, 1] = x.T, np.arange(3) / 4
+    points = VisiblePoints(world, world[..., :2].transpose(1, 0, 2).astype(np.float32), np.zeros(3, int), 256)
+    np.testing.assert_allclose(drawn(points, DRAG_A_MOVE), [0, 0.5, 0.5], atol=0.03)
+    np.testing.assert_allclose(drawn(points, PAPER), [0.4, 0.3, 0.3], atol=0.03)
+    alone = replace(points, world=world[:, :1], tracks=points.tracks[:1], part=np.zeros(1, int))
+    assert len(draw_drags(alone, rng(), PAPER)) == 1 and not len(draw_drags(alone, rng(), DRAG_A_MOVE))
+
+
 def test_straight_drags_keep_the_ends(opened):
     curved, straight = (label(*opened, rng(1), rules).drags for rules in (PAPER, DRAG_A_MOVE))
     np.testing.assert_array_equal(curved[:, [0, -1]], straight[:, [0, -1]])

@@ -22,7 +22,7 @@ GOOD, BAD = GROUPS["good"], GROUPS["bad"]
 
 
 def over_time(asset, frames=9):
-    return asset.positions(0, asset.sample_times(0, frames))
+    return asset.trajectories(0, asset.sample_times(0, frames))
 
 
 def travel(positions):
@@ -108,7 +108,7 @@ def test_a_seed_is_the_same_bytes_in_another_process():
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_every_seed_is_another_object(category):
-    shapes = {hashlib.sha256(make_asset(category, seed).positions(0, np.zeros(1)).tobytes()).digest() for seed in range(3)}
+    shapes = {hashlib.sha256(make_asset(category, seed).trajectories(0, np.zeros(1)).tobytes()).digest() for seed in range(3)}
     assert len(shapes) == 3
 
 

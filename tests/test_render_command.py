@@ -2,20 +2,27 @@
 
 import hashlib
 import json
+import os
+import shutil
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from kill_render import digests, done, kill_until_done
+from toys import Baked, baked
 
+from puppetmaster_core.assets import AnimationClip, AssetError
 from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.assets.library.glb import to_glb
 from puppetmaster_core.cli import main
-from puppetmaster_core.clips import production
+from puppetmaster_core.clips import production, shards, studio
 from puppetmaster_core.clips.plan import Plan, PlanError, alone, settle
 from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming, film, sample_times
+from puppetmaster_core.render import BlenderError
+from puppetmaster_core.render import render as fast_render
 
 SMALL = ["--size", "16", "--frames", "3", "--assets-a-shard", "4"]
 
@@ -70,6 +77,19 @@ def test_a_shard_without_its_index_or_an_index_without_its_shard_is_made_again(w
     assert not list(whole.glob(".*"))
 
 
+def test_a_kill_while_a_shard_is_made_again_leaves_no_index_of_the_old_one(whole, tmp_path, monkeypatch):
+    """The kill comes when the new shard is there and its index is not: the old index must not be taken for it."""
+    folder, plan = tmp_path / "clips", Plan(find_source("cabinets", 10), Filming(size=16, frames=3), 4)
+    shutil.copytree(whole, folder)
+    (folder / "work").mkdir()
+    for number in plan.assets(0):
+        production.film_asset(str(folder), plan, number)
+    monkeypatch.setattr(shards.pq, "write_table", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        production.finish_shard(folder, plan, 0)
+    assert open_shards(folder, plan) == [0]
+
+
 def test_nothing_is_made_twice(whole, monkeypatch):
     monkeypatch.setattr(production, "run_isolated", None)  # would be called
     times = {path: path.stat().st_mtime_ns for path in whole.glob("*.tar")}
@@ -99,6 +119,65 @@ def test_an_asset_that_fails_costs_itself_and_is_named_with_its_cause(tmp_path, 
     assert render(models, tmp_path / "clips", "--views", 2, "--setting", "release", "--background", "random", "--retry") == 0
     assert len(ClipStore(tmp_path / "clips")) == 6
     assert json.loads((tmp_path / "clips" / "report.json").read_text())["failures"] == []
+
+
+@dataclass
+class Twofold(Baked):
+    """Its second animation cannot be computed."""
+
+    def vertices(self, clip, t):
+        if clip == 1:
+            raise AssetError("animation 1 puts vertices at places that are not finite")
+        return super().vertices(clip, t)
+
+
+def twofold():
+    corners = np.array([[-0.5, -0.5, 0], [0.5, -0.5, 0], [0, 0.5, 0.0]])
+    asset = baked(corners + np.array([0, 0.3, 0.6])[:, None, None] * (1, 0, 0), [[0, 1, 2]])
+    clips = [AnimationClip(name, 1.0) for name in ("slide", "burst", "again")]
+    return Twofold(**{**vars(asset), "clips": clips, "provenance": {"sha256": "0" * 64}})
+
+
+def test_an_animation_that_cannot_be_computed_costs_its_own_clips_only():
+    shots = list(film(twofold(), 0, "two", Filming(size=16, frames=3)))
+    assert [shot.clip is None for shot in shots] == [False, True, False]
+    assert shots[1].reason == "animation 'burst': animation 1 puts vertices at places that are not finite"
+
+
+def test_blender_draws_all_views_of_an_animation_in_one_process(monkeypatch):
+    calls = []
+
+    def drawn(asset, positions, cameras, size, *, lights, time_limit):
+        calls.append((len(cameras), time_limit))
+        if len(calls) == 2:
+            raise BlenderError("Blender ended with exit code 1; its last word: no memory", "many words\nno memory")
+        return [fast_render(asset, positions, camera, size, lights=lights) for camera in cameras]
+
+    monkeypatch.setattr(studio, "render_blender", drawn)
+    how = Filming(size=16, frames=3, views=4)
+    fast, slow = (list(film(twofold(), 0, "two", replace(how, renderer=name), 100)) for name in ("fast", "blender"))
+    assert calls == [(4, 360), (4, 360)]  # nine tenths of four clips' time, so that Blender ends before its worker does
+    for ours, theirs in zip(fast[:4], slow[:4], strict=True):
+        assert ours.key == theirs.key
+        np.testing.assert_array_equal(ours.clip.frames, theirs.clip.frames)
+        np.testing.assert_array_equal(ours.clip.drags, theirs.clip.drags)
+    lost = [shot for shot in slow if shot.detail]
+    assert [shot.key[-3:] for shot in lost] == ["v00", "v01", "v02", "v03"] and lost[0].detail == "many words\nno memory"
+    assert "animation 'again', view 1: Blender ended with exit code 1" in lost[0].reason
+
+
+def test_what_files_and_manifests_say_is_found_and_made_fit(tmp_path):
+    """A manifest beside the file goes before one above it; a seed that no index can hold is left out."""
+    (tmp_path / "a").mkdir()
+    label = {"licence": "CC0-1.0", "shape": "safe", "source": "procedural:safe", "seed": 10**30, "kind": ["no text"]}
+    for name in ("a/x.glb", "y.glb"):
+        (tmp_path / name).write_bytes(to_glb(make_asset("safe", 0), label))
+    (tmp_path / "manifest.csv").write_text("file,licence,author\na/x.glb,above,Above\n")
+    (tmp_path / "a" / "manifest.csv").write_text("file,licence\nx.glb,beside\n")
+    source = find_source(str(tmp_path))
+    x, y = source.open(0).provenance, source.open(1).provenance
+    assert (x["licence"], "author" in x, y["licence"], y["shape"]) == ("beside", False, "CC0-1.0", "safe")
+    assert "seed" not in y and "kind" not in y
 
 
 def test_an_asset_that_takes_too_long_is_given_up(tmp_path):
@@ -170,6 +249,7 @@ def test_two_runs_do_not_share_a_folder(whole, capsys):
     [
         ("nowhere", [], "nowhere: no such folder or file, wanted a folder of .glb or .gltf files"),
         ("empty", [], "empty: no .glb or .gltf file came"),
+        ("strange", [], r"the file name 'bad\udcff.glb' came, wanted names in UTF-8"),
         ("library:tabel", [], "did you mean table"),
         ("cabinets", ["--cache-features", "nowhere"], "no model 'nowhere'"),
         ("cabinets", ["--output", "file"], "file: this is a file, wanted a folder"),
@@ -182,6 +262,9 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, so
     for name in ("empty", "other", "broken"):
         (tmp_path / name).mkdir()
     (tmp_path / "file").write_text("mine")
+    if source == "strange":
+        (tmp_path / "strange").mkdir()
+        (tmp_path / "strange" / os.fsdecode(b"bad\xff.glb")).write_bytes(b"glTF")
     (tmp_path / "other" / "mine.txt").write_text("mine")
     (tmp_path / "broken" / "plan.json").write_text("{")
     assert render(source, "clips", *more) == 2

@@ -66,6 +66,10 @@ class AnimatedAsset:
         """Positions (V, 3) float64 of all vertices of animation `clip` at time `t` seconds."""
         raise NotImplementedError("a concrete asset says how its vertices move")
 
+    def trajectories(self, clip: int | str, times: np.ndarray) -> np.ndarray:
+        """Positions (N, V, 3) float64 of all vertices of animation `clip` at `times` (N,) seconds: `vertices` at each."""
+        return np.stack([self.vertices(clip, t) for t in times])
+
     def clip_index(self, clip: int | str) -> int:
         """The index of an animation given by index or name."""
         names = [c.name for c in self.clips]

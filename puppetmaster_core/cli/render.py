@@ -122,12 +122,16 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
 
 
 def _summary(folder: Path, report: dict) -> str:
-    lines = [f"{folder}: {report['clips']} clips of {report['assets']} assets in {report['shards']} shards, "
-             f"{report['made now']} made now at {report['clips/s']} a second"]
+    lines = [f"{folder}: {_count(report['clips'], 'clip')} of {_count(report['assets'], 'asset')} in "
+             f"{_count(report['shards'], 'shard')}, {report['made now']} made now at {report['clips/s']} a second"]
     if report["failures"]:
-        lines.append(f"{len(report['failures'])} failures, listed in {folder / 'report.json'}; the first: "
+        lines.append(f"{_count(len(report['failures']), 'failure')}, listed in {folder / 'report.json'}; the first: "
                      f"{report['failures'][0]['asset']}: {report['failures'][0]['cause']}")
     return "\n".join(lines)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _model(name: str | None):

@@ -11,8 +11,7 @@ import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip, label_clip
-from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, draw_drags
-from puppetmaster_core.clips.sampling import straightened
+from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, drags_of, draw_drags
 from puppetmaster_core.clips.tracks import Followed, in_sight
 from puppetmaster_core.render import Camera, Rendering
 
@@ -31,8 +30,7 @@ def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering
     seen = VisiblePoints(onward / _largest_side(positions[0]), followed.tracks, followed.part, rendering.frames.shape[1],
                          len(asset.submodels))
     dragged = draw_drags(seen, rng, rules)
-    paths = followed.tracks[dragged]
-    return replace(clip, drags=straightened(paths) if rules.straight else paths,
+    return replace(clip, drags=drags_of(seen, dragged, rules),
                    drag_visibility=in_sight(points[:, dragged], camera, asset, positions))
 
 

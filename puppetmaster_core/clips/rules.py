@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from puppetmaster_core.clips.sampling import displacement
+from puppetmaster_core.clips.sampling import displacement, straightened
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,37 @@ class VisiblePoints:
 def draw_drags(points: VisiblePoints, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
     """The indices (K,) of the points that are dragged, K ≤ max_drags; K = 0 where nothing visible moves.
 
-    Their trajectories are points.tracks[indices], `straightened` where the rules say so. §4: points in proportion to their
-    displacement, one a sub-model, else a random number; then of two near drags one goes.
+    `drags_of` gives their trajectories. §4: points in proportion to their displacement, one a sub-model, else a random number;
+    then of two near drags one goes.
     """
     drawn = _draw_points(points, rng, rules)
     if len(drawn) > rules.max_drags:
         drawn = rng.choice(drawn, rules.max_drags, replace=False)
-    drawn = drawn[distinct(points.tracks[drawn], rng, rules)]
-    return drawn[long_enough(points.tracks[drawn], rng, rules)]
+    drawn = drawn[distinct(drags_of(points, drawn, rules), rng, rules)]
+    return drawn[long_enough(drags_of(points, drawn, rules), rng, rules)]
+
+
+def drags_of(points: VisiblePoints, drawn: np.ndarray, rules: DragRules = PAPER) -> np.ndarray:
+    """The drags (K, N, 2) of the points with indices (K,): their trajectories, straight where the rules say so."""
+    paths = points.tracks[drawn]
+    return straightened(paths) if rules.straight else paths
 
 
 def weights(points: VisiblePoints, rules: DragRules) -> np.ndarray:
-    """What each point's chance is in proportion to (P,): the length of its way, in largest sides of the object."""
+    """What each point's chance is in proportion to (P,): the length of its way, in largest sides of the object.
+
+    The way of a straight drag is that from its start to its end: what comes back to where it was has none.
+    """
     frames = points.tracks.shape[1]
+    if rules.straight:
+        return np.linalg.norm(points.world[frames - 1] - points.world[0], axis=-1)
     return displacement(points.world[:frames] if rules.weight == "clip" else points.world)
 
 
 def _draw_points(points: VisiblePoints, rng: np.random.Generator, rules: DragRules) -> np.ndarray:
     weight = weights(points, rules)
-    travel = np.linalg.norm(points.tracks - points.tracks[:, :1], axis=-1).max(1)
+    ways = points.tracks[:, -1:] if rules.straight else points.tracks
+    travel = np.linalg.norm(ways - points.tracks[:, :1], axis=-1).max(1)
     drawn = []
     for part in np.unique(points.part):
         own = np.flatnonzero(points.part == part)

@@ -55,9 +55,11 @@ def index_path(folder: Path, number: int) -> Path:
 def write_shard(folder: Path, number: int, pieces: Iterable[tuple[Path, list[dict]]]) -> int:
     """Join pieces, files of clips and their rows with offsets from the file's start, into shard `number`; how many clips.
 
-    First the shard appears whole, then its index, so that what is indexed is there.
+    First the shard appears whole, then its index, so that what is indexed is there; the index of a shard that is made again goes
+    before either.
     """
     rows, offset = [], 0
+    index_path(folder, number).unlink(missing_ok=True)
     with whole_file(folder / shard_name(number)) as partial, open(partial, "wb") as shard:
         for path, own in pieces:
             shard.write(path.read_bytes())

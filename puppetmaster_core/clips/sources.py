@@ -8,11 +8,13 @@ from __future__ import annotations
 import csv
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset, make_cabinet
+from puppetmaster_core.assets.gltf.document import one_line
 from puppetmaster_core.assets.library import UnknownCategory, categories_of, make_asset
 from puppetmaster_core.assets.load import load_asset
 
@@ -55,7 +57,7 @@ class Source:
         if self.kind == "library":
             return make_asset(self.names[number % len(self.names)], self.seed(number))
         asset = load_asset(Path(self.root, self.names[number]))
-        said = {**_own_label(asset), **_manifest(self.root).get(self.names[number], {})}
+        said = {**_own_label(asset), **_manifest(self.root, self.names[number])}
         asset.category = str(said.pop("category", asset.category))
         asset.provenance = {**asset.provenance, **said}
         return asset
@@ -81,6 +83,9 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
     if not names:
         raise SourceError(f"{text}: no .glb or .gltf file came, wanted a folder with some")
     names = names[: count or None]
+    strange = [name for name in names if any("\udc80" <= c <= "\udcff" for c in name)]  # bytes that are no UTF-8
+    if strange:  # neither the plan nor the index can hold them
+        raise SourceError(f"{text}: the file name {strange[0]!a} came, wanted names in UTF-8: rename the file")
     return Source("files", tuple(names), len(names), 0, str(path.resolve()))
 
 
@@ -111,18 +116,37 @@ def content_sha256(asset: AnimatedAsset) -> str:
 
 
 def _own_label(asset: AnimatedAsset) -> dict:
-    """What the procedural library wrote into a file of its own."""
+    """What the procedural library wrote into a file of its own; what another may have written there is made fit for an index."""
     extras = asset.provenance.get("extras")
     label = extras.get("puppetmaster") if isinstance(extras, dict) else None
-    known = ("category", "source", "generation", "seed", "licence", "kind", "good", "shape")
-    return {key: label[key] for key in known if key in label} if isinstance(label, dict) else {}
+    label = label if isinstance(label, dict) else {}
+    texts = {key: one_line(label.get(key), 200) for key in ("category", "source", "licence", "kind", "shape")}
+    numbers = {key: label.get(key) for key in ("generation", "seed", "good")}
+    return {**{key: text for key, text in texts.items() if text},
+            **{key: number for key, number in numbers.items() if isinstance(number, int) and abs(number) < 2**63}}
 
 
-def _manifest(root: str) -> dict[str, dict]:
-    """What a manifest.csv beside the files says of each: licence, author, category, source."""
-    path = Path(root, "manifest.csv")
-    if not path.is_file():
+def _manifest(root: str, name: str) -> dict[str, str]:
+    """What a manifest.csv in the file's own folder, or above it up to `root`, says of it: licence, author, category, source."""
+    path = PurePosixPath(name)
+    for folder in path.parents:  # the nearest first
+        rows = _rows(Path(root, folder, "manifest.csv"))
+        if found := rows.get(path.relative_to(folder).as_posix()):
+            return found
+    return {}
+
+
+def _rows(path: Path) -> dict[str, dict[str, str]]:
+    """A manifest's rows by file; none where there is none. Read once, as long as it stays the same file."""
+    try:
+        state = path.stat()
+    except OSError:
         return {}
+    return _read_rows(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_rows(path: Path, *_) -> dict[str, dict[str, str]]:
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
         return {row["file"]: {key: row[key] for key in ("licence", "author", "category", "source") if row.get(key)}
                 for row in csv.DictReader(file) if row.get("file")}

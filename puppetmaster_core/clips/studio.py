@@ -9,6 +9,7 @@ import platform
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
@@ -20,10 +21,13 @@ from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.clips.rules import RULES
 from puppetmaster_core.clips.sources import asset_rng, content_sha256
-from puppetmaster_core.render import Camera, Lights, Rendering, make_background, render, setting_named
-from puppetmaster_core.render.blender import render_blender
+from puppetmaster_core.isolation import still_going
+from puppetmaster_core.render import BlenderError, Camera, Lights, Rendering, make_background, render, render_blender
+from puppetmaster_core.render.views import setting_named
 
-DAY = 86400.0  # seconds: a worker's own time limit ends Blender sooner
+DAY = 86400.0  # seconds
+TAIL = 2000  # characters of Blender's stderr that are kept of a failure
+TOGETHER = 12 * 14 * 256**2  # pixels that one Blender process draws; it holds 48 bytes of each, and as much again at the end
 ATTEMPTS = 10  # cameras tried for a view in which something visible moves
 LATER = 200  # frames after the clip, at the most, by which points are weighed
 RENDERERS = ("fast", "blender")
@@ -53,71 +57,116 @@ class Shot:
     clip: Clip | None = None
     row: dict | None = None
     reason: str | None = None
-
-
-def film(asset: AnimatedAsset, number: int, name: str, how: Filming) -> Iterator[Shot]:
-    """Shots of asset `number`, called `name` in its source. Raises ValueError where the asset does not move at all."""
-    if not asset.clips:
-        raise ValueError("no animation came, wanted one at least")
-    provenance = _provenance(asset, name, how)
-    tools = _tools(how)
-    lights = setting_named(how.setting).lights(asset_rng(how.seed, name))
-    for animation, known in enumerate(asset.clips):
-        keys = [f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}" for view in range(how.views)]
-        if not (np.isfinite(known.duration) and known.duration > 0):
-            yield from (Shot(key, reason=f"animation {known.name!r} lasts {known.duration:g} s") for key in keys)
-            continue
-        for view, key in enumerate(keys):
-            take = _take(asset, name, animation, view, lights, how)
-            if take is None:
-                yield Shot(key, reason=f"animation {known.name!r}, view {view + 1}: nothing visible moves in {ATTEMPTS} tries")
-                continue
-            clip = replace(take.label(asset, how) if how.renderer == "fast" else take.again(asset, lights, how),
-                           provenance={**provenance, "animation": known.name, "view": view}, tools=tools)
-            yield Shot(key, clip, _row(key, clip, name, how))
+    detail: str = ""  # what Blender wrote to stderr, where that failed
 
 
 @dataclass(frozen=True)
-class _Take:
-    """Where the asset is in each frame and after, from where it is seen, and how the fast renderer draws that."""
+class Take:
+    """Where the asset is in each frame, from where it is seen, and the clip that the fast renderer makes of it."""
 
+    key: str
+    view: int
     positions: np.ndarray  # (N, V, 3)
-    onward: np.ndarray | None  # (M − N, V, 3), where the rules ask for it
+    onward: np.ndarray | None  # (M − N, V, 3) after the clip, where the rules ask for it
     camera: Camera
-    rendering: Rendering
     seed: int  # of the drags and the background
-
-    def label(self, asset: AnimatedAsset, how: Filming, rendering: Rendering | None = None) -> Clip:
-        rng = np.random.default_rng(self.seed)
-        rendering = rendering or self.rendering
-        if how.background != "white":
-            rendering = rendering.over(make_background(how.background, rng, how.size))
-        return label(asset, self.positions, self.camera, rendering, rng, RULES[how.rules], candidates=how.candidates,
-                     later=self.onward)
-
-    def again(self, asset: AnimatedAsset, lights: Lights, how: Filming) -> Clip:
-        """The same take by Blender."""
-        drawn = render_blender(asset, self.positions, [self.camera], how.size, lights=lights, time_limit=DAY)
-        return self.label(asset, how, drawn[0])
+    clip: Clip | None = None
 
 
-def _take(asset: AnimatedAsset, name: str, animation: int, view: int, lights: Lights, how: Filming) -> _Take | None:
-    """A view in which something moves, or None."""
+def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit: float = DAY) -> Iterator[Shot]:
+    """Shots of asset `number`, called `name` in its source. An animation that cannot be computed costs its own shots only.
+
+    time_limit: seconds a clip, for Blender. Raises ValueError where the asset has no animation.
+    """
+    if not asset.clips:
+        raise ValueError("no animation came, wanted one at least")
+    provenance, tools = _provenance(asset, name, how), _tools(how)
+    lights = setting_named(how.setting).lights(asset_rng(how.seed, name))
+    for animation, known in enumerate(asset.clips):
+        for shot in _film_animation(asset, number, name, animation, lights, how, time_limit):
+            if shot.clip is None:
+                yield replace(shot, reason=f"animation {known.name!r}{shot.reason}")
+                continue
+            clip = replace(shot.clip, provenance={**provenance, "animation": known.name, **shot.clip.provenance}, tools=tools)
+            yield replace(shot, clip=clip, row=_row(shot.key, clip, name, how))
+
+
+def _film_animation(asset, number, name, animation, lights, how, time_limit) -> Iterator[Shot]:
+    """Shots without a row; their clips know of their view only."""
+    keys = [f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}" for view in range(how.views)]
+    duration = asset.clips[animation].duration
+    if not (np.isfinite(duration) and duration > 0):
+        yield from (Shot(key, reason=f" lasts {duration:g} s") for key in keys)
+        return
+    move = lru_cache(maxsize=2)(lambda times: _positions(asset, animation, np.array(times)))  # views mostly share their times
+    takes = []
+    for view, key in enumerate(keys):
+        try:
+            take = _take(asset, name, animation, view, key, move, lights, how)
+        except ValueError as error:
+            yield Shot(key, reason=f": {error}")
+            continue
+        if take.clip is None:
+            yield Shot(key, reason=f", view {view + 1}: nothing visible moves in {ATTEMPTS} tries")
+        elif how.renderer == "fast":
+            yield Shot(key, replace(take.clip, provenance={"view": view}))
+        else:
+            takes.append(replace(take, clip=None))
+    for some in _together(takes, how):
+        yield from _by_blender(asset, some, lights, how, time_limit)
+
+
+def _take(asset, name, animation, view, key, move, lights, how) -> Take:
+    """A view in which something moves; without a clip where there is none."""
     rng = asset_rng(how.seed, name, animation, view)
     times, later = sample_times(asset, animation, how, rng)
-    positions = _positions(asset, animation, times)
-    if np.ptp(positions, axis=0).max() == 0:
-        return None
+    positions = move(tuple(times))
     if len(later) > LATER:  # an hour of animation is not held in memory at once
         later = later[np.linspace(0, len(later) - 1, LATER).astype(int)]
-    onward = _positions(asset, animation, later) if len(later) and RULES[how.rules].weight == "animation" else None
-    for _ in range(ATTEMPTS):
+    onward = move(tuple(later)) if len(later) and RULES[how.rules].weight == "animation" else None
+    for _ in range(ATTEMPTS if np.ptp(positions, axis=0).max() > 0 else 0):
         camera = setting_named(how.setting).camera(rng, positions, view, how.views)
         rendering = render(asset, positions, camera, how.size, lights=lights)
-        take = _Take(positions, onward, camera, rendering, int(rng.integers(2**63)))
-        if len(take.label(asset, how).drags):
-            return take
-    return None
+        take = Take(key, view, positions, onward, camera, int(rng.integers(2**63)))
+        clip = _label(asset, take, rendering, how)
+        if len(clip.drags):
+            return replace(take, clip=clip)
+    return Take(key, view, positions, onward, None, 0)
+
+
+def _label(asset: AnimatedAsset, take: Take, rendering: Rendering, how: Filming) -> Clip:
+    rng = np.random.default_rng(take.seed)
+    if how.background != "white":
+        rendering = rendering.over(make_background(how.background, rng, how.size))
+    return label(asset, take.positions, take.camera, rendering, rng, RULES[how.rules], candidates=how.candidates,
+                 later=take.onward)
+
+
+def _together(takes: list[Take], how: Filming) -> Iterator[list[Take]]:
+    """Takes that one Blender process draws: of the same motion, and not more pictures than memory holds."""
+    most = max(1, TOGETHER // (how.frames * how.size**2))
+    while takes:
+        some = [take for take in takes[:most] if take.positions is takes[0].positions]
+        yield some
+        takes = [take for take in takes if not any(take is other for other in some)]
+
+
+def _by_blender(asset: AnimatedAsset, takes: list[Take], lights: Lights, how: Filming, time_limit: float) -> Iterator[Shot]:
+    """The same takes by Blender, in one process."""
+    still_going(len(takes))
+    limit = 0.9 * time_limit * len(takes)  # sooner than the worker's own, so that what Blender said is kept
+    first = takes[0]
+    try:
+        drawn = render_blender(asset, first.positions, [take.camera for take in takes], how.size, lights=lights, time_limit=limit)
+    except BlenderError as error:
+        yield from (Shot(take.key, reason=f", view {take.view + 1}: {error}", detail=error.stderr[-TAIL:]) for take in takes)
+        return
+    for take, rendering in zip(takes, drawn, strict=True):
+        clip = _label(asset, take, rendering, how)
+        if len(clip.drags):
+            yield Shot(take.key, replace(clip, provenance={"view": take.view}))
+        else:
+            yield Shot(take.key, reason=f", view {take.view + 1}: nothing visible moves as Blender draws it")
 
 
 def sample_times(asset: AnimatedAsset, animation: int, how: Filming, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -134,9 +183,8 @@ def sample_times(asset: AnimatedAsset, animation: int, how: Filming, rng: np.ran
 
 
 def _positions(asset: AnimatedAsset, animation: int, times: np.ndarray) -> np.ndarray:
-    """Vertices (N, V, 3) at times (N,); assets that can compute them all at once do. Raises ValueError."""
-    at_once = getattr(asset, "positions", None)
-    positions = at_once(animation, times) if callable(at_once) else np.stack([asset.vertices(animation, t) for t in times])
+    """Vertices (N, V, 3) at times (N,). Raises ValueError."""
+    positions = asset.trajectories(animation, times)
     if not np.isfinite(positions).all():
         raise ValueError("vertices that are no numbers came, wanted finite positions")
     return positions
@@ -165,6 +213,6 @@ def _row(key: str, clip: Clip, name: str, how: Filming) -> dict:
     return {"key": key, "asset": name, "animation": about["animation"], "view": about["view"], "category": clip.category,
             "group": group_of(clip.category, about), "size": how.size, "frames": len(clip.frames),
             "submodels": len(np.unique(clip.part_ids[0][clip.part_ids[0] >= 0])), "tracks": len(clip.tracks),
-            "drags": len(clip.drags), "travel": float(travel), "seed": int(about.get("seed", how.seed)),
+            "drags": len(clip.drags), "travel": float(travel), "seed": about.get("seed", how.seed),
             "renderer": how.renderer, "licence": str(about["licence"]), "source": str(about["source"]),
             "source_sha256": about["source_sha256"]}

@@ -20,7 +20,7 @@ def judge(answer: Callable[[np.ndarray], str] | None, seeds: int = 5) -> str:
     for seed in range(100, 100 + seeds):
         for kind in KINDS:
             asset = make_asset(kind, seed)
-            said = answer(asset.positions(0, asset.sample_times(0, 9)))
+            said = answer(asset.trajectories(0, asset.sample_times(0, 9)))
             if said not in KINDS:
                 return f"{said!r} came, wanted one of {', '.join(KINDS)}."
             if said != kind:

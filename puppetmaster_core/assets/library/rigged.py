@@ -85,9 +85,9 @@ class RiggedAsset(AnimatedAsset):
 
     def vertices(self, clip: int | str, t: float) -> np.ndarray:
         """Positions (V, 3) float64 at time `t` seconds; before the first key and after the last one these keys' own."""
-        return self.positions(clip, np.array([t]))[0]
+        return self.trajectories(clip, np.array([t]))[0]
 
-    def positions(self, clip: int | str, times: np.ndarray) -> np.ndarray:
+    def trajectories(self, clip: int | str, times: np.ndarray) -> np.ndarray:
         """Vertices (N, V, 3) float64 at all `times` (N,) seconds at once: what `vertices` gives, some ten times faster."""
         self.clip_index(clip)
         return self._posed(np.asarray(times, float), self.channels)
