@@ -25,19 +25,25 @@ def export(run: str | Path, target: str | Path) -> None:
     (target / "training_log.json").write_text(json.dumps(stages) + "\n")
 
 
-def curves(stage: Path) -> dict:
-    """A stage's settings, versions, commit and logged numbers: name → [[step, mean over the steps around it], …]."""
+def scalars(stage: Path) -> dict[str, dict[int, float]]:
+    """A stage's logged numbers: name → {step: value}."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    record = json.loads((stage / "settings.json").read_text())
     logged: dict[str, dict[int, float]] = {}
     for path in sorted((stage / "log").glob("events*")):  # one file a start; where a run went back, the later file holds
         events = EventAccumulator(str(path), size_guidance={"scalars": 0}).Reload()
         for name in events.Tags()["scalars"]:
             logged.setdefault(name, {}).update((e.step, e.value) for e in events.Scalars(name))
-    kept = {key: record.get(key) for key in ("settings", "commit", "versions")}
-    kept["settings"] = {key: value for key, value in kept["settings"].items() if key != "output"}
-    return {**kept, "curves": {name: _thinned(sorted(points.items())) for name, points in logged.items()}}
+    return logged
+
+
+def curves(stage: Path) -> dict:
+    """A stage's settings, versions, commit and logged numbers: name → [[step, mean over the steps around it], …]."""
+    record = json.loads((stage / "settings.json").read_text())
+    kept = {key: record.get(key) for key in ("settings", "commit", "versions", "clips", "groups", "processes", "device")
+            if key in record}
+    kept["settings"] = {key: value for key, value in kept["settings"].items() if key not in ("output", "max_seconds", "wandb")}
+    return {**kept, "curves": {name: _thinned(sorted(points.items())) for name, points in scalars(stage).items()}}
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[list[float]]:

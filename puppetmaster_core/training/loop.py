@@ -104,7 +104,7 @@ class _Run:
 
     def train(self) -> bool:
         settings, bar = self.settings, tqdm(total=self.settings.steps, initial=self.step, desc=self.folder.name, mininterval=5,
-                                            disable=None if self.main else True)
+                                            disable=not self.main)
         with Feed(self.make, self._jobs(), settings.workers) as feed:
             while self.step < settings.steps and not self._time_is_up():
                 value, norm, numbers = self._update(feed)
@@ -119,8 +119,8 @@ class _Run:
         if self.step % settings.checkpoint_every:
             self._checkpoint()
         bar.close()
-        if self.main:
-            self.accelerator.end_training()
+        for tracker in self.accelerator.trackers if self.main else ():
+            tracker.finish()  # end_training would also part the processes, and there may be stages to come
         self.accelerator.wait_for_everyone()
         self.ema.copy_to(self.model.parameters())
         self.model.eval()

@@ -1,0 +1,121 @@
+"""What a training run refuses, and what it leaves behind when something breaks: settings, folders, checkpoints, disks."""
+
+import json
+import subprocess
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from puppetmaster_core.cli import main
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.training.feed import row_noise
+from puppetmaster_core.training.loop import fit
+from puppetmaster_core.training.records import alone
+from puppetmaster_core.training.run import train
+from puppetmaster_core.training.settings import RunSettings, TrainingError
+
+STAGE = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1}
+TRAINED = replace(SMOKE, training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE})
+
+
+def refused(capsys, *words):
+    assert main(["train", *map(str, words)]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("puppetmaster train: error:")
+    return line
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[denoiser]\nlearning_rte = 1e-4", "stage 'denoiser': unknown setting 'learning_rte', did you mean 'learning_rate'?"),
+        ("[recipe]\ndrag_drop = 0.5", "unknown setting 'drag_drop', did you mean 'drag_dropout'?"),
+        ("[denoser]\nsteps = 3", "recipe: unknown setting 'denoser', did you mean 'denoiser'?"),
+        ("[vae]\nsteps = 10\nwarmup_steps = 8\ndecay_steps = 8", "warmup_steps=8 and decay_steps=8 given for 10 steps"),
+        ("[vae]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3 given"),
+        ("vae = 3", "vae=3 given, wanted a table of settings"),
+        ("[vae", "wanted TOML with tables"),
+    ],
+)
+def test_unknown_and_conflicting_settings_are_named(text, said, tmp_path, capsys):
+    (tmp_path / "recipe.toml").write_text(text)
+    assert said in refused(capsys, "--config", tmp_path / "recipe.toml", "--output", tmp_path / "run")
+    assert not (tmp_path / "run" / "clips").exists()  # before anything was rendered
+
+
+def test_weights_are_for_scales_that_take_them(tmp_path, capsys):
+    assert "trains from nothing: leave it out" in refused(capsys, "--weights", "svd", "--output", tmp_path / "run")
+
+
+def test_a_run_folder_in_use_is_left_alone(tmp_path):
+    with alone(tmp_path), pytest.raises(TrainingError, match="another process is training here"):
+        train(TRAINED, str(tmp_path), data=["none"])
+
+
+def small(folder, width=3, steps=4, loss=None, **changes):
+    settings = RunSettings(str(folder), steps, 4, 0.1, warmup_steps=0, checkpoint_every=2, **changes)
+    model = nn.Linear(width, 1)
+    fit(model, lambda step, rows: {"x": row_noise(0, step, rows, (width,))},
+        loss or (lambda m, batch: (m(batch["x"]).square().mean(), {})), settings, record={"data": "toy"})
+    return model
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    small(tmp_path)
+    before = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    with pytest.raises(TrainingError, match=r"another architecture came, 'weight' is \(1, 3\), wanted \(1, 5\)"):
+        small(tmp_path, width=5, steps=8)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == before
+
+
+def test_a_damaged_checkpoint_is_said_and_never_runs_code(tmp_path):
+    small(tmp_path)
+    newest = tmp_path / "checkpoints" / "step-00000004"
+    torch.save({"exec": subprocess.Popen}, newest / "optimizer.bin")  # only weights_only=False would load this
+    with pytest.raises(TrainingError, match=r"step-00000004: cannot be read .* goes on from the one before it"):
+        small(tmp_path, steps=8)
+
+
+def test_a_run_on_other_clips_is_another_run(tmp_path):
+    small(tmp_path)
+    record = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps({**record, "data": "others"}))
+    with pytest.raises(TrainingError, match="holds a run on other clips"):
+        small(tmp_path, steps=8)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+    small(tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match=r"cannot be written \(No space left on device\); the one before it is kept"):
+        small(tmp_path, steps=8)
+    assert [p.name for p in sorted((tmp_path / "checkpoints").iterdir())] == ["step-00000002", "step-00000004"]
+
+
+def test_the_batch_that_broke_a_run_is_kept(tmp_path):
+    def broken(model, batch):
+        value = model(batch["x"]).square().mean()
+        return value * (float("nan") if torch.equal(batch["x"], row_noise(0, 3, range(4), (3,))) else 1), {}
+
+    with pytest.raises(FloatingPointError, match=r"bad-step-00000003-0\.safetensors"):
+        small(tmp_path, loss=broken)
+    assert torch.equal(load_file(tmp_path / "bad-step-00000003-0.safetensors")["x"], row_noise(0, 3, range(4), (3,)))
+
+
+def test_batches_that_cannot_be_split_evenly_are_refused():
+    settings = RunSettings("run", 1, 12, 1.0, warmup_steps=0, accumulate=2)
+    assert [list(settings.rows(r, p, 3)) for r in range(2) for p in range(3)] == [[i, i + 1] for i in range(0, 12, 2)]
+    with pytest.raises(TrainingError, match="take a multiple of 10"):
+        settings.rows(0, 0, 5)
+
+
+def test_weights_and_biases_is_asked_for_before_anything(tmp_path):
+    with pytest.raises(TrainingError, match="not installed: pip install wandb, or leave it out"):
+        small(tmp_path, wandb="project")

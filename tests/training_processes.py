@@ -1,0 +1,132 @@
+"""Runs of the training loop in processes of their own: killed at any moment, or two at a time. Prints what came of them as JSON.
+
+    python tests/training_processes.py FOLDER
+
+What it imports takes seconds, so it is imported once and every process is forked.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from puppetmaster_core.training import state
+from puppetmaster_core.training.export import scalars
+from puppetmaster_core.training.feed import row_noise
+from puppetmaster_core.training.loop import fit
+from puppetmaster_core.training.settings import RunSettings
+
+STEPS = 24
+WHOLE_SAVE = torch.save
+
+
+def problem(step, rows, seed):
+    return {"x": row_noise(seed, step, rows, (6,))}
+
+
+def train(folder, say=lambda letter: None, **changes):
+    """A small regression, with a letter said at every step, and at every checkpoint half-way through."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1))
+    settings = RunSettings(str(folder), STEPS, 8, 0.05, warmup_steps=4, decay_steps=8, ema_decay=0.9, checkpoint_every=3,
+                           log_every=1, seed=5, **changes)
+
+    def loss(module, batch):
+        say("s")
+        return (module(batch["x"]) - batch["x"].prod(1, keepdim=True)).square().mean(), {}
+
+    def save(record, path):
+        WHOLE_SAVE(record, path)
+        say("c" if Path(path).name == state.OPTIMIZER else "e")
+
+    torch.save = save
+    fit(model, partial(problem, seed=5), loss, settings)
+    return model
+
+
+def outcome(folder, model=None):
+    losses = scalars(Path(folder))["loss"]
+    weights = [p.flatten().tolist() for p in model.parameters()] if model else []
+    return {"losses": [losses[step] for step in sorted(losses)], "steps": sorted(losses), "weights": weights}
+
+
+def in_fork(work):
+    """Run work(say) in a process of its own; its id, and the end of a pipe where its letters come out."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(out)
+        code = 1
+        try:
+            work(lambda letter: os.write(into, letter.encode()))
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(into)
+    return child, out
+
+
+def killed(root):
+    """A run that nothing disturbs, and one that is killed: in its 2nd, 5th and 11th step of a start, and while it saves."""
+    record = root / "whole.json"
+
+    def whole(_):
+        record.write_text(json.dumps(outcome(root / "whole", train(root / "whole"))))
+
+    os.waitpid(in_fork(whole)[0], 0)
+    kills = 0
+    for letter, count in (("s", 2), ("s", 5), ("c", 1), ("s", 11), ("e", 2), ("c", 2)):
+        child, out = in_fork(lambda say: train(root / "killed", say))
+        seen = 0
+        while seen < count and (said := os.read(out, 1)):
+            seen += said == letter.encode()
+        os.kill(child, signal.SIGKILL)
+        kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        os.close(out)
+
+    def last(_):
+        (root / "killed.json").write_text(json.dumps(outcome(root / "killed", train(root / "killed"))))
+
+    os.waitpid(in_fork(last)[0], 0)
+    return {"kills": kills, **{name: json.loads((root / f"{name}.json").read_text()) for name in ("whole", "killed")}}
+
+
+def together(root):
+    """The same run by one process, by one in two rounds an update, and by two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def one_of(index, processes, rounds, _):
+        if processes > 1:
+            os.environ.update(RANK=str(index), LOCAL_RANK=str(index), WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1",
+                              MASTER_PORT=str(port), ACCELERATE_USE_CPU="true")
+        folder = root / f"{processes}x{rounds}"
+        model = train(folder, accumulate=rounds)
+        if index == 0:
+            (root / f"{processes}x{rounds}.json").write_text(json.dumps(outcome(folder, model)))
+
+    found = {}
+    for processes, rounds in ((1, 1), (1, 2), (2, 2)):
+        children = [in_fork(partial(one_of, i, processes, rounds))[0] for i in range(processes)]
+        codes = [os.waitpid(child, 0)[1] for child in children]
+        found[f"{processes}x{rounds}"] = {"codes": codes, **json.loads((root / f"{processes}x{rounds}.json").read_text())}
+    return found
+
+
+if __name__ == "__main__":
+    found = {}
+    for work in (killed, together):
+        root = Path(sys.argv[1], work.__name__)
+        root.mkdir()
+        found[work.__name__] = work(root)
+    print(json.dumps(found))
