@@ -9,6 +9,8 @@ example:
   puppetmaster curate models/ --output curated
   puppetmaster curate library:all --count 200 --output curated
   puppetmaster curate models/ --output curated --rank 0 --world-size 2     (and --rank 1 on another machine; one folder)
+  PUPPETMASTER_JUDGE_URL=http://localhost:8000/v1 PUPPETMASTER_JUDGE_MODEL=NAME \\
+    puppetmaster curate models/ --output curated --judge --price 2.5,10 --budget 5      (the key: PUPPETMASTER_JUDGE_KEY)
   duckdb -c "SELECT verdict, count(*) FROM 'curated/animations.parquet' GROUP BY ALL"
 """
 
@@ -42,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
     parser.add_argument("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
     parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
-    parser.add_argument("--retry", action="store_true", help="try assets that failed again")
+    parser.add_argument("--retry", action="store_true", help="try assets that failed again, and questions to the judge")
+    parser.add_argument("--judge", action="store_true", help="ask a vision-language model whether what is kept is realistic")
+    parser.add_argument("--price", metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
+    parser.add_argument("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -56,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         forest = Forest.load(*([arguments.forest] if arguments.forest else []))
         plan, categories = _plan(arguments)
+        judge = _find_judge(arguments)
         try:
             settle(folder, plan)
             own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
@@ -66,9 +72,10 @@ def run(arguments: argparse.Namespace) -> None:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
         with alone(own):
             costs = _measure(folder, plan, categories, arguments)
-            report = finish(folder, plan, forest, categories)
+            answers = _judge(folder, plan, forest, categories, judge, arguments) if judge else None
+            report = finish(folder, plan, forest, categories, answers and answers.of_row)
             if report is not None:
-                report |= {"costs": costs}
+                report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
                 write_json(folder / "report.json", report)
     if report is None:
         print(json.dumps({"waiting": True}) if arguments.json else
@@ -91,7 +98,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise BadInput("--ray-address came without --engine ray: give both or neither")
     if arguments.assets == "cabinets":
         raise BadInput("cabinets came, wanted files or the library: `puppetmaster assets make` writes files")
-    need("sklearn", "skops")
+    need("sklearn", "skops", "httpx")
     if arguments.engine == "ray":
         need("ray", extra="scale-out")
 
@@ -133,12 +140,49 @@ def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> d
             "workers": arguments.workers, "most memory of a worker, MB": round(memory, 1)}
 
 
+def _find_judge(arguments: argparse.Namespace):
+    """The judge of the environment and its price, or None. Raises BadInput, JudgeError."""
+    if not arguments.judge:
+        if arguments.price or arguments.budget is not None:
+            raise BadInput("--price and --budget came without --judge: give it too, or neither")
+        return None
+    from puppetmaster_core.curation.judge import Judge
+    from puppetmaster_core.curation.judging import Price
+
+    try:
+        price = Price(*(number(0, 1e9)(part) for part in arguments.price.split(","))) if arguments.price else Price()
+    except (TypeError, argparse.ArgumentTypeError):
+        raise BadInput(f"--price {arguments.price!r} came, wanted two numbers such as 2.5,10") from None
+    if arguments.budget is not None and not arguments.price:
+        raise BadInput("--budget came without --price: say what a million tokens cost")
+    return Judge.from_environment(), price
+
+
+def _judge(folder: Path, plan, forest, categories, judge, arguments: argparse.Namespace):
+    """Ask about what the forest kept of this rank's share."""
+    from tqdm import tqdm
+
+    from puppetmaster_core.curation.judging import Asked
+    from puppetmaster_core.curation.run import Share, kept, own_rows
+
+    share = Share(arguments.rank, arguments.world_size)
+    asked = Asked(folder, plan, *judge)
+    rows = list(kept(own_rows(folder, plan, share, forest, categories)).values())
+    for name, error in asked.draw(rows, workers=arguments.workers, time_limit=arguments.time_limit, memory_gb=arguments.memory):
+        print(f"{name}: not drawn: {error}", file=sys.stderr)
+    asked.ask(rows, arguments.budget, lambda todo: tqdm(todo, desc="judging", file=sys.stderr), arguments.retry)
+    return asked
+
+
 def summary(folder: Path, report: dict) -> str:
     """A report in a few lines."""
     lines = [f"{folder}: {report['assets']} assets, {report['animations']} animations"]
     for stage, counts in report["funnel"].items():
         lost = ", ".join(f"{name} {count}" for name, count in counts.items() if name not in ("in", "out") and count)
         lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
+    if "judge" in report:
+        lines.append("judge: {answers} answers, {of no use} of no use, {tokens_in} tokens in, {tokens_out} out, "
+                     "${dollars:.4f}, {model}, prompt {prompt}".format(**report["judge"]))
     if report["failures"]:
         first = report["failures"][0]
         lines.append(f"{len(report['failures'])} assets failed, listed in {folder / 'report.json'}; the first: "
@@ -151,9 +195,11 @@ def _bad_input():
     from puppetmaster_core.clips.plan import PlanError
     from puppetmaster_core.clips.sources import SourceError
     from puppetmaster_core.curation.forest import ForestError
+    from puppetmaster_core.curation.judge import JudgeError
+    from puppetmaster_core.curation.judging import BudgetSpent
     from puppetmaster_core.curation.prefilter import CategoryError
 
     try:
         yield
-    except (PlanError, SourceError, ForestError, CategoryError) as error:
+    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent) as error:
         raise BadInput(str(error)) from error
