@@ -1,5 +1,7 @@
 """What the book's figures say of the network's inside is what the network computes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from networks import THREE_LEVELS, drags, inputs, network, trained
@@ -57,6 +59,21 @@ def test_without_drags_cross_attention_is_spared_and_passes_are_forgotten_in_tur
     assert len(passes) == 2 and passes[0][0].token_weights() is None
     with pytest.raises(ValueError, match="wanted an arm with one branch"), probes.watching(network(attention="static_reference")):
         pass
+
+
+@torch.no_grad()
+def test_a_path_asks_from_its_cells_and_an_even_look_is_one_share():
+    net = network(torch.float64)
+    with probes.watching(net) as passes:
+        net(*inputs(1, 3, 8, 6, torch.float64), net.null_conditioning(1, 3, (8, 6)))
+    one = passes[0][0]  # 8 × 6 places
+    path = [[0.0, 0.0], [0.99, 0.0], [0.5, 0.99]]
+    looked, weights = probes.weights_of(one, path), one.frame_weights().mean(1)
+    for n, number in enumerate((0, 5, 7 * 6 + 3)):
+        torch.testing.assert_close(looked[n].flatten(), weights[n, number])
+    torch.testing.assert_close(probes.weight_at(one, path, (0.99, 0.0)), 48 * looked[:, 0, 5])
+    even = replace(one, query=torch.zeros_like(one.query))
+    torch.testing.assert_close(probes.weight_at(even, path, (0.3, 0.3)), torch.ones(3, dtype=torch.float64))
 
 
 def test_layers_are_named_by_their_way_and_level():

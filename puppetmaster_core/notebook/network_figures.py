@@ -197,3 +197,17 @@ def bars(title: str, unit: str, values: Mapping[str, float], digits: int = 2) ->
     axis.invert_yaxis()
     plain(axis, title, unit, "")
     return done(figure)
+
+
+def over_steps(names: Sequence[str], values: np.ndarray, up: str, level: float | None = None) -> Figure:
+    """A quantity of each transformer over the sampling steps: values (steps, transformers); level: a line to compare with."""
+    figure, axis = plt.subplots(figsize=(9, 3.0))
+    for i, (name, line) in enumerate(zip(names, values.T, strict=True)):
+        again, colour = divmod(i, len(COLOURS))
+        axis.plot(np.arange(1, len(line) + 1), line, "--" if again else "-", color=COLOURS[colour], label=name)
+    if level is not None:
+        axis.axhline(level, color=TEXT, lw=0.8, ls=":")
+    plain(axis, "", "step, from noise to video", up)
+    axis.set_xticks(np.arange(1, len(values) + 1))
+    axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return done(figure)

@@ -17,6 +17,7 @@ from IPython.display import display
 from torch import Tensor
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.encoding import cells
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.modulation import modulate
 from puppetmaster_core.model.transformer import DragTransformer
@@ -113,6 +114,24 @@ def _watch_layer(layer: DragTransformer, name: str, passes: deque) -> list:
     linears = {"query": block.attn1.to_q, "key": block.attn1.to_k, "token_query": block.attn2.to_q, "token_key": block.attn2.to_k}
     hooks = [linear.register_forward_hook(partial(note, what)) for what, linear in linears.items()]
     return [layer.register_forward_pre_hook(enter, with_kwargs=True), layer.register_forward_hook(leave), *hooks]
+
+
+# The cell of each place of a path (N, 2), xy in [0, 1]: (N,) as a number of the grid's places.
+def _cell_numbers(one: Glimpse, path) -> Tensor:
+    (row, col), _ = cells(torch.as_tensor(np.array(path)), one.size)
+    return (row * one.size[1] + col).long()
+
+
+def weights_of(one: Glimpse, path) -> Tensor:
+    """Where the cell of a path (N, 2), xy in [0, 1], looks in each frame: weights (N, h, w), the mean over heads."""
+    at = _cell_numbers(one, path)
+    return one.frame_weights().mean(1)[torch.arange(len(at)), at].unflatten(-1, one.size).cpu()
+
+
+def weight_at(one: Glimpse, path, place) -> Tensor:
+    """The weight (N,) that a path's cells give to the cell of one place (2,), in shares of what an even look would give."""
+    row, col = divmod(int(_cell_numbers(one, np.array(place)[None])[0]), one.size[1])
+    return weights_of(one, path)[:, row, col] * (one.size[0] * one.size[1])
 
 
 def modulation_change(net: DragUNet, drags: Drags, size: tuple[int, int]) -> list[dict[str, np.ndarray]]:
