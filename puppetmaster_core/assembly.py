@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderKLTemporalDecoder
 from torch import nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.latents import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.svd import read_modules
 from puppetmaster_core.presets import SVD, Preset
-from puppetmaster_core.sampling import rehearse
+from puppetmaster_core.sampling import make_solver, rehearse
+from puppetmaster_core.tensor_files import ModelError, check_complete, variant_of
 
 MODULES = ("vae", "image_encoder", "unet", "scheduler")
 
@@ -24,6 +27,23 @@ def settings_of(preset: Preset) -> dict:
     return {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
 
 
+def make_modules(preset: Preset, seed: int, without: Container[str] = ()) -> dict:
+    """Those of a preset's MODULES that are not named, with random weights drawn from `seed`, each as if alone."""
+    makers = {
+        "vae": lambda: AutoencoderKLTemporalDecoder(**preset.vae),
+        "image_encoder": lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**preset.image_encoder)),
+        "unet": lambda: DragUNet(**preset.unet),
+        "scheduler": lambda: make_solver("euler"),
+    }
+    made = {}
+    with torch.random.fork_rng(devices=[]):
+        for name in (name for name in MODULES if name not in without):
+            torch.manual_seed(seed)
+            module = makers[name]()
+            made[name] = module.eval() if isinstance(module, nn.Module) else module
+    return made
+
+
 # SVD with drag layers, App. C.1, or with the authors' network.
 def assemble_svd(folder: Path, options: dict) -> dict:
     """Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
@@ -32,7 +52,7 @@ def assemble_svd(folder: Path, options: dict) -> dict:
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
     """
     dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
-    variant = options.get("variant", checkpoints.variant_of(folder))
+    variant = options.get("variant", variant_of(folder))
     given = {name: options[name] for name in MODULES if name in options}
     modules = given | read_modules(folder, set(MODULES) - given.keys(), variant, dtype)
     if "unet" not in given:
@@ -40,12 +60,27 @@ def assemble_svd(folder: Path, options: dict) -> dict:
     elif not isinstance(given["unet"], nn.Module):
         modules["unet"] = nn.Module.to(DragUNet.from_released(given["unet"], **options.get("unet_config", {})), dtype)
     for name in {"vae", "image_encoder"} - given.keys():
-        checkpoints.check_complete(folder / name, modules[name].state_dict())
+        check_complete(folder / name, modules[name].state_dict())
     rehearse(modules["scheduler"])
     known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
     known["null_picture"] = modules["unet"].config.token_mask  # with the authors' convention, the authors' null
     plain = checkpoints.SETTINGS.keys() | {"qualities"}
     return modules | known | {name: value for name, value in options.items() if name in plain}
+
+
+def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
+    """Raise ModelError, or what a scheduler raises, for modules of a loaded model that are not as its files should have them.
+
+    given: names of modules that came from elsewhere.
+    """
+    loaded = {name: modules[name] for name in MODULES if name not in given}
+    for name, module in loaded.items():
+        if name != "image_encoder":  # transformers checks its settings itself
+            checkpoints.check_kinds(folder / name, module)
+    if "scheduler" in loaded:
+        rehearse(loaded.pop("scheduler"))
+    for name, module in loaded.items():
+        check_complete(folder / name, module.state_dict())
 
 
 def check_precision(unet: DragUNet, device: torch.device) -> None:

@@ -1,7 +1,7 @@
-"""Models on disk: where a name leads, and whether its files can be trusted and are whole.
+"""Models on disk: where a name leads, and whether what is there is a model that can be trusted.
 
-A model is a folder in diffusers' layout. This file reads headers only, with the standard library alone, so that a command
-finds a bad model before it has spent seconds on importing PyTorch.
+A model is a folder in diffusers' layout. Headers and settings are read only, with the standard library alone, so that a
+command finds a bad model before it has spent seconds on importing PyTorch.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from numbers import Real
 from pathlib import Path
 
 from puppetmaster_core.files import whole_folder
+from puppetmaster_core.tensor_files import SAFE, ModelError, read_json, tensor_shapes
 
 SHIPPED = Path(__file__).parent / "weights"
 ON_HUB = {"svd": "stabilityai/stable-video-diffusion-img2vid"}  # names of models that are downloaded
 SVD_CLASS = "StableVideoDiffusionPipeline"
 NO_WEIGHTS = ("scheduler", "feature_extractor")  # components of settings only
 INDEX = "model_index.json"
-SAFE = ".safetensors"
-PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
-MAX_HEADER = 100_000_000  # bytes, the limit of the safetensors format
 # Plain settings of the pipeline and the network: of which kind, from where to where.
 SETTINGS = {
     "size": (int, 1, 65_536), "frames": (int, 2, 10_000), "steps": (int, 1, 1000), "max_drags": (int, 1, 10_000),
@@ -36,10 +34,6 @@ SETTINGS = {
 }
 SAMPLING = ("solver", "steps", "min_guidance", "max_guidance", "interval")  # what a quality may name
 KINDS = {int: "a whole number", Real: "a number", bool: "true or false,"}
-
-
-class ModelError(ValueError):
-    """A model that cannot be used. The message is one line: what came, what was wanted, what to do."""
 
 
 def shipped_models() -> list[str]:
@@ -99,7 +93,7 @@ def read_config(folder: Path, component: str) -> dict:
 
 
 def _checked(path: Path) -> dict:
-    record = _json(path)
+    record = read_json(path)
     try:
         check_settings(record)
     except ModelError as error:
@@ -133,68 +127,6 @@ def check_model(folder: Path, without: Container[str] = ()) -> None:
             raise ModelError(f"{folder}: no folder {component!r} there, wanted the folder of a whole model: get it again")
         if component not in NO_WEIGHTS:
             tensor_shapes(folder / component)
-
-
-def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors in a component's safetensors files, from their headers."""
-    files = sorted(folder.glob(f"*{SAFE}"))
-    if not files:
-        pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
-        came = f"pickled weights ({pickles[0]}), which can run code" if pickles else "no weights"
-        raise ModelError(f"{folder}: {came}, wanted {SAFE} files: get the model in that format")
-    for index in folder.glob(f"*{SAFE}.index*.json"):
-        parts = _json(index).get("weight_map")
-        missing = set(parts.values()) - {path.name for path in files} if isinstance(parts, dict) else {index.name}
-        if missing:
-            raise ModelError(f"{folder}: {min(missing)} is missing or broken, wanted all parts of the weights: get it again")
-    shapes = {}
-    for path in files:
-        shapes |= _header(path)
-    return shapes
-
-
-def variant_of(folder: Path) -> str | None:
-    """"fp16" where a model has its weights in half precision only."""
-    names = [path.name for path in folder.glob(f"*/*{SAFE}")]
-    return "fp16" if names and all(".fp16" in name for name in names) else None
-
-
-def _header(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors in a safetensors file, after a check that none is cut off."""
-    try:
-        with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > MAX_HEADER:
-                raise ValueError("no header")
-            header = json.loads(file.read(length))
-        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-        raise ModelError(f"{path}: not a {SAFE} file, or damaged; wanted whole weights: get the model again") from None
-    size, wanted = path.stat().st_size, 8 + length + end
-    if size != wanted:
-        raise ModelError(f"{path}: {size} bytes came, wanted {wanted}: the file is cut off or damaged, get the model again")
-    return shapes
-
-
-def _json(path: Path) -> dict:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise ModelError(f"{path}: not a readable JSON object, wanted a model's settings: get the model again")
-    return record
-
-
-def check_complete(folder: Path, state: Mapping) -> None:
-    """Raise ModelError where a component's files lack a tensor of `state` (name → tensor), or have another shape."""
-    found, wanted = tensor_shapes(folder), {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
-    if wrong:
-        came = found.get(wrong[0], "nothing")
-        raise ModelError(f"{folder}: {came} came for {wrong[0]}, wanted {wanted[wrong[0]]}: get the model again")
 
 
 def check_kinds(folder: Path, module) -> None:

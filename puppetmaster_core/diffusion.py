@@ -6,6 +6,7 @@ which is Eq. 1 divided by √ᾱ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -60,7 +61,7 @@ def drop_drags(present: Tensor, probability: float, generator: torch.Generator |
 # Guidance grows linearly over the frames, App. C.2: frame 1 is given, later frames need the drags more.
 def frame_guidance(frames: int, minimum: float = 1.0, maximum: float = MAX_GUIDANCE) -> Tensor:
     """Guidance weight of every frame (N,)."""
-    if minimum < 1 or maximum < minimum:
+    if not 1 <= minimum <= maximum < math.inf:
         raise ValueError(f"guidance from {minimum} to {maximum} given: it starts at 1 or more and does not fall")
     return torch.linspace(minimum, maximum, frames)
 

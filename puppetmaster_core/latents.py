@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -68,8 +69,7 @@ def decode_tiled(vae: AutoencoderKLTemporalDecoder, z: Tensor, tile: int) -> Ten
 
     Not exact: the decoder's attention and norms see one tile at a time. A tile as large as the grid is `decode` itself.
     """
-    if tile < 4:
-        raise ValueError(f"tiles of {tile} latent cells came, wanted 4 or more, so that they overlap")
+    check_tile(tile)
     h, w = z.shape[-2:]
     if tile >= max(h, w):
         return decode(vae, z)
@@ -82,6 +82,12 @@ def decode_tiled(vae: AutoencoderKLTemporalDecoder, z: Tensor, tile: int) -> Ten
             around = (left * cell, w * cell - left * cell - part.shape[-1], top * cell, h * cell - top * cell - part.shape[-2])
             total, weights = total + F.pad(part * weight, around), weights + F.pad(weight, around)
     return total / weights
+
+
+def check_tile(tile: int | None) -> None:
+    """Raise ValueError for a tile that `decode_tiled` cannot use; None is no tiles."""
+    if tile is not None and (not isinstance(tile, int) or tile < 4):
+        raise ValueError(f"tiles of {tile!r} latent cells came, wanted a whole number from 4 on, so that they overlap")
 
 
 def _tile_starts(length: int, tile: int) -> list[int]:
@@ -120,3 +126,18 @@ def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor,
     still = decode(vae, z_first[:, None].expand(-1, *z.shape[1:]))  # temporal layers see a still video of N frames
     keep = still_weight(decoded, still, tolerance)
     return keep * first[:, None] + (1 - keep) * decoded
+
+
+def decode_video(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, anchor: float = 0.0,
+                 tile: int | None = None) -> Tensor:
+    """Pictures (B, N, 3, H, W) as a model wants them, in the VAE's precision: anchored (frame 1 is `first`), tiled, or plain.
+
+    anchor: `LatentSpace.anchor`. tile: latent cells a side to decode at a time, None: all.
+    """
+    way = decode if tile is None else partial(decode_tiled, tile=tile)
+    z, z_first, first = z.to(vae.dtype), z_first.to(vae.dtype), first.to(vae.dtype)
+    if not anchor:
+        return way(vae, z)
+    pictures = decode_anchored(vae, z, first, z_first, anchor, way)
+    pictures[:, 0] = first
+    return pictures

@@ -14,29 +14,19 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, DiffusionPipeline
 from torch import Tensor
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.assembly import assemble_svd, check_modules, check_precision, settings_of
-from puppetmaster_core.checkpoints import ModelError
+from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, decode_tiled, encode
+from puppetmaster_core.latents import LatentSpace, check_tile, decode_video, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.sampling import (
-    QUALITIES,
-    Guidance,
-    Sampling,
-    Scheduler,
-    draw_noise,
-    make_solver,
-    one_each,
-    rehearse,
-    sample,
-)
+from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, draw_noise, one_each, sample
+from puppetmaster_core.tensor_files import ModelError, variant_of
 from puppetmaster_core.video import Video
 
 
@@ -45,18 +35,7 @@ def build(preset: Preset, seed: int = 0, **given) -> PuppetMasterPipeline:
 
     given: modules or settings (arguments of PuppetMasterPipeline) to take instead.
     """
-    makers = {
-        "vae": lambda: AutoencoderKLTemporalDecoder(**preset.vae),
-        "image_encoder": lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**preset.image_encoder)),
-        "unet": lambda: DragUNet(**preset.unet),
-        "scheduler": lambda: make_solver("euler"),
-    }
-    with torch.random.fork_rng(devices=[]):
-        for name in makers.keys() - given.keys():
-            torch.manual_seed(seed)
-            module = makers[name]()
-            given[name] = module.eval() if isinstance(module, torch.nn.Module) else module
-    return PuppetMasterPipeline(**settings_of(preset) | given)
+    return PuppetMasterPipeline(**settings_of(preset) | make_modules(preset, seed, given) | given)
 
 
 class PuppetMasterPipeline(DiffusionPipeline):
@@ -113,16 +92,12 @@ class PuppetMasterPipeline(DiffusionPipeline):
         if checkpoints.is_svd(folder):
             with checkpoints.loading(folder):
                 return cls(**assemble_svd(folder, options))
-        options.setdefault("variant", checkpoints.variant_of(folder))
+        options.setdefault("variant", variant_of(folder))
         if "torch_dtype" not in options:  # what older versions of diffusers called it
             options.setdefault("dtype", torch.float32)
         with checkpoints.loading(folder):
             pipeline = super().from_pretrained(folder, **options)
-            for name in {"vae", "unet", "scheduler"} - options.keys():
-                checkpoints.check_kinds(folder / name, getattr(pipeline, name))
-            rehearse(pipeline.scheduler)
-            for name in {"vae", "image_encoder", "unet"} - options.keys():
-                checkpoints.check_complete(folder / name, getattr(pipeline, name).state_dict())
+            check_loaded(folder, pipeline.components, options)
         return pipeline
 
     def save_pretrained(self, save_directory, **options) -> None:
@@ -171,6 +146,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         Raises PictureError, DragError, ValueError for settings, FloatingPointError when the network overflows.
         """
         check_precision(self.unet, self._execution_device)
+        check_tile(vae_tile)
         how = self.sampling(quality, solver=solver, steps=steps, min_guidance=min_guidance, max_guidance=max_guidance,
                             interval=interval)
         weight = frame_guidance(self.config.frames, how.min_guidance, how.max_guidance)
@@ -197,12 +173,10 @@ class PuppetMasterPipeline(DiffusionPipeline):
         x = sample(self.unet, scheduler, noise, given, embedding, self.time_ids(), conditioning, guidance, self.progress_bar,
                    on_step)
         z = self.latent_space.undiffused(x, z_first)
-        if output_type == "latent":
-            return z
-        pictures = self.decode(z, first, z_first, vae_tile)
+        pictures = self.decode(z, first, z_first, vae_tile) if output_type != "latent" else None
         self.maybe_free_model_hooks()
-        if output_type == "pt":
-            return pictures / 2 + 0.5
+        if output_type != "video":
+            return z if pictures is None else pictures / 2 + 0.5
         frames = to_frames(pictures)  # (B, N, S, S, 3)
         shown = on_square if keep_padding else sets
         videos = [Video(f if keep_padding else placement.cut(f), self.config.fps, d) for f, d in zip(frames, shown, strict=True)]
@@ -250,13 +224,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
 
         tile: latent cells a side to decode at a time (`decode_tiled`), None: all.
         """
-        way = decode if tile is None else partial(decode_tiled, tile=tile)
-        z, z_first, given = z.to(self.vae.dtype), z_first.to(self.vae.dtype), first.to(self.vae.dtype)
-        if self.config.anchor:
-            pictures = decode_anchored(self.vae, z, given, z_first, self.config.anchor, way)
-            pictures[:, 0] = given
-        else:
-            pictures = way(self.vae, z)
+        pictures = decode_video(self.vae, z, first, z_first, self.config.anchor, tile)
         if not pictures.isfinite().all():
             raise FloatingPointError(f"numbers that are not finite came out of the model in {self.unet.dtype}, wanted a video: "
                                      "the weights are damaged or in too low a precision, get them again or load them in float32")

@@ -7,9 +7,10 @@ Letters: B videos, N frames, C latent channels, (h, w) latent grid, D width of t
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -54,17 +55,20 @@ class Sampling:
             raise ValueError(f"solver={self.solver!r} came, wanted one of {', '.join(SOLVERS)}")
         if isinstance(self.steps, bool) or not isinstance(self.steps, Integral) or not 1 <= self.steps <= 1000:
             raise ValueError(f"steps={self.steps!r} came, wanted a whole number from 1 to 1000")
-        if self.interval is not None and not (len(self.interval) == 2 and 0 <= self.interval[0] <= self.interval[1]):
-            raise ValueError(f"a guidance interval of {self.interval} came, wanted two noise levels σ, the lower one first")
+        for name in ("min_guidance", "max_guidance"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), Real):
+                raise ValueError(f"{name}={getattr(self, name)!r} came, wanted a number from 1 on")
+        if self.interval is not None and not _is_interval(self.interval):
+            raise ValueError(f"a guidance interval of {self.interval!r} came, wanted two noise levels σ, the lower one first")
 
     @classmethod
     def choose(cls, own: Sampling, quality: str | None, qualities: Mapping[str, Mapping], **given) -> Sampling:
         """A model's own sampling, changed by what `quality` names among `qualities`, then by what is given and not None."""
-        if quality is not None and quality not in qualities:
+        if quality is not None and quality not in list(qualities):
             raise ValueError(f"quality={quality!r} came, wanted one of {', '.join(qualities)}")
         named = dict(qualities[quality]) if quality is not None else {}
         named |= {name: value for name, value in given.items() if value is not None}
-        if named.get("interval") is not None:
+        if isinstance(named.get("interval"), list):  # as JSON has it
             named["interval"] = tuple(named["interval"])
         return replace(own, **named)
 
@@ -76,6 +80,11 @@ class Sampling:
         else:
             scheduler.set_timesteps(self.steps, device=device)
         return scheduler
+
+
+def _is_interval(levels) -> bool:
+    numbers = isinstance(levels, tuple) and len(levels) == 2 and all(isinstance(level, Real) for level in levels)
+    return numbers and 0 <= levels[0] <= levels[1]
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,15 @@ def one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Gen
         raise DragError(f"a {type(wrong).__name__} came as drags, wanted Drags: Drags.from_json reads them")
     count = counts.pop() if counts else 1
     seeds = seeds if len(seeds) == count else seeds * count
-    generators = [generator if s is None else torch.Generator().manual_seed(int(s)) for s in seeds]
+    generators = [generator if s is None else _generator(s) for s in seeds]
     return sets if len(sets) == count else sets * count, generators
+
+
+def _generator(seed) -> torch.Generator:
+    try:
+        return torch.Generator().manual_seed(operator.index(seed))
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"seed={seed!r} came, wanted a whole number of at most 64 bits") from None
 
 
 def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None]) -> Tensor:

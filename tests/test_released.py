@@ -85,6 +85,12 @@ def test_names_and_a_file_and_back(tmp_path):
     net(torch.randn(1, 3, 8, 8, 8), 0.5, torch.randn(1, 1, 16), torch.rand(1, 3))
 
 
+def test_only_the_authors_settings_have_their_names():
+    for settings in ({"token_positions": ("u", "vn", "vN")}, {"time_ids": True}, {"drag_encoding": "paper"}):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))}=.* given, the authors' network has"):
+            DragUNet(**RELEASED | SMALL | settings).to_released()
+
+
 def test_arguments_of_the_authors_code():
     theirs = {"num_drags": 5, "pos_embed_dim": 16, "cond_dropout_prob": 0.1, "use_modulate": False,
               "drag_embedder_out_channels": [16, 24], "drag_token_cross_attn": True}  # fmt: skip
@@ -141,18 +147,41 @@ def test_a_cut_off_file_names_the_first_tensor_it_lacks(tmp_path):
     save_file(tensors, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(ValueError, match=r"cut.safetensors: tensor '\S+' is cut off, wanted the whole checkpoint") as error:
+    with pytest.raises(ValueError, match=r"cut.safetensors: tensor '\S+' is cut off, wanted whole weights") as error:
         DragUNet.from_released(path, **SMALL)
     assert re.search(r"tensor '(\S+)'", str(error.value))[1] in tensors
     path.write_bytes(whole[:100])
-    with pytest.raises(ValueError, match="not a safetensors file"):
+    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged"):
+        DragUNet.from_released(path, **SMALL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"shape": [31]}, {"dtype": "F16"}, {"dtype": "X9"}, {"dtype": ["F32"]}, {"data_offsets": [0, 128]}, {"data_offsets": [0]},
+     {"data_offsets": [0, 10**12]}, {"shape": None}, None],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_header_names_the_first_tensor_that_does_not_fit(tmp_path, change):
+    path = tmp_path / "damaged.safetensors"
+    save_file({"a": torch.zeros(32), "b": torch.zeros(32), "c": torch.zeros(2)}, path)
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8:end])
+    name = "c" if change is None else "b"  # without b, c is not where it should be
+    header["b"] = header["b"] | (change or {})
+    if change is None:
+        del header["b"]
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + whole[end:])
+    nameless = change in ({"data_offsets": [0]}, {"dtype": ["F32"]}, {"shape": None})
+    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged" if nameless else f"tensor '{name}'"):
         DragUNet.from_released(path, **SMALL)
 
 
 def test_a_pickle_is_not_opened(tmp_path):
     path = tmp_path / "weights.safetensors"
     torch.save(released(), path)
-    with pytest.raises(ValueError, match="not a safetensors file, wanted the whole checkpoint"):
+    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged; wanted whole weights"):
         DragUNet.from_released(path, **SMALL)
     with pytest.raises(ValueError, match="no such file"):
         DragUNet.from_released(tmp_path / "none.safetensors", **SMALL)

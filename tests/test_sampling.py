@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from PIL import Image
 from torch._dynamo.utils import counters
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.cli import main
+from puppetmaster_core.cli.models import load
 from puppetmaster_core.latents import decode, decode_tiled, encode
 from puppetmaster_core.model.speed import channels_last
 from puppetmaster_core.pipeline import build
@@ -101,14 +103,26 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
         ({"solver": "heun"}, "solver='heun' came, wanted one of euler, dpm\\+\\+, ays"),
         ({"interval": (3, 1)}, "wanted two noise levels"),
         ({"interval": (1,)}, "wanted two noise levels"),
+        ({"interval": 5}, "interval of 5 came, wanted two noise levels"),
+        ({"interval": (0, float("nan"))}, "wanted two noise levels"),
+        ({"max_guidance": float("nan")}, "guidance from 1.0 to nan given"),
+        ({"max_guidance": float("inf")}, "guidance from 1.0 to inf given"),
+        ({"max_guidance": "3"}, "max_guidance='3' came, wanted a number"),
+        ({"seed": 1.5}, "seed=1.5 came, wanted a whole number"),
+        ({"seed": 2**70}, "came, wanted a whole number of at most 64 bits"),
+        ({"vae_tile": 4.5}, "tiles of 4.5 latent cells came, wanted a whole number"),
         ({"max_guidance": 0.5}, "guidance from 1.0 to 0.5 given"),
         ({"min_guidance": 0}, "guidance from 0 to 5.0 given: it starts at 1 or more"),
-        ({"vae_tile": 2}, "tiles of 2 latent cells came, wanted 4 or more"),
+        ({"vae_tile": 2}, "tiles of 2 latent cells came, wanted a whole number from 4 on"),
     ],
 )
 def test_settings_that_cannot_be(pipe, picture, how, message):
+    calls = []
+    handle = pipe.unet.register_forward_pre_hook(lambda *args: calls.append(args))
     with pytest.raises(ValueError, match=message):
-        pipe(picture, RIGHT, seed=0, **how)
+        pipe(picture, RIGHT, **{"seed": 0} | how)
+    handle.remove()
+    assert not calls, "refused before any work"
 
 
 # ---- guidance in an interval -----------------------------------------------------------------------------------------
@@ -195,6 +209,16 @@ def test_the_denoising_loop_compiles_into_one_graph(picture):
     assert counters["stats"]["unique_graphs"] - rehearsed == 1 and not counters["graph_break"]
 
 
+def test_more_shapes_than_the_compiler_keeps_run_as_they_were(picture):
+    pipe = made()
+    wanted = [latents(pipe, picture, [RIGHT] * count, steps=1) for count in (1, 2, 3, 4)]
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(recompile_limit=2):
+        assert pipe.compile(backend="eager") is None
+        for count, each in enumerate(wanted, start=1):
+            torch.testing.assert_close(latents(pipe, picture, [RIGHT] * count, steps=1), each, rtol=1e-4, atol=1e-4)
+
+
 def test_without_a_compiler_all_stays_as_it_was(picture):
     def broken(graph, inputs):
         raise RuntimeError("no compiler\nanywhere")
@@ -225,6 +249,40 @@ def test_a_quality_on_the_command_line(picture, tmp_path, capsys):
     assert (tmp_path / "v.gif").read_bytes() == (tmp_path / "w.gif").read_bytes()
     assert main([*words, "--output", str(tmp_path / "x.gif"), "--quality", "good"]) == 2
     assert "quality='good' came, wanted one of draft" in capsys.readouterr().err
+
+
+class Waiting(ModelHook):
+    """As a network that diffusers keeps off the GPU until it is wanted."""
+
+    def __init__(self):
+        self.fetched = False
+
+    def pre_forward(self, module, *args, **kwargs):
+        self.fetched = True
+        return args, kwargs
+
+
+def test_an_offloaded_network_is_fetched_for_its_drags_too():
+    unet = made().unet
+    points, present = torch.rand(1, 1, 4, 2), torch.ones(1, 1, dtype=torch.bool)
+    for work in (lambda: unet.condition(points, present, (8, 8)), lambda: unet.null_conditioning(1, 4, (8, 8))):
+        hook = Waiting()
+        add_hook_to_module(unet, hook)
+        work()
+        assert hook.fetched
+        remove_hook_from_module(unet)
+
+
+def test_on_a_gpu_the_network_is_in_half_precision_and_pictures_are_not(picture, tmp_path, monkeypatch):
+    made().save_pretrained(tmp_path / "model")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(PuppetMasterPipeline, "to", lambda self, device: self)
+    pipe = load(str(tmp_path / "model"))
+    assert pipe.unet.dtype == torch.bfloat16 and pipe.vae.dtype == pipe.image_encoder.dtype == torch.float32
+    monkeypatch.undo()
+    monkeypatch.setattr("puppetmaster_core.pipeline.check_precision", lambda *_: None)
+    close = latents(pipe, picture) - latents(made(), picture)
+    assert close.std() < 0.05 * latents(made(), picture).std()
 
 
 def test_half_precision_is_refused_on_a_cpu(picture):

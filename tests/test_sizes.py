@@ -124,10 +124,20 @@ def test_shapes_types_and_devices_that_do_not_fit():
         net.condition(points, present, (8,))
     good = net.condition(points, present, (8, 8))
     sample, *rest = inputs(1, 3, 8, 8)
-    with pytest.raises(ValueError, match="sample on meta and conditioning on cpu given, the network is on cpu: move them"):
+    with pytest.raises(ValueError, match="sample on meta given, the network is on cpu: move it"):
         net(sample.to("meta"), *rest, good)
-    with pytest.raises(ValueError, match=r"conditioning of torch\.float32, torch\.float64 given, .* convert them with \.to"):
+    with pytest.raises(ValueError, match=r"conditioning of torch\.float64 given, .* convert it with \.to"):
         net(sample, *rest, good.to(dtype=torch.float64))
+    times, embedding, ids = rest
+    for wrong, name in (
+        ((times.to("meta"), embedding, ids), "timestep on meta"),
+        ((times, embedding.to("meta"), ids), "encoder_hidden_states on meta"),
+        ((times, embedding, ids.to("meta")), "added_time_ids on meta"),
+        ((times, embedding.double(), ids), r"encoder_hidden_states of torch\.float64"),
+        ((times, None, ids), r"encoder_hidden_states as a NoneType given, wanted \(1, 1, 16\)"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            net(sample, *wrong, good)
     with pytest.raises(ValueError, match="conditioning for frames 3 given, the sample has 4: make it with condition"):
         net(*inputs(1, 4, 8, 8), good)
     with pytest.raises(ValueError, match="no conditionings given, wanted one or more"):

@@ -1,5 +1,7 @@
 """What the network refuses: each error says what came, what was wanted and what to do."""
 
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -53,16 +55,22 @@ def check_drags(points: Tensor, present: Tensor, size: tuple[int, int], max_drag
     if points.ndim != 4 or points.shape[-1] != 2:
         raise ValueError(f"points of shape {tuple(points.shape)} given, wanted (batch, drags, frames, 2)")
     batch, drags, frames, _ = points.shape
-    if tuple(present.shape) not in ((batch, drags), (batch, frames, drags)) or present.dtype != torch.bool:
+    told = isinstance(present, Tensor) and present.dtype == torch.bool
+    if not told or tuple(present.shape) not in ((batch, drags), (batch, frames, drags)):
         raise ValueError(
-            f"present of shape {tuple(present.shape)} and {present.dtype} given, wanted torch.bool of {(batch, drags)}, "
+            f"present {_told(present)} given, wanted torch.bool of {(batch, drags)}, "
             f"a truth value per drag, or of {(batch, frames, drags)}, one per frame and drag"
         )
     check_count(drags, max_drags)
-    if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"size {tuple(size)} given, wanted (h, w) of the latents, each 1 or more")
-    if points.device != device or present.device != device:
-        raise ValueError(f"drags on {points.device} given, the network is on {device}: move one with .to()")
+    if not isinstance(size, tuple | list) or len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
+        raise ValueError(f"size {size!r} given, wanted (h, w) of the latents, each 1 or more")
+    for name, tensor in (("points", points), ("present", present)):
+        if tensor.device != device:
+            raise ValueError(f"{name} of drags on {tensor.device} given, the network is on {device}: move one with .to()")
+
+
+def _told(value) -> str:
+    return f"of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else f"as a {type(value).__name__}"
 
 
 # Arguments that do not fit the network, its conditioning or each other.
@@ -94,23 +102,34 @@ def check_inputs(
         ("timestep", timestep, {(), (1,), (batch,)}),
     ):
         unused = name == "added_time_ids" and not config.time_ids
-        if isinstance(got, Tensor) and tuple(got.shape) not in wanted and not unused:
-            raise ValueError(f"{name} of shape {tuple(got.shape)} given, wanted {max(wanted)}: one for each video")
-    _check_device_and_type(sample, conditioning, weight)
-
-
-def _check_device_and_type(sample: Tensor, conditioning: DragConditioning, weight: Tensor) -> None:
-    if sample.device != weight.device or conditioning.points.device != weight.device:
-        raise ValueError(
-            f"sample on {sample.device} and conditioning on {conditioning.points.device} given, "
-            f"the network is on {weight.device}: move them with .to()"
-        )
+        lone = name == "timestep" and isinstance(got, Real)
+        if not lone and not unused and (not isinstance(got, Tensor) or tuple(got.shape) not in wanted):
+            raise ValueError(f"{name} {_told(got)} given, wanted {max(wanted)}: one for each video")
+    maps = [m.beta for m in conditioning.maps if m is not None]
+    typed = {"sample": sample, "encoder_hidden_states": embedding, "conditioning": maps[0] if maps else sample}
+    placed = typed | {"added_time_ids": time_ids, "conditioning": conditioning.points}
+    if isinstance(timestep, Tensor) and timestep.ndim:  # a lone number may stay on the CPU
+        placed["timestep"] = timestep
+    for name, tensor in placed.items():
+        if tensor.device != weight.device:
+            raise ValueError(f"{name} on {tensor.device} given, the network is on {weight.device}: move it with .to()")
     kind = weight.device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return
-    types = {sample.dtype, *(m.beta.dtype for m in conditioning.maps if m is not None)}
-    if types != {weight.dtype}:
+    for name, tensor in typed.items():
+        if tensor.dtype != weight.dtype:
+            raise ValueError(
+                f"{name} of {tensor.dtype} given, the network is {weight.dtype}: "
+                "convert it with .to(), or run under torch.autocast"
+            )
+
+
+# A conditioning that another network made.
+def check_maps(conditioning: DragConditioning, transformers: Sequence, max_drags: int) -> None:
+    wanted = [None if t.modulation is None else t.in_channels for t in transformers]
+    came = [None if m is None else m.beta.shape[2] for m in conditioning.maps]
+    if came != wanted or conditioning.points.shape[1] != max_drags:
         raise ValueError(
-            f"sample and conditioning of {', '.join(sorted(map(str, types)))} given, the network is {weight.dtype}: "
-            "convert them with .to(), or run under torch.autocast"
+            f"conditioning for {conditioning.points.shape[1]} drags with maps of {came} channels given, this network takes "
+            f"{max_drags} with {wanted}: make it with condition() of this network"
         )

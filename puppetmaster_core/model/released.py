@@ -1,6 +1,5 @@
 """The authors' checkpoint: its settings, its names for the drag layers, and reading it without trust."""
 
-import json
 import re
 from collections.abc import Mapping
 from os import PathLike
@@ -9,6 +8,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+
+from puppetmaster_core.tensor_files import file_shapes
 
 # How the released network differs from the paper's (the book's page "Deviations").
 RELEASED = {
@@ -57,6 +58,16 @@ def released_config(arguments: Mapping) -> dict:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
+# Settings with which the authors' code would load the tensors not at all, or compute something else.
+def check_released(config: Mapping) -> None:
+    fixed = {name: value for name, value in RELEASED.items() if name != "num_frames"}
+    fixed |= {"end_location": True, "token_hidden": None}
+    for name, value in fixed.items():
+        came = tuple(config[name]) if isinstance(config[name], list) else config[name]
+        if came != value:
+            raise ValueError(f"{name}={came!r} given, the authors' network has {value!r}: make the network with from_released")
+
+
 # Tensors under our names, with the shapes of `wanted` (name -> tensor), from a mapping or a safetensors file.
 def read_released(source: Mapping[str, Tensor] | str | PathLike, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     tensors = source if isinstance(source, Mapping) else read_tensors(Path(source))
@@ -77,28 +88,12 @@ def read_released(source: Mapping[str, Tensor] | str | PathLike, wanted: Mapping
     return found
 
 
-# A safetensors file; where it is cut off, an error names the first tensor that is not whole.
+# A safetensors file; where it is damaged, an error names the first tensor that is not whole.
 def read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file, wanted the authors' checkpoint in safetensors format: check the path")
+    file_shapes(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        if not path.is_file():
-            raise ValueError(f"{path}: no such file, wanted the checkpoint in safetensors format") from error
-        lost = first_cut_off(path)
-        reason = f"tensor {lost!r} is cut off" if lost else "not a safetensors file"
-        raise ValueError(f"{path}: {reason}, wanted the whole checkpoint in that format: get the file again") from error
-
-
-# The first tensor, in the order of the file, whose data does not lie in it whole; None where no header can be read.
-def first_cut_off(path: Path) -> str | None:
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > size:
-            return None
-        try:
-            header = json.loads(file.read(length))
-            ends = {name: entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"}
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-            return None
-    return next((name for name in sorted(ends, key=ends.get) if 8 + length + ends[name] > size), None)
+        raise ValueError(f"{path}: {error} came, wanted the whole checkpoint: get the file again") from error

@@ -7,10 +7,12 @@ from torch import nn
 
 
 def compile_network(net: nn.Module, backend: str = "inductor") -> str | None:
-    """Compile a network in place, without graph breaks; None, or in one line why it stays as it was.
+    """Compile a network in place, into one graph; None, or in one line why it stays as it was.
 
     A rehearsal on a small function finds out whether there is a working compiler, so that the network never fails for the lack
-    of one. Each new shape is compiled once more, in the first call with it: minutes at the paper's size.
+    of one. Each new shape is compiled once more, in the first call with it: minutes at the paper's size. After as many shapes as
+    PyTorch keeps (`torch._dynamo.config.recompile_limit`, 8) the network runs uncompiled for others; with fullgraph=True it
+    would fail there.
     """
     device = next(net.parameters()).device
     try:
@@ -18,7 +20,7 @@ def compile_network(net: nn.Module, backend: str = "inductor") -> str | None:
         torch.compile(lambda x: x.exp() + 1, backend=backend, dynamic=False)(torch.ones(37, device=device))
     except Exception as error:  # whatever a backend raises: no compiler, no Triton, no place to write to, …
         return " ".join(str(error).split())[:200] or type(error).__name__
-    net.compile(backend=backend, fullgraph=True, dynamic=False)
+    net.compile(backend=backend, dynamic=False)
     return None
 
 

@@ -16,15 +16,16 @@ from diffusers.models.unets.unet_spatio_temporal_condition import (
     UNetSpatioTemporalConditionModel,
     UNetSpatioTemporalConditionOutput,
 )
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 from puppetmaster_core.encoding import encode_drags
 
-from .checks import check_config, check_drags, check_inputs
+from .checks import check_config, check_drags, check_inputs, check_maps
 from .conditioning import DragConditioning
 from .context import BlockCheckpoint, ForwardContext
 from .reference import beside_static_reference
-from .released import RELEASED, read_released, released_name
+from .released import RELEASED, check_released, read_released, released_name
 from .svd import read_svd, with_drags
 from .transformer import DragTransformer
 
@@ -148,12 +149,14 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         logging.getLogger(__name__).info("%s", net.additions)
         return net
 
-    # The state dict under the names of the authors' code.
+    # The state dict under the names of the authors' code. Raises ValueError for settings that their code does not have.
     def to_released(self) -> dict[str, Tensor]:
+        check_released(self.config)
         return {released_name(name): tensor for name, tensor in self.state_dict().items()}
 
     # All gamma_s and beta_s of Eq. 3 for a latent grid of `size` (h, w), which no noise level changes.
     # points: (B, K, N, 2), xy in [0, 1]; present: bool (B, K), or (B, N, K) frame by frame; K may be below max_drags.
+    @apply_forward_hook  # a network that waits on the CPU (diffusers' offloading) comes to its GPU for this too
     def condition(self, points: Tensor, present: Tensor, size: tuple[int, int]) -> DragConditioning:
         check_drags(points, present, size, self.config.max_drags, self.conv_in.weight.device)
         if present.ndim == 2:
@@ -173,6 +176,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
 
     # No drags at all, for guidance (App. C.1): every frame of every video alike, so one frame is computed.
     # blank: these videos will get an embedding of zeros as well, as the released code's do.
+    @apply_forward_hook
     def null_conditioning(self, batch: int, frames: int, size: tuple[int, int], blank: bool = False) -> DragConditioning:
         points = torch.zeros(1, self.config.max_drags, 1, 2, device=self.conv_in.weight.device)
         one = replace(self.condition(points, points[:, :, 0, 0] > 0, size), undragged=1, blank=blank)
@@ -216,6 +220,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
             conditioning = replace(self.null_conditioning(batch, frames, tuple(sample.shape[-2:])), positions=None)
         args = (sample, timestep, encoder_hidden_states, added_time_ids)
         check_inputs(*args, conditioning, self.config, self.conv_in.weight)
+        check_maps(conditioning, self.drag_transformers(), self.config.max_drags)
         if not self.config.time_ids:
             args = (sample, timestep, encoder_hidden_states, sample.new_zeros(batch, 1))
         if self.config.attention == "static_reference":
