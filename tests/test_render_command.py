@@ -191,6 +191,8 @@ def test_an_asset_that_does_not_move_is_named(tmp_path):
     shots = list(film(make_asset("static", 0), 0, "static-000000", Filming(size=16, frames=3, views=2)))
     assert [shot.clip for shot in shots] == [None, None]
     assert "nothing visible moves" in shots[0].reason
+    [there_and_back] = film(make_asset("fish", 0), 0, "fish-000000", Filming(size=16, frames=3, rules="drag-a-move"))
+    assert "nothing visible ends elsewhere than it began" in there_and_back.reason
 
 
 def test_frames_at_a_pace_start_anywhere_and_know_what_follows():

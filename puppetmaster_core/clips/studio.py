@@ -107,7 +107,7 @@ def _film_animation(asset, number, name, animation, lights, how, time_limit) -> 
             yield Shot(key, reason=f": {error}")
             continue
         if take.clip is None:
-            yield Shot(key, reason=f", view {view + 1}: nothing visible moves in {ATTEMPTS} tries")
+            yield Shot(key, reason=f", view {view + 1}: {_still(how)} in {ATTEMPTS} tries")
         elif how.renderer == "fast":
             yield Shot(key, replace(take.clip, provenance={"view": view}))
         else:
@@ -142,6 +142,13 @@ def _label(asset: AnimatedAsset, take: Take, rendering: Rendering, how: Filming)
                  later=take.onward)
 
 
+def _still(how: Filming) -> str:
+    """Why a view gives no drag."""
+    if RULES[how.rules].straight:
+        return "nothing visible ends elsewhere than it began, so there is no straight drag (film a part of it with fps)"
+    return "nothing visible moves"
+
+
 def _together(takes: list[Take], how: Filming) -> Iterator[list[Take]]:
     """Takes that one Blender process draws: of the same motion, and not more pictures than memory holds."""
     most = max(1, TOGETHER // (how.frames * how.size**2))
@@ -166,7 +173,7 @@ def _by_blender(asset: AnimatedAsset, takes: list[Take], lights: Lights, how: Fi
         if len(clip.drags):
             yield Shot(take.key, replace(clip, provenance={"view": take.view}))
         else:
-            yield Shot(take.key, reason=f", view {take.view + 1}: nothing visible moves as Blender draws it")
+            yield Shot(take.key, reason=f", view {take.view + 1}: {_still(how)} as Blender draws it")
 
 
 def sample_times(asset: AnimatedAsset, animation: int, how: Filming, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

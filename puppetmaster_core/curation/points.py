@@ -84,13 +84,11 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIME
 def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray, used: np.ndarray) -> Iterator[np.ndarray]:
     """Places (U, 3) of the vertices `used` (U,) at each of times (T,). Never more than a few poses are held at once.
 
-    Assets that can compute several times at once do. Raises ValueError.
+    Raises ValueError.
     """
-    at_once = getattr(asset, "positions", None)
-    together = max(1, MOST // max(1, len(used))) if callable(at_once) else 1
+    together = max(1, MOST // (int(asset.faces.max(initial=0)) + 1))
     for i in range(0, len(times), together):
-        some = times[i : i + together]
-        for vertices in at_once(clip, some) if callable(at_once) else (asset.vertices(clip, t) for t in some):
+        for vertices in asset.trajectories(clip, times[i : i + together]):
             if not np.isfinite(vertices).all():
                 raise ValueError("vertices that are no numbers came, wanted finite places")
             yield vertices[used]
