@@ -1,9 +1,10 @@
 """Find the animations that are worth learning from: identify, measure, let the forest decide, ask a judge.
 
 ASSETS is a folder of .glb or .gltf files, one such file, 'library', 'library:CATEGORY' or 'library:GROUP' (library:all holds the
-bad ones too). OUTPUT gets animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet,
-animation.json (the ids that are kept) and report.json. The same command goes on where a run was stopped or killed: nothing is
-lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
+bad ones too), or, with a network, 'objaverse:animated' or 'objaverse:IDS.json', which is downloaded first. OUTPUT gets
+animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet, animation.json (the ids that
+are kept), with a judge animation-HQ.json, and report.json. The same command goes on where a run was stopped or killed: nothing
+is lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
 
 example:
   puppetmaster curate models/ --output curated
@@ -11,6 +12,7 @@ example:
   puppetmaster curate models/ --output curated --rank 0 --world-size 2     (and --rank 1 on another machine; one folder)
   PUPPETMASTER_JUDGE_URL=http://localhost:8000/v1 PUPPETMASTER_JUDGE_MODEL=NAME \\
     puppetmaster curate models/ --output curated --judge --price 2.5,10 --budget 5      (the key: PUPPETMASTER_JUDGE_KEY)
+  puppetmaster curate objaverse:animated --count 500 --download objaverse/ --output curated --official lists/
   duckdb -c "SELECT verdict, count(*) FROM 'curated/animations.parquet' GROUP BY ALL"
 """
 
@@ -30,11 +32,13 @@ HELP = "find the animations that are worth learning from"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("assets", metavar="ASSETS", help="a folder of .glb or .gltf files, a file, or library[:NAME]")
+    parser.add_argument("assets", metavar="ASSETS", help="a folder or file (.glb, .gltf), library[:NAME] or objaverse:…")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder of the run")
     parser.add_argument("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
     parser.add_argument("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
     parser.add_argument("--categories", type=Path, metavar="JSON", help="GObjaverse's categories: Poor-quality goes")
+    parser.add_argument("--download", type=Path, metavar="DIR", help="where objaverse: puts its objects")
+    parser.add_argument("--official", type=Path, metavar="DIR", help="the paper's id lists, to compare with")
     parser.add_argument("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
     parser.add_argument("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
     parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
@@ -75,6 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             answers = _judge(folder, plan, forest, categories, judge, arguments) if judge else None
             report = finish(folder, plan, forest, categories, answers and answers.of_row)
             if report is not None:
+                report |= _compared(folder, arguments.official)
                 report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
                 write_json(folder / "report.json", report)
     if report is None:
@@ -96,6 +101,8 @@ def check(arguments: argparse.Namespace) -> None:
                        f"{arguments.world_size - 1}: ranks count from 0")
     if arguments.ray_address and arguments.engine != "ray":
         raise BadInput("--ray-address came without --engine ray: give both or neither")
+    if arguments.assets.startswith("objaverse:") != (arguments.download is not None):
+        raise BadInput("objaverse:… and --download DIR go together: what to get, and where to put it")
     if arguments.assets == "cabinets":
         raise BadInput("cabinets came, wanted files or the library: `puppetmaster assets make` writes files")
     need("sklearn", "skops", "httpx")
@@ -114,8 +121,41 @@ def _plan(arguments: argparse.Namespace):
     if arguments.categories:
         categories = read_categories(arguments.categories)
         digest = hashlib.sha256(arguments.categories.read_bytes()).hexdigest()
-    source = find_source(arguments.assets, arguments.count, arguments.first)
+    if arguments.assets.startswith("objaverse:"):
+        source = find_source(str(_download(arguments, categories)))
+    else:
+        source = find_source(arguments.assets, arguments.count, arguments.first)
     return CurationPlan(source, arguments.assets_a_part, digest), categories
+
+
+def _download(arguments: argparse.Namespace, categories) -> Path:
+    """Objaverse's objects, but for those that the pre-filter leaves out: the folder they are in."""
+    from tqdm import tqdm
+
+    from puppetmaster_core.curation.objaverse import animated_ids, fetch, read_ids
+
+    what = arguments.assets.partition(":")[2]
+    ids, malformed = (animated_ids(), []) if what == "animated" else read_ids(what)
+    if malformed:
+        print(f"{what}: {len(malformed)} entries are no ids of Objaverse's: left out", file=sys.stderr)
+    ids = [uid for uid in ids if categories is None or not categories.left_out(uid)][: arguments.count]
+    _, lost = fetch(ids, arguments.download, lambda batches: tqdm(batches, desc="batches of 100", file=sys.stderr))
+    if lost:
+        print(f"{len(lost)} objects could not be had, {lost[0]} first: the same command tries them again", file=sys.stderr)
+    return arguments.download
+
+
+def _compared(folder: Path, official: Path | None) -> dict:
+    """The run's lists beside the published ones."""
+    if official is None:
+        return {}
+    from puppetmaster_core.curation.objaverse import LISTS, compare_all
+    from puppetmaster_core.curation.prefilter import uid_of
+    from puppetmaster_core.curation.tables import read_rows
+
+    ours = {name: json.loads(path.read_text()) for name in LISTS if (path := folder / f"{name}.json").is_file()}
+    looked_at = [uid_of(row["asset"]) for row in read_rows(folder / "assets.parquet")]
+    return {"published lists": compare_all(ours, looked_at, official)}
 
 
 def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> dict:
@@ -180,6 +220,8 @@ def summary(folder: Path, report: dict) -> str:
     for stage, counts in report["funnel"].items():
         lost = ", ".join(f"{name} {count}" for name, count in counts.items() if name not in ("in", "out") and count)
         lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
+    for name, overlap in report.get("published lists", {}).items():
+        lines.append("{}: {both} of our {ours} are published, of {published} published ones looked at".format(name, **overlap))
     if "judge" in report:
         lines.append("judge: {answers} answers, {of no use} of no use, {tokens_in} tokens in, {tokens_out} out, "
                      "${dollars:.4f}, {model}, prompt {prompt}".format(**report["judge"]))
@@ -197,9 +239,10 @@ def _bad_input():
     from puppetmaster_core.curation.forest import ForestError
     from puppetmaster_core.curation.judge import JudgeError
     from puppetmaster_core.curation.judging import BudgetSpent
+    from puppetmaster_core.curation.objaverse import ObjaverseError
     from puppetmaster_core.curation.prefilter import CategoryError
 
     try:
         yield
-    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent) as error:
+    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError) as error:
         raise BadInput(str(error)) from error

@@ -1,0 +1,148 @@
+"""Objaverse, for those with a network: ids, files and licences through its own package, and the paper's published lists.
+
+The package (`pip install 'puppetmaster-core[objaverse]'`) keeps what it downloads in ~/.objaverse; a run's folder gets links.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from puppetmaster_core.files import whole_file
+
+UID = re.compile(r"[0-9a-f]{32}")
+LISTS = {"animation": "objaverse-animation.json", "animation-HQ": "objaverse-animation-HQ.json"}  # the paper's file names
+BATCH = 100  # objects asked for at once
+
+
+class ObjaverseError(ValueError):
+    """Ids or downloads that cannot be used. The message is one line."""
+
+
+def read_ids(path: str | os.PathLike) -> tuple[list[str], list[str]]:
+    """A JSON list of ids: those that are Objaverse's, 32 hexadecimal digits, each once in their order; and those that are not.
+
+    Raises ObjaverseError: no such file, no list of texts.
+    """
+    try:
+        ids = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ObjaverseError(f"{path}: cannot be read ({error.strerror}): give a JSON list of ids") from None
+    except ValueError:
+        raise ObjaverseError(f"{path}: no JSON came, wanted a list of ids") from None
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise ObjaverseError(f"{path}: a {type(ids).__name__} came, wanted a list of ids as text")
+    ids = list(dict.fromkeys(ids))
+    return [one for one in ids if UID.fullmatch(one)], [one for one in ids if not UID.fullmatch(one)]
+
+
+def animated_ids() -> list[str]:
+    """Ids of Objaverse's objects with an animation, by its annotations (the paper counts 40,000). Raises ObjaverseError."""
+    return sorted(uid for uid, about in _ask("load_annotations").items() if (about.get("animationCount") or 0) > 0)
+
+
+def fetch(ids: Sequence[str], folder: Path, progress: Callable[[Iterable], Iterable] = iter) -> tuple[int, list[str]]:
+    """Download objects into `folder`, UID.glb each, with a manifest.csv of licence, author and source; goes on where it stopped.
+
+    How many are there, and the ids that could not be had: unknown ones, failed downloads. Raises ObjaverseError, OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lost, rows = [], []
+    for start in progress(range(0, len(ids), BATCH)):
+        some = ids[start : start + BATCH]
+        about = _ask("load_annotations", list(some))
+        missing = [uid for uid in some if not (folder / f"{uid}.glb").is_file()]
+        lost += _place(missing, folder)
+        rows += [_row(uid, about.get(uid, {})) for uid in some if (folder / f"{uid}.glb").is_file()]
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, ("file", "licence", "author", "source"), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    with whole_file(folder / "manifest.csv") as file:
+        file.write_text(text.getvalue(), encoding="utf-8")
+    return len(rows), lost
+
+
+def _place(missing: list[str], folder: Path) -> list[str]:
+    """Get some objects; the ids that could not be had, after asking for each of a failed batch alone."""
+    if not missing:
+        return []
+    try:
+        paths = _ask("load_objects", missing)
+    except ObjaverseError:
+        if len(missing) == 1:
+            return missing
+        return [uid for one in missing for uid in _place([one], folder)]
+    for uid, path in paths.items():
+        with whole_file(folder / f"{uid}.glb") as partial:
+            try:
+                os.link(path, partial)
+            except OSError:  # another disk
+                shutil.copyfile(path, partial)
+    return [uid for uid in missing if uid not in paths]
+
+
+def _row(uid: str, about: dict) -> dict:
+    user = about.get("user") or {}
+    return {"file": f"{uid}.glb", "licence": about.get("license") or "unknown",
+            "author": user.get("displayName") or user.get("username") or "",
+            "source": about.get("viewerUrl") or f"objaverse:{uid}"}
+
+
+def _ask(function: str, *arguments):
+    """Call the objaverse package, which raises whatever its downloads raise."""
+    try:
+        package = import_module("objaverse")
+    except ImportError:
+        raise ObjaverseError("Objaverse's package is not installed: pip install 'puppetmaster-core[objaverse]'") from None
+    try:
+        return getattr(package, function)(*arguments)
+    except Exception as error:  # urllib's, gzip's, JSON's
+        raise ObjaverseError(f"Objaverse's {function} failed ({type(error).__name__}: {error}): is there a network?") from None
+
+
+# ---- the published lists -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A run's list beside the published one, on the objects that the run looked at."""
+
+    ours: int
+    published: int  # of those the run looked at
+    both: int
+    published_in_all: int
+    malformed: int  # entries of the published list that are no id
+
+    def to_dict(self) -> dict:
+        """With precision (share of ours that is published) and recall (share of the published that is ours)."""
+        return {**vars(self), "precision": round(self.both / self.ours, 4) if self.ours else None,
+                "recall": round(self.both / self.published, 4) if self.published else None}
+
+
+def compare(ours: Iterable[str], looked_at: Iterable[str], published: Sequence[str], malformed: int = 0) -> Overlap:
+    """How a list of ours agrees with a published one, given the ids of all objects looked at."""
+    ours, seen = set(ours), set(looked_at)
+    known = set(published) & seen
+    return Overlap(len(ours), len(known), len(ours & known), len(set(published)), malformed)
+
+
+def compare_all(subsets: dict[str, list[str]], looked_at: Iterable[str], folder: str | os.PathLike) -> dict[str, dict]:
+    """`compare` for each list of ours whose published counterpart is in `folder`. Raises ObjaverseError where none is."""
+    looked_at, out = list(looked_at), {}
+    for name, file in LISTS.items():
+        path = Path(folder, file)
+        if path.is_file() and name in subsets:
+            ids, malformed = read_ids(path)
+            out[name] = compare(subsets[name], looked_at, ids, len(malformed)).to_dict()
+    if not out:
+        raise ObjaverseError(f"{folder}: neither {' nor '.join(LISTS.values())} is there: give the folder of the paper's lists")
+    return out
