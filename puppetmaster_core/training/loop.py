@@ -103,8 +103,8 @@ class _Run:
             accelerator.init_trackers("log")
 
     def train(self) -> bool:
-        settings, bar = self.settings, tqdm(total=self.settings.steps, initial=self.step, desc=self.folder.name, mininterval=5,
-                                            disable=not self.main)
+        settings, quiet = self.settings, {} if self.main else {"disable": True}
+        bar = tqdm(total=settings.steps, initial=self.step, desc=self.folder.name, mininterval=5, **quiet)
         with Feed(self.make, self._jobs(), settings.workers) as feed:
             while self.step < settings.steps and not self._time_is_up():
                 value, norm, numbers = self._update(feed)
