@@ -180,8 +180,15 @@ def test_what_files_and_manifests_say_is_found_and_made_fit(tmp_path):
     assert "seed" not in y and "kind" not in y
 
 
-def test_an_asset_that_takes_too_long_is_given_up(tmp_path):
-    assert render("cabinets", tmp_path / "clips", "--count", 1, "--time-limit", 0.1, "--size", 2048) == 0
+def test_what_was_mended_in_a_file_goes_with_its_clips(tmp_path):
+    (tmp_path / "safe.glb").write_bytes(to_glb(make_asset("safe", 0), {}) + b"more")
+    [shot] = film(find_source(str(tmp_path)).open(0), 0, "safe.glb", Filming(size=16, frames=3))
+    assert shot.clip.provenance["mended"] == ["4 bytes after the end of the .glb were left out"]
+
+
+def test_an_asset_that_takes_too_long_is_given_up(tmp_path, capsys):
+    assert render("cabinets", tmp_path / "clips", "--count", 1, "--time-limit", 0.1, "--size", 2048) == 2
+    assert "0 clips of 1 asset in 1 shard" in capsys.readouterr().err  # a run of which nothing comes is no success
     [failure] = json.loads((tmp_path / "clips" / "report.json").read_text())["failures"]
     assert failure["cause"] == "took longer than 0.1 s"
     assert len(ClipStore(tmp_path / "clips")) == 0

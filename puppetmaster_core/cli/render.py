@@ -76,7 +76,12 @@ def run(arguments: argparse.Namespace) -> None:
                 report["features"] = _cache_features(folder, model)
             with whole_file(folder / "report.json") as partial:
                 partial.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(report) if arguments.json else _summary(folder, report))
+    if arguments.json:
+        print(json.dumps(report))
+    if not report["clips"]:
+        raise BadInput("; ".join(_summary(folder, report)))
+    if not arguments.json:
+        print("\n".join(_summary(folder, report)))
 
 
 def _plan(arguments: argparse.Namespace):
@@ -121,13 +126,13 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
             "failures": failures}
 
 
-def _summary(folder: Path, report: dict) -> str:
+def _summary(folder: Path, report: dict) -> list[str]:
     lines = [f"{folder}: {_count(report['clips'], 'clip')} of {_count(report['assets'], 'asset')} in "
              f"{_count(report['shards'], 'shard')}, {report['made now']} made now at {report['clips/s']} a second"]
     if report["failures"]:
         lines.append(f"{_count(len(report['failures']), 'failure')}, listed in {folder / 'report.json'}; the first: "
                      f"{report['failures'][0]['asset']}: {report['failures'][0]['cause']}")
-    return "\n".join(lines)
+    return lines
 
 
 def _count(number: int, thing: str) -> str:

@@ -26,6 +26,7 @@ from puppetmaster_core.render import BlenderError, Camera, Lights, Rendering, ma
 from puppetmaster_core.render.views import setting_named
 
 DAY = 86400.0  # seconds
+MENDED = 5  # lines on what was mended in a file that go with each of its clips
 TAIL = 2000  # characters of Blender's stderr that are kept of a failure
 TOGETHER = 12 * 14 * 256**2  # pixels that one Blender process draws; it holds 48 bytes of each, and as much again at the end
 ATTEMPTS = 10  # cameras tried for a view in which something visible moves
@@ -205,6 +206,8 @@ def _plain(name: str) -> str:
 def _provenance(asset: AnimatedAsset, name: str, how: Filming) -> dict:
     known = dict(asset.provenance)
     sha256 = known.pop("sha256", None) or content_sha256(asset)
+    if mended := getattr(asset, "report", None):  # defects of a file
+        known["mended"] = mended[:MENDED]
     return {"source": name, "licence": "unknown", **known, "asset": name, "source_sha256": sha256, "run_seed": how.seed}
 
 
