@@ -9,7 +9,7 @@ import jupytext
 import nbformat
 import pytest
 
-from puppetmaster_core.notebook import book
+from puppetmaster_core.notebook import binding, book, execution, pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,11 +57,11 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_notebooks_agree_with_their_text():
-    assert book.pair_problems(ROOT) == []
+    assert pairs.pair_problems(ROOT) == []
 
 
 def test_notebooks_have_a_place_a_title_and_parameters():
-    assert book.form_problems(ROOT) == []
+    assert pairs.form_problems(ROOT) == []
 
 
 # ---- pairs -----------------------------------------------------------------------------------------------------------
@@ -75,15 +75,15 @@ def test_sync_is_a_function_of_the_text(small):
     assert book.sync(small) == [path]
     assert path.read_bytes() == first
     assert nbformat.validate(nbformat.read(path, as_version=4)) is None
-    assert book.pair_problems(small) == book.form_problems(small) == []
+    assert pairs.pair_problems(small) == pairs.form_problems(small) == []
 
 
 def test_an_edit_on_either_side_is_seen_whatever_the_file_times(small):
     edit(text(small), "steps + 1", "steps + 2")
-    assert ["differs" in line for line in book.pair_problems(small)] == [True]
+    assert ["differs" in line for line in pairs.pair_problems(small)] == [True]
     book.sync(small)
     edit(small / "notebooks" / "00_small.ipynb", "steps + 2", "steps + 3")
-    assert ["differs" in line for line in book.pair_problems(small)] == [True]
+    assert ["differs" in line for line in pairs.pair_problems(small)] == [True]
     book.sync(small)
     assert "steps + 2" in (small / "notebooks" / "00_small.ipynb").read_text()
 
@@ -93,9 +93,9 @@ def test_outputs_are_seen_and_taken_out(small):
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="total 3\n")]
     nbformat.write(notebook, path)
-    assert ["holds outputs" in line for line in book.pair_problems(small)] == [True]
+    assert ["holds outputs" in line for line in pairs.pair_problems(small)] == [True]
     book.sync(small)
-    assert book.pair_problems(small) == []
+    assert pairs.pair_problems(small) == []
 
 
 def test_a_notebook_saved_by_jupytext_itself_agrees(small):
@@ -106,13 +106,13 @@ def test_a_notebook_saved_by_jupytext_itself_agrees(small):
     jupytext_command = str(Path(sys.executable).with_name("jupytext"))
     subprocess.run([jupytext_command, "--sync", str(path)], cwd=small, check=True, capture_output=True)
     assert "1 + steps" in text(small).read_text()
-    assert book.pair_problems(small) == []
+    assert pairs.pair_problems(small) == []
 
 
 def test_half_a_pair_is_named(small):
     nbformat.write(jupytext.read(text(small)), small / "notebooks" / "01_alone.ipynb")
     (small / "notebooks" / "00_small.ipynb").unlink()
-    lines = [line.split(":")[0] for line in book.pair_problems(small)]
+    lines = [line.split(":")[0] for line in pairs.pair_problems(small)]
     assert lines == ["00_small.ipynb is missing", "01_alone.ipynb has no text"]
 
 
@@ -120,34 +120,35 @@ def test_form_is_checked(small):
     edit(text(small), '# %% tags=["parameters"]', "# %%")
     edit(text(small), "# # A small chapter", "# # A small chapter\n# # Another")
     (small / "book" / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: notebooks/09_gone\n")
-    lines = "\n".join(book.form_problems(small))
+    lines = "\n".join(pairs.form_problems(small))
     assert "2 level-1 titles" in lines and "parameters" in lines
     assert "00_small.py is not in book/_toc.yml" in lines and "notebooks/09_gone, which is missing" in lines
 
 
 def test_a_comment_in_a_fenced_block_is_no_title(small):
     edit(text(small), "# A few seconds.", "# ```\n# # a comment\n# ```\n# A few seconds.")
-    assert book.form_problems(small) == []
+    assert pairs.form_problems(small) == []
 
 
 # ---- running and binding ---------------------------------------------------------------------------------------------
 
 
 def test_build_runs_at_laptop_scale_once_and_binds_offline(small, capfd, monkeypatch):
-    monkeypatch.setattr(book, "_digest", lambda root: "the core as it is")
+    monkeypatch.setattr(execution, "digest", lambda root: "the core as it is")
     assert book.main(["build", "--root", str(small)]) == 0
     html = small / "build" / "book" / "_build" / "html"
     page = (html / "notebooks" / "00_small.html").read_text()
     assert "total 6" in page, "the parameter of book/parameters.yml did not reach the notebook"
-    assert book.network_requests(html) == []
+    assert binding.network_requests(html) == []
     assert (html / "_static" / "tex-svg-full.js").exists() and 'src="../_static/tex-svg-full.js' in page
+    assert "github" not in page, "a book of no repository has no links to one"
     capfd.readouterr()
     book.run(small)
     assert "unchanged since it was last run" in capfd.readouterr().out
     edit(small / "book" / "parameters.yml", "5", "6")
     book.run(small)
     assert "running" in capfd.readouterr().out
-    monkeypatch.setattr(book, "_digest", lambda root: "the core after an edit")
+    monkeypatch.setattr(execution, "digest", lambda root: "the core after an edit")
     book.run(small)
     assert "running" in capfd.readouterr().out
 
@@ -160,6 +161,9 @@ def test_a_failing_notebook_is_named_and_left_to_read(small, capsys):
     said = capsys.readouterr().err
     assert "00_small.ipynb failed, see build/book/notebooks/00_small.failed.ipynb: AssertionError: no such luck" in said
     assert [path.name for path in out.iterdir()] == ["00_small.failed.ipynb"]
+    log = (small / "build" / "book" / "logs" / "00_small.log").read_text()
+    assert "total 6" in log and "no such luck" in log
+    assert "(notebooks/00_small.ipynb) | failed: AssertionError: no such luck |" in execution.summary_table(small)
 
 
 @pytest.mark.parametrize(
@@ -177,12 +181,46 @@ def test_unknown_parameters_are_refused(small, capsys, parameters, line):
     assert line in capsys.readouterr().err
 
 
+def test_what_a_run_depends_on(small):
+    """The cache key sees the results, which chapters print numbers from, and the locked versions."""
+    before = execution.digest(small)
+    assert execution.digest(small) == before
+    (small / "results").mkdir(exist_ok=True)
+    (small / "results" / "another.json").write_text("[]")
+    with_results = execution.digest(small)
+    (small / "requirements.lock").write_text("numpy==2\n")
+    assert len({before, with_results, execution.digest(small)}) == 3
+
+
+def test_the_summary_says_how_it_went(small, monkeypatch):
+    monkeypatch.setattr(execution, "digest", lambda root: "the core as it is")
+    edit(text(small), "A few seconds.", "**Scale:** `tiny`, 64 pixels. A few seconds.")
+    book.sync(small)
+    book.run(small)
+    first = execution.summary_table(small)
+    assert "| [A small chapter](notebooks/00_small.ipynb) | passed |" in first
+    assert first.endswith("| `steps=5` | `tiny` |\n" + first.splitlines()[-1]) and "1 passed" in first.splitlines()[-1]
+    book.run(small)
+    assert execution.summary_table(small) == first, "a kept run shows the seconds of when it ran"
+
+
+def test_pictures_are_described_by_the_words_above_them():
+    picture = nbformat.v4.new_output("display_data", data={"image/png": "AAAA"})
+    plain, own = (nbformat.v4.new_code_cell("show()", outputs=[picture]) for _ in range(2))
+    own.metadata.mystnb = nbformat.from_dict({"image": {"alt": "mine"}})
+    said = nbformat.v4.new_markdown_cell("## A title\n\nIt moves. Look at `the` [door](x.md): $u_k$ is on it.")
+    notebook = nbformat.v4.new_notebook(cells=[said, plain, own])
+    binding.describe_pictures(notebook)
+    assert plain.metadata["mystnb"]["image"]["alt"] == "It moves. Look at the door: u_k is on it."
+    assert own.metadata["mystnb"]["image"]["alt"] == "mine"
+
+
 def test_a_page_that_asks_the_network_is_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<script async src="https://example.org/x.js"></script><a href="https://example.org">read</a>'
         '<link rel="stylesheet" href="//cdn.example/y.css">'
     )
-    assert book.network_requests(tmp_path) == [
+    assert binding.network_requests(tmp_path) == [
         "a.html loads https://example.org/x.js from the network",
         "a.html loads //cdn.example/y.css from the network",
     ]
