@@ -44,12 +44,13 @@ demo: $(READY) ## animate the bundled picture into build/demo.gif
 		--drags puppetmaster_core/examples/cabinet.json --output build/demo.gif
 
 # Threads that wait should sleep: beside a browser or another program, spinning ones take many times as long.
-lab book demo: export OMP_WAIT_POLICY = PASSIVE
+lab book demo reproduce: export OMP_WAIT_POLICY = PASSIVE
 lab: $(READY) ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_quickstart.ipynb
 
-reproduce: ## every table again (comes with a later version)
-	@echo 'make reproduce: the command that makes every table again comes with a later version' >&2; exit 2
+SCALE ?= tiny
+reproduce: $(READY) ## every table and figure again: SCALE=smoke (minutes), tiny, mini or svd
+	$(BIN)/puppetmaster reproduce --scale $(SCALE)
 
 # GPL, about 1 GB, exactly Python 3.11 and numpy 1: an environment of its own, reached through a subprocess only.
 BLENDER_DEBIAN := libx11-6 libxext6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1

@@ -13,7 +13,8 @@ from importlib import import_module
 from puppetmaster_core import __version__
 from puppetmaster_core.cli.arguments import BadInput
 
-COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench")
+COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench",
+            "reproduce")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,0 +1,38 @@
+"""Make every table and figure again: score the shipped model anew, compare with the ledger, and run every notebook.
+
+smoke goes from data to table in minutes; tiny takes the shipped weights; mini and svd take --model where they are not shipped.
+A stopped run goes on where it was. Exit code 1 when a notebook fails or a number is not the ledger's. Wants a checkout, with
+the extra `notebooks`.
+
+example:
+  puppetmaster reproduce --scale smoke
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from puppetmaster_core.cli.arguments import BadInput
+from puppetmaster_core.provenance import CHECKOUT
+
+HELP = "make every table and figure again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", choices=("smoke", "tiny", "mini", "svd"), default="tiny", help="(default: tiny)")
+    parser.add_argument("--model", metavar="FOLDER", help="a model instead of the shipped one of the scale")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from importlib.util import find_spec
+
+    if not (CHECKOUT / "notebooks").is_dir():
+        raise BadInput(f"{CHECKOUT}: no notebooks here, wanted a checkout of the project: run this from one")
+    if missing := [name for name in ("papermill", "jupytext") if find_spec(name) is None]:
+        raise BadInput(f"{missing[0]} is not installed: pip install 'puppetmaster-core[notebooks]'")
+    words = ["--scale", arguments.scale, "--root", str(CHECKOUT), *(["--model", arguments.model] if arguments.model else [])]
+    code = subprocess.call([sys.executable, "-m", "puppetmaster_core.notebook.reproduction", *words])
+    if code:
+        sys.exit(code)
