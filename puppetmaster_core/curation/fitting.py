@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from puppetmaster_core import __version__
 from puppetmaster_core.curation.examples import Examples
 from puppetmaster_core.curation.forest import LEAF, TREES, Forest, calibrated, logit, plant
-from puppetmaster_core.curation.metrics import METRICS
+from puppetmaster_core.curation.metrics import METRICS, PAPER
 
 FOLDS = 5
 KEPT = 0.95  # of the good of every source of labels: where the threshold lies
@@ -66,11 +66,22 @@ class Judged:
         precision, recall, _ = precision_recall_curve(self.good, self.probability)
         return precision, recall
 
+    def curves(self, points: int = 60) -> dict:
+        """What is drawn of it: precision and recall at `points` thresholds, and `reliability`."""
+        precision, recall = self.precision_recall()
+        some = np.unique(np.searchsorted(-recall, -np.linspace(1, 0, points)).clip(0, len(recall) - 1))
+        return {"precision": precision[some].round(5).tolist(), "recall": recall[some].round(5).tolist(),
+                "reliability": [[round(a, 4), round(b, 4), n] for a, b, n in self.reliability()]}
+
     def reliability(self, bins: int = 10) -> list[tuple[float, float, int]]:
-        """(mean probability, share of good ones, how many) of the animations in each tenth of [0, 1] that has some."""
-        place = np.minimum((self.probability * bins).astype(int), bins - 1)
-        return [(float(self.probability[place == b].mean()), float(self.good[place == b].mean()), int((place == b).sum()))
-                for b in range(bins) if (place == b).any()]
+        """(mean probability, share of good ones, how many) of the animations in each tenth of [0, 1] that has some.
+
+        The means are weighted as the calibration is: sources of labels weigh the same.
+        """
+        place, weights = np.minimum((self.probability * bins).astype(int), bins - 1), self.examples.weights()
+        return [(float(np.average(self.probability[own], weights=weights[own])),
+                 float(np.average(self.good[own], weights=weights[own])), int(own.sum()))
+                for own in (place == b for b in range(bins)) if own.any()]
 
 
 def cross_validate(examples: Examples, metrics: tuple[str, ...] = METRICS, folds: int = FOLDS, seed: int = 0) -> Judged:
@@ -106,7 +117,8 @@ def fit_forest(examples: Examples, seed: int = 0) -> tuple[Forest, Judged]:
     about = {
         "labels": examples.counts(), "objects": len(np.unique(examples.groups)), "folds": FOLDS, "seed": seed,
         "trees": TREES, "smallest leaf": LEAF, "kept of the good of every source": KEPT,
-        "figures, objects not seen": judged.figures(), "importance": importance,
+        "figures, objects not seen": judged.figures(), "importance": importance, "curves": judged.curves(),
+        "figures with the paper's metrics alone": cross_validate(examples, PAPER, seed=seed).figures(),
         "tools": {"puppetmaster_core": __version__, "python": platform.python_version(),
                   **{name: version(name) for name in ("numpy", "scikit-learn", "skops")}},
     }

@@ -1,0 +1,44 @@
+"""What curating many assets would cost: a simulation from the measured costs of a few."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A simulated run."""
+
+    assets: int
+    cores: int
+    hours: float  # from the first asset to the last
+    core_hours: float  # of work
+    dollars_cores: float
+    dollars_judge: float
+
+    @property
+    def dollars(self) -> float:
+        return self.dollars_cores + self.dollars_judge
+
+
+def simulate(seconds: Sequence[float], assets: int, cores: int, *, dollars_a_core_hour: float, kept: float = 0.0,
+             dollars_an_answer: float = 0.0, start: float = 5.0, seed: int = 0) -> Bill:
+    """A run over `assets` assets with times drawn from the measured `seconds`, with replacement, each on the first free core.
+
+    kept: judged animations an asset; start: seconds before a core does its first asset. A core that waits is paid for too.
+    Raises ValueError where nothing was measured.
+    """
+    seconds = np.asarray([s for s in seconds if s is not None and np.isfinite(s)], float)
+    if not len(seconds) or assets < 1 or cores < 1:
+        raise ValueError(f"{len(seconds)} measured times, {assets} assets and {cores} cores came, wanted one of each at least")
+    drawn = np.random.default_rng(seed).choice(seconds, assets)
+    free = [start] * min(cores, assets)
+    for one in drawn:
+        heapq.heapreplace(free, free[0] + one)
+    hours = max(free) / 3600
+    return Bill(assets, cores, hours, float(drawn.sum()) / 3600, hours * cores * dollars_a_core_hour,
+                assets * kept * dollars_an_answer)

@@ -1,0 +1,84 @@
+"""Figures of the chapter on curation: the funnel, what the forest knows, and a card for each decision."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+
+import numpy as np
+from IPython.display import HTML
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from puppetmaster_core.curation.forest import Forest
+from puppetmaster_core.curation.metrics import METRICS
+from puppetmaster_core.curation.pictures import strip, to_png
+from puppetmaster_core.notebook.exercises import WAITING
+from puppetmaster_core.notebook.figures import TEXT, done, plain
+
+STAYS, GOES = "#0072B2", "#E69F00"  # Okabe and Ito's blue and orange
+
+
+def funnel_figure(funnel: Mapping[str, Mapping[str, int]]) -> Figure:
+    """A bar for each stage of a run's report: what stays, and what is lost there and why."""
+    figure, axis = plt.subplots(figsize=(9, 0.75 * len(funnel) + 0.6))
+    most = max(max(counts["in"], 1) for counts in funnel.values())
+    for row, counts in enumerate(funnel.values()):
+        lost = {name: count for name, count in counts.items() if name not in ("in", "out") and count}
+        axis.barh(row, counts["out"], color=STAYS, height=0.6)
+        axis.barh(row, counts["in"] - counts["out"], left=counts["out"], color=GOES, height=0.6)
+        said = f"{counts['in']} → {counts['out']}" + "".join(f", {name} {count}" for name, count in lost.items())
+        axis.text(counts["in"] + 0.01 * most, row, said, va="center", fontsize=9, color=TEXT)
+    axis.set_yticks(range(len(funnel)), list(funnel))
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1.45 * most)
+    plain(axis, "what goes in, what stays (blue), what is lost (orange)", "assets, then animations", "")
+    return done(figure)
+
+
+def forest_figure(forest: Forest) -> Figure:
+    """Precision and recall, calibration, and the most important metrics, of objects the forests had not seen."""
+    about, (figure, axes) = forest.about, plt.subplots(1, 3, figsize=(11, 3.1), width_ratios=(1, 1, 1.1))
+    curves = about["curves"]
+    axes[0].plot(curves["recall"], curves["precision"], color=STAYS)
+    axes[0].set(xlim=(0, 1.02), ylim=(0.4, 1.02))
+    plain(axes[0], "keep: precision and recall", "good ones that are kept", "kept ones that are good")
+    said, are, count = np.array(curves["reliability"]).T
+    axes[1].plot([0, 1], [0, 1], color=TEXT, lw=0.8, ls=":")
+    axes[1].scatter(said, are, s=8 + 60 * np.sqrt(count / count.max()), color=STAYS)
+    plain(axes[1], "calibration (size: how many)", "probability said", "share that is good")
+    names = list(about["importance"])[:8][::-1]
+    axes[2].barh([name.replace("_", " ") for name in names], [about["importance"][name] for name in names], color=STAYS)
+    axes[2].tick_params(labelsize=8)
+    plain(axes[2], "importance in the trees", "", "")
+    return done(figure)
+
+
+def decision_card(row: Mapping, pictures: np.ndarray, forest: Forest) -> HTML:
+    """One animation of a run's table: its four pictures (4, H, W, 3), what became of it, why, and its metrics."""
+    shown = base64.b64encode(to_png(strip(pictures))).decode()
+    why = "".join(f"<li>{escape(str(reason))}</li>" for reason in forest.why([row[name] for name in METRICS]))
+    cells = "".join(f"<tr><td>{name.replace('_', ' ')}</td><td>{row[name]:.3g}</td></tr>" for name in METRICS)
+    title = f"{row['asset']}, {row['name']!r}: {row['verdict']} (probability {row['probability']:.3f}, {row['stage']})"
+    return HTML(f'<figure><img alt="four moments of {escape(row["asset"])}" src="data:image/png;base64,{shown}">'
+                f"<figcaption><b>{escape(title)}</b><ul>{why}</ul></figcaption>"
+                f"<details><summary>all metrics</summary><table>{cells}</table></details></figure>")
+
+
+def try_rule(rule: Callable[[Mapping[str, float]], bool] | None, rows: Sequence[Mapping], bad: Sequence[str]) -> str:
+    """The chapter's exercise: a rule from metrics to keep or not, tried on a run's rows. bad: the kinds it has to drop.
+
+    Wanted: nine of ten good animations kept, every bad one dropped.
+    """
+    if rule is None:
+        return WAITING
+    kinds = [str(row["asset"]).rpartition("-")[0] for row in rows]
+    kept = [bool(rule({name: row[name] for name in METRICS})) for row in rows]
+    good = [k for k, kind in zip(kept, kinds, strict=True) if kind not in bad]
+    slipped = sorted({kind for k, kind in zip(kept, kinds, strict=True) if k and kind in bad})
+    if slipped:
+        return f"not yet: {', '.join(slipped)} is kept"
+    if np.mean(good) < 0.9:
+        return f"not yet: every bad one is dropped, but only {np.mean(good):.0%} of the good are kept"
+    return f"right: every bad one is dropped, {np.mean(good):.0%} of the good are kept"

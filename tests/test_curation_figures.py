@@ -1,0 +1,64 @@
+"""The chapter on curation: figures say what the report says, the exercise knows right from wrong, the plan adds up."""
+
+import numpy as np
+import pytest
+
+from puppetmaster_core.assets.library import GROUPS, make_asset
+from puppetmaster_core.curation.costs import simulate
+from puppetmaster_core.curation.forest import Forest
+from puppetmaster_core.curation.metrics import motion_metrics
+from puppetmaster_core.curation.pictures import quarters
+from puppetmaster_core.notebook.curation_figures import decision_card, forest_figure, funnel_figure, try_rule
+
+
+@pytest.fixture(scope="module")
+def rows():
+    names = [*(f"{kind}-000000" for kind in GROUPS["bad"]), "door-000000", "human-000000", "book-000000"]
+    return [{"asset": name, "name": "move", "verdict": "animation", "stage": "forest", "probability": 0.5,
+             **motion_metrics(make_asset(name.partition("-")[0], 0))} for name in names]
+
+
+def solution(m):
+    """The one in the notebook."""
+    moves = m["affine_residual"] > 0.005
+    calm = m["jerk"] < 1 and m["jump"] < 0.005
+    return moves and calm and m["growth"] < 1.9 and m["mean_displacement"] < 0.2
+
+
+def test_the_exercise_knows_right_from_wrong(rows):
+    assert "not answered" in try_rule(None, rows, GROUPS["bad"])
+    assert try_rule(solution, rows, GROUPS["bad"]).startswith("right")
+    assert try_rule(lambda m: m["jerk"] < 1, rows, GROUPS["bad"]).startswith("not yet: explode")
+    assert "only 0 %" in try_rule(lambda m: False, rows, GROUPS["bad"]).replace("0%", "0 %")
+
+
+def test_the_funnel_shows_every_number():
+    figure = funnel_figure({"metrics": {"in": 12, "out": 11, "not measurable": 1}, "forest": {"in": 11, "out": 7, "dropped": 4}})
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert said == ["12 → 11, not measurable 1", "11 → 7, dropped 4"]
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [11, 1, 7, 4]
+
+
+def test_the_forests_figure_draws_what_it_says_of_itself():
+    forest = Forest.load()
+    precision_recall, calibration, importance = forest_figure(forest).axes
+    np.testing.assert_array_equal(precision_recall.lines[0].get_ydata(), forest.about["curves"]["precision"])
+    assert len(calibration.collections[0].get_offsets()) == len(forest.about["curves"]["reliability"])
+    assert max(bar.get_width() for bar in importance.patches) == max(forest.about["importance"].values())
+
+
+def test_a_card_shows_pictures_verdict_and_reasons(rows):
+    row = rows[0] | {"asset": "<b>static</b>", "verdict": "dropped"}
+    html = decision_card(row, quarters(make_asset("static", 0), 0, 16), Forest.load()).data
+    assert "data:image/png;base64," in html and "dropped" in html and "90 % of the good" in html
+    assert "<b>static" not in html and "&lt;b&gt;static" in html
+
+
+def test_a_simulated_run_by_hand():
+    """100 assets of 36 s on 4 cores: 25 each, 900 s, and 36 s to start: 0.26 h; one core hour of work; judged at 0.4 an asset."""
+    plan = simulate([36.0], 100, 4, dollars_a_core_hour=2.0, kept=0.4, dollars_an_answer=0.05, start=36.0)
+    assert (plan.hours, plan.core_hours) == pytest.approx((0.26, 1.0))
+    assert plan.dollars == pytest.approx(4 * 0.26 * 2 + 100 * 0.4 * 0.05)
+    assert simulate([1, 5, None], 50, 3, dollars_a_core_hour=1) == simulate([1, 5], 50, 3, dollars_a_core_hour=1)
+    with pytest.raises(ValueError, match="0 measured times"):
+        simulate([], 10, 1, dollars_a_core_hour=1)
