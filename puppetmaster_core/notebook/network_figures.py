@@ -189,11 +189,12 @@ def attention_into_first(picture, frames: np.ndarray, names: Sequence[str], weig
     return done(figure)
 
 
-def bars(title: str, unit: str, values: Mapping[str, float], digits: int = 2) -> Figure:
-    """Named quantities as bars, with their numbers."""
+def bars(title: str, unit: str, values: Mapping[str, float]) -> Figure:
+    """Named quantities as bars, with their numbers: whole ones where they are large."""
+    digits = 0 if max(values.values()) > 1000 else 2
     figure, axis = plt.subplots(figsize=(8, 0.38 * len(values) + 0.7))
     drawn = axis.barh(list(values), list(values.values()), color=COLOURS[1])
-    axis.bar_label(drawn, fmt=f" {{:.{digits}f}}", fontsize=8, color=TEXT)
+    axis.bar_label(drawn, fmt=f" {{:,.{digits}f}}", fontsize=8, color=TEXT)
     axis.invert_yaxis()
     plain(axis, title, unit, "")
     return done(figure)
