@@ -10,7 +10,8 @@ WHITE = np.full((64, 64, 3), 255, np.uint8)
 DRAG = Drags([np.linspace((0.30, 0.40), (0.90, 0.40), 5)])
 
 
-@pytest.mark.parametrize("convention, first", [("paper", ("u, h: 0.60", "u, w: 0.20")), ("released", ("u, x: 0.20", "u, y: 0.60"))])
+@pytest.mark.parametrize("convention, first", [
+    ("paper", ("u, h: 0.60", "u, w: 0.20")), ("released", ("u, x: 0.20", "u, y: 0.60"))])
 def test_titles_tell_the_offsets_of_the_cell_in_the_conventions_order(convention, first):
     """u = (0.30, 0.40) on a grid of 4: x is 1.2 and y 1.6 cells in."""
     axes = figures.encoding_levels(WHITE, DRAG, [4, 2], 3, convention).axes
@@ -39,7 +40,7 @@ def test_modulation_maps_keep_one_scale_over_frames_and_name_each_maximum():
 def test_shares_add_up_to_one_and_absent_drags_have_their_own_part():
     (axis,) = figures.key_shares(["a", "b"], {"masked": np.array([[0.5, 0.25, 0.25], [0.2, 0.6, 0.2]])}, 1).axes
     widths = np.array([bar.get_width() for bar in axis.patches]).reshape(3, 2)
-    assert widths.tolist() == [[0.5, 0.2], [0.25, 0.6], [0.25, 0.2]]
+    np.testing.assert_allclose(widths, [[0.5, 0.2], [0.25, 0.6], [0.25, 0.2]])
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["picture", "drags", "absent drags"]
 
 
