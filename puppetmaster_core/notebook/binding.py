@@ -6,6 +6,7 @@ What a page cannot know when it is written stands in it as a block, `{modules}`,
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -27,7 +28,18 @@ TO_PROSE = re.compile(r"\]\(\.\./book/([^)\s]+)\)")  # a notebook's link to a pa
 def bind(root: Path, executed: Iterable[Path]) -> Path:
     """Make the pages and return the folder they are in. Raises `subprocess.CalledProcessError` where Jupyter Book warns, and
     LedgerError for a claim the ledger lacks."""
-    pages = root / execution.OUT / "pages"
+    pages, fresh = root / execution.OUT / "pages", root / execution.OUT / "pages.partial"
+    gather(root, executed, fresh)
+    replace_changed(fresh, pages)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", pages, "--path-output", root / execution.OUT]
+    subprocess.run([*map(str, command), "-W", "--keep-going", "--quiet"], check=True)
+    html = root / execution.OUT / "_build" / "html"
+    drop_repeated_scripts(html)
+    return html
+
+
+def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
+    """All that Jupyter Book binds, in a new folder `pages`, with every block filled in."""
     shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(root / PROSE, pages)
     (pages / "notebooks").mkdir(exist_ok=True)
@@ -40,11 +52,21 @@ def bind(root: Path, executed: Iterable[Path]) -> Path:
     (pages / "scripts").mkdir()  # not _static: whatever is there, Jupyter Book loads on every page
     shutil.copy2(mathjax(), pages / "scripts")
     shutil.copy2(Path(__file__).parent / "js" / "static.js", pages / "scripts" / "widgets.js")
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", pages, "--path-output", root / execution.OUT]
-    subprocess.run([*map(str, command), "-W", "--keep-going", "--quiet"], check=True)
-    html = root / execution.OUT / "_build" / "html"
-    drop_repeated_scripts(html)
-    return html
+
+
+def replace_changed(fresh: Path, pages: Path) -> None:
+    """Make `pages` hold what `fresh` does, which goes. Files that are the same keep their times, so their pages are kept too."""
+    wanted = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+    for path in [path for path in pages.rglob("*") if path.is_file()] if pages.exists() else []:
+        if path.relative_to(pages) not in wanted:
+            path.unlink()
+    for name in wanted:
+        old, new = pages / name, fresh / name
+        if not old.exists() or old.read_bytes() != new.read_bytes():
+            old.parent.mkdir(parents=True, exist_ok=True)
+            os.utime(new)
+            os.replace(new, old)
+    shutil.rmtree(fresh)
 
 
 def fill_pages(pages: Path, root: Path) -> None:
