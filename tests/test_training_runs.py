@@ -25,7 +25,7 @@ from puppetmaster_core.presets import MINI, SMOKE, SVD, TINY
 from puppetmaster_core.training import run as runs
 from puppetmaster_core.training.data import ShardClips, cache_latents
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, train_denoiser
-from puppetmaster_core.training.export import export
+from puppetmaster_core.training.export import export, scalars
 from puppetmaster_core.training.feed import Feed
 from puppetmaster_core.training.meter import Meter, flops_of
 from puppetmaster_core.training.run import train
@@ -63,6 +63,21 @@ def test_rounds_and_processes_make_the_same_updates(processes):
         np.testing.assert_allclose(found[way]["losses"], whole["losses"], rtol=1e-4)
         for weight, wanted in zip(found[way]["weights"], whole["weights"], strict=True):
             np.testing.assert_allclose(weight, wanted, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_scale_as_one_does(tmp_path):
+    """The VAE, its decoder and the denoiser: the same losses up to the order of summing, through checkpoints, latents and all."""
+    script = str(Path(__file__).with_name("training_processes.py"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for processes in (1, 2):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), script]
+        done = subprocess.run([*command, tmp_path / str(processes)], capture_output=True, text=True, timeout=280, env=environment)
+        assert done.returncode == 0, done.stderr
+    for stage in ("vae", "decoder", "denoiser"):
+        one, two = (list(scalars(tmp_path / name / stage)["loss"].values()) for name in "12")
+        assert len(one) == 3
+        np.testing.assert_allclose(one, two, rtol=1e-3)
 
 
 # ---- clips from shards ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Runs of the training loop in processes of their own: killed at any moment, or two at a time. Prints what came of them as JSON.
 
     python tests/training_processes.py FOLDER
+    torchrun --nproc_per_node 2 tests/training_processes.py FOLDER    # all stages of a small scale instead
 
 What it imports takes seconds, so it is imported once and every process is forked.
 """
@@ -11,13 +12,15 @@ import signal
 import socket
 import sys
 import traceback
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from puppetmaster_core.training import state
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.training import run, state, watch
 from puppetmaster_core.training.export import scalars
 from puppetmaster_core.training.feed import row_noise
 from puppetmaster_core.training.loop import fit
@@ -109,7 +112,7 @@ def together(root):
     def one_of(index, processes, rounds, _):
         if processes > 1:
             os.environ.update(RANK=str(index), LOCAL_RANK=str(index), WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1",
-                              MASTER_PORT=str(port), ACCELERATE_USE_CPU="true")
+                              MASTER_PORT=str(port))
         folder = root / f"{processes}x{rounds}"
         model = train(folder, accumulate=rounds)
         if index == 0:
@@ -123,7 +126,17 @@ def together(root):
     return found
 
 
-if __name__ == "__main__":
+def scale(folder):
+    """All stages of the smallest scale, with pictures of unseen clips at the end."""
+    watch.SHOWN = 1
+    stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
+    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "decoder": stage, "denoiser": stage})
+    assert run.train(preset, folder)
+
+
+if __name__ == "__main__" and "WORLD_SIZE" in os.environ:
+    scale(sys.argv[1])
+elif __name__ == "__main__":
     found = {}
     for work in (killed, together):
         root = Path(sys.argv[1], work.__name__)

@@ -2,13 +2,13 @@
 
 Without --data, procedural cabinets are rendered and trained on. With --data, the clips that `puppetmaster render` made, drawn in
 the balanced mixture of App. C.1. Everything goes into the run folder; a run that was stopped, or killed, goes on where it was
-when started again, to the same weights. Several processes share each update's clips: start them with `accelerate launch`.
+when started again, to the same weights. Several processes share each update's clips: start them with torchrun.
 
 examples:
   puppetmaster train --scale tiny --output runs/tiny
   puppetmaster render library --count 8000 --output clips/library
   puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
-  accelerate launch --num_processes 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
+  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
 
@@ -74,10 +74,9 @@ def run(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise BadInput(f"{output}: cannot be written ({error.strerror}), wanted a run folder: choose another place") from None
 
-    from accelerate import PartialState
-
     from puppetmaster_core.checkpoints import ModelError
     from puppetmaster_core.clips.records import ClipError
+    from puppetmaster_core.training.crew import crew
     from puppetmaster_core.training.run import STAGES, TrainingError, train
 
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
@@ -87,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
                      **{name: getattr(arguments, name) for name in SETTINGS})
     except (TrainingError, ClipError, ModelError, FloatingPointError) as error:
         raise BadInput(str(error)) from error
-    if not PartialState().is_main_process:
+    if not crew().is_main_process:
         return
     if target and (output / "pipeline").is_dir():
         from puppetmaster_core.training.export import export

@@ -1,6 +1,6 @@
 """The training loop: accelerate underneath, EMA, resume to the same state, everything recorded in the run folder.
 
-One process or several (started by `accelerate launch` or torchrun), each with some rows of every update; see `feed` for why a
+One process or several (started by torchrun), each with some rows of every update; see `feed` for why a
 killed run goes on exactly as if it had not been, and `state` for what is kept.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, ProjectConfiguration, broadcast
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration, broadcast
 from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from puppetmaster_core.provenance import commit
 from puppetmaster_core.training import state
+from puppetmaster_core.training.crew import ON_CPU, wait_for_main
 from puppetmaster_core.training.feed import Batch, Feed
 from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
 from puppetmaster_core.training.records import alone, check_same_run, versions, write_record
@@ -59,7 +60,8 @@ def _accelerator(folder: Path, settings: RunSettings) -> Accelerator:
     trackers: list = ["tensorboard"]
     if settings.wandb:
         trackers.append(_wandb(settings.wandb))
-    accelerator = Accelerator(mixed_precision=settings.mixed_precision, log_with=trackers,
+    some = DistributedDataParallelKwargs(find_unused_parameters=True)  # diffusers' networks have some that never get a gradient
+    accelerator = Accelerator(mixed_precision=settings.mixed_precision, cpu=ON_CPU, log_with=trackers, kwargs_handlers=[some],
                               project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)))
     if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
         raise TrainingError(f"{accelerator.distributed_type.value} was configured for accelerate, wanted plain data parallelism: "
@@ -121,7 +123,7 @@ class _Run:
         bar.close()
         for tracker in self.accelerator.trackers if self.main else ():
             tracker.finish()  # end_training would also part the processes, and there may be stages to come
-        self.accelerator.wait_for_everyone()
+        wait_for_main()
         self.ema.copy_to(self.model.parameters())
         self.model.eval()
         return self.step >= settings.steps
@@ -210,13 +212,13 @@ class _Run:
             self.ema.restore(self.model.parameters())
             for name, picture in pictures.items():
                 self._tensorboard().add_image(name, picture, self.step)
-        self.accelerator.wait_for_everyone()
+        wait_for_main()
 
     def _checkpoint(self) -> None:
         if self.main:
             self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
             state.save(self.folder, self.step, self.model, self.optimizer.optimizer, self.ema)
-        self.accelerator.wait_for_everyone()
+        wait_for_main()
 
     def _tensorboard(self):
         return self.accelerator.get_tracker("tensorboard", unwrap=True)

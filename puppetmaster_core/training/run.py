@@ -16,20 +16,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from accelerate import PartialState
 from diffusers import AutoencoderKLTemporalDecoder
 
 from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import Preset
+from puppetmaster_core.training import watch
+from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.data import ClipArrays, Clips, ShardClips, cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, residual_scale, train_denoiser
 from puppetmaster_core.training.records import alone
 from puppetmaster_core.training.settings import RunSettings, TrainingError, check_names, names_of
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
-from puppetmaster_core.training.watch import strips, unseen
 
 STAGES = ("vae", "decoder", "denoiser")
 SHARD_SIZE = "15MB"  # of the saved weights
@@ -89,8 +89,8 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     if data and clips:
         raise TrainingError(f"clips={clips} and folders of clips given: the folders say how many there are, leave one out")
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with alone(plan.folder) if PartialState().is_main_process else nullcontext():
-        with PartialState().main_process_first():
+    with alone(plan.folder) if crew().is_main_process else nullcontext():
+        with crew().main_process_first():
             found = _clips(plan, clips, data)
         return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
 
@@ -124,7 +124,7 @@ def stage_vae(plan: Plan, clips: Clips) -> bool:
     final = Path(settings.output) / "final"
     if final.is_dir():
         return True
-    vae = build(plan.preset, settings.seed).vae.to(PartialState().device)
+    vae = build(plan.preset, settings.seed).vae.to(crew().device)
     return train_vae(vae, clips, settings, _record(plan, clips)) and _save(vae, final)
 
 
@@ -152,12 +152,12 @@ def stage_denoiser(plan: Plan, clips: Clips) -> bool:
     settings, recipe = plan.settings("denoiser"), Recipe(**plan.recipe.get("recipe", {}))
     items = Items(clips, latents, embeddings, settings, recipe, plan.preset.max_drags)
     record = {**_record(plan, clips), "recipe": asdict(recipe), "latent space": asdict(pipeline.latent_space)}
-    shown = unseen(plan.preset, procedural_library=isinstance(clips, ShardClips)) if PartialState().is_main_process else []
-    sample = (lambda _: strips(pipeline, shown)) if shown else None
+    shown = watch.unseen(plan.preset, procedural_library=isinstance(clips, ShardClips)) if crew().is_main_process else []
+    sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None  # in all processes or in none
     done = train_denoiser(model, items, pipeline.latent_space, record, sample)
-    if PartialState().is_main_process:
+    if crew().is_main_process:
         pipeline.save_pretrained(plan.folder / "pipeline", max_shard_size=SHARD_SIZE)
-    PartialState().wait_for_everyone()
+    wait_for_main()
     return done
 
 
@@ -172,7 +172,7 @@ def _from_nothing(plan: Plan, clips: Clips, settings: RunSettings):
     preset = plan.preset
     vae = _trained(plan, "decoder" if (plan.folder / "decoder" / "final").is_dir() else "vae")
     scale = residual_scale(latents, preset.residual)
-    pipeline = build(preset, settings.seed, vae=vae, latent_scale=scale).to(PartialState().device)
+    pipeline = build(preset, settings.seed, vae=vae, latent_scale=scale).to(crew().device)
     return pipeline, Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids()), latents.__getitem__, None
 
 
@@ -180,9 +180,9 @@ def _from_weights(plan: Plan, clips: Clips):
     """The same from a whole model's weights: its VAE and image encoder stay, and what they see of every clip is cached."""
     if not isinstance(clips, ShardClips) or len(clips.stores) != 1:
         raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
-    pipeline = PuppetMasterPipeline.from_pretrained(plan.weights or plan.preset.name).to(PartialState().device)
+    pipeline = PuppetMasterPipeline.from_pretrained(plan.weights or plan.preset.name).to(crew().device)
     folder = clips.stores[0].folder
-    with PartialState().main_process_first():
+    with crew().main_process_first():
         features = Features(folder, cache_features(folder, pipeline.vae, pipeline.image_encoder))
     model = Denoiser(pipeline.unet, None, pipeline.time_ids())
     return pipeline, model, (lambda i: features[i][0].numpy()), (lambda i: features[i][1].numpy())
@@ -192,7 +192,7 @@ def _trained(plan: Plan, stage: str) -> AutoencoderKLTemporalDecoder:
     final = plan.folder / stage / "final"
     if not final.is_dir():
         raise TrainingError(f"no trained VAE in {final}: run the stage {stage!r} first")
-    return AutoencoderKLTemporalDecoder.from_pretrained(final).to(PartialState().device)
+    return AutoencoderKLTemporalDecoder.from_pretrained(final).to(crew().device)
 
 
 def _latents(plan: Plan, clips: Clips, settings: RunSettings) -> np.ndarray | None:
@@ -200,14 +200,14 @@ def _latents(plan: Plan, clips: Clips, settings: RunSettings) -> np.ndarray | No
     vae = _trained(plan, "vae")
     weights = b"".join(path.read_bytes() for path in sorted((plan.folder / "vae" / "final").glob("*.safetensors")))
     path = latents_file(plan.folder, weights, clips)
-    if PartialState().is_main_process:
+    if crew().is_main_process:
         cache_latents(vae, clips, path, settings.mixed_precision, until=plan.until)
-    PartialState().wait_for_everyone()
+    wait_for_main()
     return cache_latents(vae, clips, path, until=0.0)
 
 
 def _record(plan: Plan, clips: Clips) -> dict:
-    about = {"preset": asdict(plan.preset), "clips": len(clips), "data": clips.digest, "device": str(PartialState().device)}
+    about = {"preset": asdict(plan.preset), "clips": len(clips), "data": clips.digest, "device": str(crew().device)}
     if isinstance(clips, ShardClips):
         about |= {"groups": clips.groups}
     return about | ({"weights": plan.weights} if plan.weights else {})
@@ -215,8 +215,8 @@ def _record(plan: Plan, clips: Clips) -> dict:
 
 def _save(vae: AutoencoderKLTemporalDecoder, final: Path) -> bool:
     """Save whole or not at all: that the folder is there says that the stage is done."""
-    if PartialState().is_main_process:
+    if crew().is_main_process:
         with whole_folder(final) as folder:
             vae.save_pretrained(folder, max_shard_size=SHARD_SIZE)
-    PartialState().wait_for_everyone()
+    wait_for_main()
     return True
