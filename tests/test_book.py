@@ -37,6 +37,7 @@ def small(tmp_path) -> Path:
     """A book of one chapter, in sync."""
     shutil.copytree(ROOT / "book", tmp_path / "book")
     shutil.copytree(ROOT / "results", tmp_path / "results")  # pages draw numbers from it
+    (tmp_path / "book" / "intro.md").write_text("# A small book\n")  # links to no chapter that is not there
     (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: notebooks/00_small\n")
     (tmp_path / "book" / "parameters.yml").write_text("00_small: {steps: 5}\n")
     (tmp_path / "notebooks" / "src").mkdir(parents=True)

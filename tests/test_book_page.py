@@ -43,6 +43,8 @@ def chapter(tmp_path_factory):
     browser_or_skip()
     root = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "book", root / "book")
+    shutil.copytree(ROOT / "results", root / "results")  # pages draw numbers from it
+    (root / "book" / "intro.md").write_text("# A small book\n")
     (root / "book" / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: notebooks/00_small\n")
     (root / "book" / "parameters.yml").write_text("")
     (root / "notebooks" / "src").mkdir(parents=True)
