@@ -94,6 +94,11 @@ TINY = Preset(
     anchor=0.8,
     steps=10,
     max_guidance=4.0,
+    qualities={  # from results/solvers_tiny.json: rows that score alike, so the fastest and the fastest of the best
+        "draft": {"solver": "dpm++", "steps": 10, "interval": (1.0, 50.0)},
+        "good": {"solver": "ays", "steps": 10},
+        "paper": {"solver": "euler", "steps": 50},
+    },
     training={
         "clips": 8000,
         "vae": {"steps": 3600, "batch_size": 8, "learning_rate": 1e-3, "decay_steps": 2400, "ema_decay": 0.995},

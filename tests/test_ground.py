@@ -65,7 +65,8 @@ def test_the_lock_fits_any_build_and_any_index():
 
 def test_extras_are_all_there_and_none_brings_torchvision():
     extras = PROJECT["optional-dependencies"]
-    assert set(extras) == {"notebooks", "book", "tests", "compressed", "tracking", "perceptual", "blender", "scale-out", "dev"}
+    assert set(extras) == {"notebooks", "book", "tests", "compressed", "curation", "objaverse", "tracking", "perceptual",
+                           "blender", "scale-out", "dev"}
     assert "torchvision" not in {requirement.name for requirement in requirements(*extras)}
 
 
@@ -187,9 +188,9 @@ def test_the_promised_targets_are_there():
     assert {"book", "test", "demo", "lab", "reproduce", "sync", "clean"} <= make_targets()
 
 
-def test_make_says_what_is_not_there_yet():
-    done = subprocess.run(["make", "reproduce"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and "comes with a later version" in done.stderr
+def test_make_reproduce_runs_the_command_at_the_scale_asked_for():
+    done = subprocess.run(["make", "-n", "reproduce", "SCALE=smoke"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "puppetmaster reproduce --scale smoke" in done.stdout
 
 
 def test_ci_calls_make_test():

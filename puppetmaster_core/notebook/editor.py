@@ -112,8 +112,9 @@ class DragEditor(anywidget.AnyWidget):
             self._stop.set()
         elif kind == "generate" and not (self._work and self._work.is_alive()):
             self._stop.clear()
-            self._work = Thread(target=self._take, args=(message,), daemon=True)
-            self._work.start()
+            work = Thread(target=self._take, args=(message,), daemon=True)
+            work.start()
+            self._work = work  # after its start: a cell may be waiting for it in another thread
         elif kind == "ready" and self._maker.at_hand and not self._maker.loaded:
             Thread(target=self._load_early, daemon=True).start()
 
