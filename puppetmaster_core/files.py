@@ -1,7 +1,8 @@
-"""Files and folders that appear whole or not at all: written beside their place, then renamed into it."""
+"""Files and folders that appear whole or not at all, written beside their place and renamed into it; a lock on one."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -42,6 +43,14 @@ def whole_folder(path) -> Iterator[Path]:
         _put(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def locked(path) -> Iterator[None]:
+    """Hold an existing file against other processes; the lock goes with its process. Raises BlockingIOError where it is held."""
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def try_writing(path) -> None:

@@ -104,7 +104,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         with _environment(ONE_THREAD):
             self.process = context.Process(target=_work, args=(self.function, theirs, self.memory_gb, os.getpid()), daemon=True)
-            with _stderr_to(self.log):
+            with stderr_to(self.log):
                 self.process.start()
         theirs.close()
 
@@ -233,8 +233,8 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _stderr_to(file) -> Iterator[None]:
-    """The processes that are started inside write their stderr to `file`."""
+def stderr_to(file) -> Iterator[None]:
+    """This process, and those that are started inside, write their stderr to an open `file`."""
     try:
         kept = os.dup(2)
     except OSError:  # there is no stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from puppetmaster_core import provenance
-from puppetmaster_core.files import try_writing, whole_file, whole_folder
+from puppetmaster_core.files import locked, try_writing, whole_file, whole_folder
 
 
 def everything(folder):
@@ -141,3 +141,13 @@ def test_a_repository_without_a_commit_has_none(tmp_path, monkeypatch):
     git("init", "-q", at=tmp_path)
     monkeypatch.setattr(provenance, "CHECKOUT", tmp_path)
     assert provenance.commit() is None
+
+
+def test_a_locked_file_is_held_until_the_end(tmp_path):
+    (tmp_path / "a.json").write_text("old")
+    with locked(tmp_path / "a.json"):
+        with pytest.raises(BlockingIOError), locked(tmp_path / "a.json"):
+            pass
+        assert (tmp_path / "a.json").read_text() == "old"
+    with locked(tmp_path / "a.json"):
+        pass

@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from puppetmaster_core.isolation import stderr_to
+
 
 class BadInput(ValueError):
     """Input a command cannot use. The message is one line: what came, what was wanted, what to do."""
@@ -63,15 +65,5 @@ def quick_start() -> Iterator[None]:
 @contextmanager
 def silent_libraries() -> Iterator[None]:
     """For opening files: libtiff and its like print to stderr what is said in one line anyway."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no stderr
+    with open(os.devnull, "w") as nowhere, stderr_to(nowhere):
         yield
-        return
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

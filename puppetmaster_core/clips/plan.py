@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from puppetmaster_core import __version__
 from puppetmaster_core.clips.sources import Source
 from puppetmaster_core.clips.studio import Filming
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import locked, whole_file
 
 FORMAT = "puppetmaster.clips/1"
 
@@ -45,10 +44,10 @@ class Plan:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder` while this one works; a lock that goes with its process. Raises PlanError."""
-    with open(folder / "plan.json", "rb") as file:
+    """Keep other runs out of `folder` while this one works. Raises PlanError."""
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(folder / "plan.json"))
         except BlockingIOError:
             raise PlanError(f"{folder}: another run is at work here: wait for it, or choose another folder") from None
         yield

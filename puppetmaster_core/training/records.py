@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import locked, whole_file
 from puppetmaster_core.training.settings import FREE, RunSettings, TrainingError
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes out of `folder` while this one works; the lock goes with its process. Raises TrainingError."""
-    with open(folder / ".lock", "a") as file:
+    """Keep other processes out of `folder` while this one works. Raises TrainingError."""
+    lock = folder / ".lock"
+    lock.touch()
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(lock))
         except BlockingIOError:
             raise TrainingError(f"{folder}: another process is training here: wait for it, or choose another folder") from None
         yield
