@@ -19,6 +19,7 @@ from puppetmaster_core.training.feed import row_noise
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.settings import RunSettings, TrainingError
+from networks import network
 
 
 def points(step, rows, seed=0):
@@ -114,8 +115,19 @@ def test_short_items_keep_the_ends_of_a_clip():
     rng = np.random.default_rng(0)
     for _ in range(20):
         shown = pick_frames(14, 0, Recipe(short_steps=10), rng)
-        assert len(shown) == 7 and shown[0] == 0 and shown[-1] == 13 and (np.diff(shown) > 0).all()
+        assert len(shown) == 5 and shown[0] == 0 and shown[-1] == 13 and (np.diff(shown) > 0).all()
     np.testing.assert_array_equal(pick_frames(14, 10, Recipe(short_steps=10), rng), np.arange(14))
+
+
+def test_frames_left_out_leave_the_others_their_numbers():
+    net = network()
+    points, present, some = torch.rand(1, 1, 4, 2), torch.ones(1, 1, dtype=torch.bool), torch.tensor([0, 1, 3])
+    whole = net.condition(points, present, (8, 8)).positions
+    short = net.condition(points[:, :, some], present, (8, 8), some).positions
+    for all_frames, given in zip(whole, short, strict=True):
+        torch.testing.assert_close(given, all_frames[some])
+    with pytest.raises(ValueError, match=r"frame numbers of shape \(3,\) given for drags of 4 frames"):
+        net.condition(points, present, (8, 8), some)
 
 
 def test_drags_of_a_clip_ride_on_different_parts():

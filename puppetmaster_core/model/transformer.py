@@ -77,11 +77,9 @@ class DragTransformer(TransformerSpatioTemporalModel):
                 config.token_detach,
             )
 
-    # What is added to the features of frames 0 to N − 1, (N, C), whatever the noise level.
-    def frame_positions(self, frames: int) -> Tensor:
-        weight = self.time_pos_embed.linear_1.weight
-        numbers = self.time_proj(torch.arange(frames, device=weight.device))
-        return self.time_pos_embed.embed(numbers.to(weight.dtype))
+    # What is added to the features of the frames with these numbers (N,), from 0 on: (N, C), whatever the noise level.
+    def frame_positions(self, numbers: Tensor) -> Tensor:
+        return self.time_pos_embed.embed(self.time_proj(numbers).to(self.time_pos_embed.linear_1.weight.dtype))
 
     # hidden_states: (B·N, C, h, w) from the residual block; encoder_hidden_states: (B·N, 1, D), the CLIP token.
     def forward(self, hidden_states: Tensor, encoder_hidden_states=None, image_only_indicator=None, return_dict=True):

@@ -156,8 +156,11 @@ class DragUNet(UNetSpatioTemporalConditionModel):
 
     # All gamma_s and beta_s of Eq. 3 for a latent grid of `size` (h, w), which no noise level changes.
     # points: (B, K, N, 2), xy in [0, 1]; present: bool (B, K), or (B, N, K) frame by frame; K may be below max_drags.
+    # numbers: (N,), which frames of a longer video these are, where they are not frames 0 to N − 1.
     @apply_forward_hook  # a network that waits on the CPU (diffusers' offloading) comes to its GPU for this too
-    def condition(self, points: Tensor, present: Tensor, size: tuple[int, int]) -> DragConditioning:
+    def condition(
+        self, points: Tensor, present: Tensor, size: tuple[int, int], numbers: Tensor | None = None
+    ) -> DragConditioning:
         check_drags(points, present, size, self.config.max_drags, self.conv_in.weight.device)
         if present.ndim == 2:
             present = present[:, None].expand(-1, points.shape[2], -1)
@@ -172,7 +175,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
                     code = encode_drags(points, halved(size, level), *convention)
                     encodings[level] = code.to(self.conv_in.weight.dtype)
                 maps.append(transformer.modulation and transformer.modulation(encodings[level]))
-        return DragConditioning(tuple(maps), points, present, tuple(size), positions=self._positions(points.shape[2]))
+        return DragConditioning(tuple(maps), points, present, tuple(size), positions=self._positions(points.shape[2], numbers))
 
     # No drags at all, for guidance (App. C.1): every frame of every video alike, so one frame is computed.
     # blank: these videos will get an embedding of zeros as well, as the released code's do.
@@ -182,8 +185,12 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         one = replace(self.condition(points, points[:, :, 0, 0] > 0, size), undragged=1, blank=blank)
         return replace(one.expand(batch, frames), positions=self._positions(frames))
 
-    def _positions(self, frames: int) -> tuple[Tensor, ...]:
-        return tuple(transformer.frame_positions(frames) for transformer in self.drag_transformers())
+    def _positions(self, frames: int, numbers: Tensor | None = None) -> tuple[Tensor, ...]:
+        if numbers is None:
+            numbers = torch.arange(frames, device=self.conv_in.weight.device)
+        elif numbers.shape != (frames,):
+            raise ValueError(f"frame numbers of shape {tuple(numbers.shape)} given for drags of {frames} frames: give one a frame")
+        return tuple(transformer.frame_positions(numbers) for transformer in self.drag_transformers())
 
     # What `forward` would otherwise do to a conditioning in every call: before many calls with the same one.
     def prepare(self, conditioning: DragConditioning) -> DragConditioning:

@@ -35,8 +35,8 @@ class Recipe:
     sigma_min: float = SIGMA_MIN  # no item has less noise than sampling ever meets: below it, rounding is all there is to learn
     drag_dropout: float = 0.1  # App. C.1
     straight: float = 0.5  # share of items whose drags are straight lines, as Drag-a-Move's and as people draw them
-    short_steps: int = 0  # in the first ones items have fewer frames: half the work for nearly as much to learn from
-    short_frames: int = 7
+    short_steps: int = 0  # in the first ones items have fewer frames: a third of the work for nearly as much to learn from
+    short_frames: int = 5
 
 
 COMPILED = (DragTransformer, SpatioTemporalResBlock)  # the layers that repeat: compiled once for each shape they are given
@@ -51,15 +51,15 @@ class Denoiser(nn.Module):
         self.register_buffer("time_ids", time_ids, persistent=False)
 
     def forward(self, x: Tensor, z_first: Tensor, seen: Tensor, points: Tensor, present: Tensor, sigma: Tensor,
-                noise: Tensor) -> Tensor:
+                noise: Tensor, numbers: Tensor | None = None) -> Tensor:
         """v-prediction error (B,) of x (B, N, C, h, w) at noise levels sigma (B,).
 
         z_first (B, C, h, w), seen: pictures (B, 3, S, S) for the image encoder, or embeddings (B, D); points (B, K, N, 2),
-        present (B, K).
+        present (B, K); numbers (N,): which frames of the clips these are, None: 0 to N − 1.
         """
         embedding = self.image_encoder(seen).image_embeds if self.image_encoder is not None else seen
         given = z_first[:, None].expand(-1, x.shape[1], -1, -1, -1)
-        conditioning = self.unet.condition(points, present, tuple(x.shape[-2:]))
+        conditioning = self.unet.condition(points, present, tuple(x.shape[-2:]), numbers)
         time_ids = self.time_ids.expand(len(x), -1)
 
         def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class Items:
 
     def batch(self, step: int, rows: Sequence[int]) -> Batch:
         """Rows of the batch of a step: z (B, N, C, h, w), points (B, K_max, N, 2), present (B, K_max), sigma (B,), noise as z;
-        first: frame 1 (B, H, W, 3) uint8, or embedding (B, D)."""
+        first: frame 1 (B, H, W, 3) uint8, or embedding (B, D); numbers (B, N) of the frames, the same in all rows."""
         seed, recipe = self.settings.seed, self.recipe
         numbers = self.order.draws(step * self.settings.batch_size + rows[0], len(rows))
         z = torch.from_numpy(np.stack([self.latents(i) for i in numbers]))
@@ -121,7 +121,8 @@ class Items:
         seen = ({"first": torch.from_numpy(np.stack([self.clips.frames(i, slice(1))[0] for i in numbers]))}
                 if self.embeddings is None else {"embedding": torch.from_numpy(np.stack([self.embeddings(i) for i in numbers]))})
         return {"z": z, "points": torch.stack([p for p, _ in drags])[:, :, shown], "present": present, "sigma": sigma,
-                "noise": row_noise(seed, step, rows, tuple(z.shape[1:])), **seen}
+                "noise": row_noise(seed, step, rows, tuple(z.shape[1:])),
+                "numbers": torch.from_numpy(shown).expand(len(z), -1), **seen}
 
 
 def train_denoiser(model: Denoiser, items: Items, space: LatentSpace, record: dict, sample: Callable | None = None) -> bool:
@@ -133,7 +134,7 @@ def train_denoiser(model: Denoiser, items: Items, space: LatentSpace, record: di
         x, sigma = space.diffused(z, z[:, 0]), batch["sigma"]
         first = batch.get("first")
         seen = batch["embedding"].float() if first is None else clip_pixels(as_pictures(first), size)
-        errors = wrapped(x, z[:, 0], seen, batch["points"], batch["present"], sigma, batch["noise"])
+        errors = wrapped(x, z[:, 0], seen, batch["points"], batch["present"], sigma, batch["noise"], batch["numbers"][0])
         return errors.mean(), by_noise(errors.detach(), sigma)
 
     return fit(model, items.batch, loss, items.settings, record=record, sample=sample)

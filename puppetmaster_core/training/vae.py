@@ -12,10 +12,12 @@ from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.training.data import Clips
 from puppetmaster_core.training.feed import as_pictures, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
+from puppetmaster_core.training.principal import can_start_principal, start_principal
 from puppetmaster_core.training.settings import RunSettings
 
 KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
 LATENT_NOISE = 0.05  # added to latents where the decoder learns alone: a denoiser's are never exact
+STARTERS = 1000  # frames, each of another clip, of which the principal components are
 WINDOW = 4  # consecutive frames of a clip in one training item: the decoder's temporal layers need neighbours, and few do
 
 
@@ -36,8 +38,11 @@ class Reconstruction(nn.Module):
 
 
 def train_vae(vae: AutoencoderKLTemporalDecoder, clips: Clips, settings: RunSettings, record: dict) -> bool:
-    """Train on random windows of random clips; True when done (see `fit`)."""
+    """Train on random windows of random clips; True when done (see `fit`). Begins at principal components where it can."""
     frames, height, width, _ = clips.frames(0).shape
+    if can_start_principal(vae):
+        some = np.stack([clips.frames(i)[i % frames] for i in range(min(len(clips), STARTERS))])
+        start_principal(vae, to_tensor(some).to(vae.device))
     grid, window, order = (height // downscale(vae), width // downscale(vae)), min(WINDOW, frames), clips.mixture(settings.seed)
 
     def make(step, rows):
