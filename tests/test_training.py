@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from networks import network
 from torch import nn
 
 from puppetmaster_core.drags import Drags
@@ -19,7 +20,6 @@ from puppetmaster_core.training.feed import row_noise
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.settings import RunSettings, TrainingError
-from networks import network
 
 
 def points(step, rows, seed=0):
@@ -126,7 +126,7 @@ def test_frames_left_out_leave_the_others_their_numbers():
     short = net.condition(points[:, :, some], present, (8, 8), some).positions
     for all_frames, given in zip(whole, short, strict=True):
         torch.testing.assert_close(given, all_frames[some])
-    with pytest.raises(ValueError, match=r"frame numbers of shape \(3,\) given for drags of 4 frames"):
+    with pytest.raises(ValueError, match=r"frame numbers of shape \(3,\) given for 4 frames"):
         net.condition(points, present, (8, 8), some)
 
 

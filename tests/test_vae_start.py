@@ -38,7 +38,7 @@ def test_reconstructions_are_those_of_principal_component_analysis(started, pict
         ours = decode(started, encode(started, pictures)[:, None])[:, 0]
     assert (ours - best).abs().max() < 0.1  # the constant beside the signals is large, not infinite
     error, least = ((x - pictures).square().mean() for x in (ours, best))
-    assert least <= error < 1.02 * least
+    assert least <= error < 1.1 * least
 
 
 def test_latents_have_unit_variance_and_a_narrow_posterior(started, pictures):

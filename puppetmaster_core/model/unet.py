@@ -189,7 +189,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         if numbers is None:
             numbers = torch.arange(frames, device=self.conv_in.weight.device)
         elif numbers.shape != (frames,):
-            raise ValueError(f"frame numbers of shape {tuple(numbers.shape)} given for drags of {frames} frames: give one a frame")
+            raise ValueError(f"frame numbers of shape {tuple(numbers.shape)} given for {frames} frames: give one a frame")
         return tuple(transformer.frame_positions(numbers) for transformer in self.drag_transformers())
 
     # What `forward` would otherwise do to a conditioning in every call: before many calls with the same one.

@@ -1,8 +1,8 @@
 """Where a VAE that is trained from nothing begins: at the principal components of picture patches, not at noise.
 
-The best linear code of 8×8 patches in 48 numbers keeps 35 dB of a 64-pixel cabinet (`results/vae_start.json`), which random weights
-take an hour to learn on a CPU. Diffusers' VAE can hold it: residual blocks that add nothing yet, and between them what
-`_linear_head` sets up. Training goes on from there.
+The best linear code of 8×8 patches in 48 numbers keeps more of a 64-pixel cabinet than random weights learn in an hour on a CPU.
+Diffusers' VAE can hold it: residual blocks that add nothing yet, and between them what `_linear_head` sets up. Training goes
+on from there.
 
 Letters: C feature channels, L latent channels, D values of a patch.
 """
@@ -37,8 +37,9 @@ def start_principal(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> None
     ValueError for a VAE of which `can_start_principal` is not true.
     """
     if not can_start_principal(vae):
-        raise ValueError(f"a VAE with features {tuple(vae.config.block_out_channels)} and {vae.config.latent_channels} latent channels "
-                         "came, wanted one level, with every latent twice and a constant in the features' groups: add features")
+        raise ValueError(f"a VAE with features {tuple(vae.config.block_out_channels)} and {vae.config.latent_channels} latent "
+                         "channels came, wanted one level, and in the features' groups every latent twice beside a constant: "
+                         "add features")
     patches = pixel_unshuffle(pictures, patch_size(vae)).movedim(1, -1).flatten(0, -2)  # (B·h·w, D)
     variances, vectors = torch.linalg.eigh(patches.T.cov())  # rising
     axes, mean = vectors.T.flip(0)[: vae.config.latent_channels], patches.mean(0)  # (L, D), (D,)
