@@ -19,7 +19,8 @@ seed = 0
 # ## A whole run
 #
 # A run has three stages. First the **VAE** learns to write a picture as a small grid of numbers and to read it back; the paper
-# takes SVD's. Then its **decoder** is sharpened. Then the **denoiser** learns Equation 2 on the latents, which are computed once:
+# takes SVD's. One of a single level, as `tiny`'s, begins at the principal components of picture patches (`training/principal.py`).
+# Then its **decoder** is sharpened. Then the **denoiser** learns Equation 2 on the latents, which are computed once:
 #
 # $$
 # \min_\theta \; \mathbb{E}_{(x^{1:N}, y, \mathcal{D}),\, t,\, \epsilon}
