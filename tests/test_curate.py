@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from kill_curate import kill_until_done, tables
+from kill_curate import Kill, Run, kill_until_done, tables
 
 from puppetmaster_core.assets.library import GROUPS, make_asset
 from puppetmaster_core.assets.library.folder import describe
@@ -114,9 +114,9 @@ def test_nothing_is_done_twice(whole, monkeypatch):
 
 
 def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, tmp_path):
-    """SIGKILL after the first asset and, of the next run, two more; tests/kill_curate.py does it 200 times."""
-    options = [*BAD[1:], "--workers", "1"]
-    assert kill_until_done(tmp_path / "killed", "library:bad", options, 3, kills=[(1, 0.0), (2, 0.01)]) >= 1
+    """SIGKILL after the first asset, after two more, and at the end; tests/kill_curate.py does it 200 times."""
+    kills = [Kill(1, 0.0), Kill(2, 0.01), Kill(None, 0.0)]
+    assert kill_until_done(Run("library:bad", 8, 3), tmp_path / "killed", kills) >= 1
     assert tables(tmp_path / "killed") == tables(whole)
 
 

@@ -6,6 +6,7 @@ examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
   puppetmaster bench --data
+  puppetmaster bench --curation 1000
 """
 
 from __future__ import annotations
@@ -28,10 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     parser.add_argument("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
     parser.add_argument("--data", action="store_true", help="instead: how fast clips are made and read")
+    parser.add_argument("--curation", type=whole(1, 10**6), metavar="ASSETS",
+                        help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.curation:
+        _curation(arguments)
+        return
     if arguments.data:
         from puppetmaster_core.clips.speed import as_text as speeds_text
         from puppetmaster_core.clips.speed import measure
@@ -52,6 +58,18 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.scale != "paper" or device == "cuda":
         report |= _times(arguments, device)
     print(json.dumps(report) if arguments.json else as_text(report))
+
+
+def _curation(arguments: argparse.Namespace) -> None:
+    from importlib.util import find_spec
+
+    from puppetmaster_core.clips.sources import find_source
+    from puppetmaster_core.curation import speed
+
+    engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
+    times = list(speed.compare_engines(find_source("library:all", arguments.curation), engines=engines))
+    rows = [asdict(time) | {"rate": time.rate} for time in times]
+    print(json.dumps({"curation": rows}) if arguments.json else speed.as_text(times))
 
 
 def _counts() -> dict:

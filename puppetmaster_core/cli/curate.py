@@ -12,6 +12,7 @@ example:
   puppetmaster curate models/ --output curated --rank 0 --world-size 2     (and --rank 1 on another machine; one folder)
   PUPPETMASTER_JUDGE_URL=http://localhost:8000/v1 PUPPETMASTER_JUDGE_MODEL=NAME \\
     puppetmaster curate models/ --output curated --judge --price 2.5,10 --budget 5      (the key: PUPPETMASTER_JUDGE_KEY)
+  puppetmaster curate models/ --output curated --judge-model SmolVLM-Instruct/        (a model of your own, on this machine)
   puppetmaster curate objaverse:animated --count 500 --download objaverse/ --output curated --official lists/
   duckdb -c "SELECT verdict, count(*) FROM 'curated/animations.parquet' GROUP BY ALL"
 """
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, number, whole
+from puppetmaster_core.cli.judge import add_judge_arguments, ask_judge, find_judge
 from puppetmaster_core.files import try_writing
 
 HELP = "find the animations that are worth learning from"
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--official", type=Path, metavar="DIR", help="the paper's id lists, to compare with")
     parser.add_argument("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
     parser.add_argument("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
-    parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
+    parser.add_argument("--workers", type=whole(1, 1024), help="processes (default: 2, or the whole of a cluster that is joined)")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
     parser.add_argument("--ray-address", metavar="HOST:PORT", help="a Ray cluster to join (default: one on this machine)")
     parser.add_argument("--rank", type=whole(0, 10**6), default=0, help="which share of the run this machine does (default: 0)")
@@ -49,9 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
     parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
     parser.add_argument("--retry", action="store_true", help="try assets that failed again, and questions to the judge")
-    parser.add_argument("--judge", action="store_true", help="ask a vision-language model whether what is kept is realistic")
-    parser.add_argument("--price", metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
-    parser.add_argument("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
+    add_judge_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         forest = Forest.load(*([arguments.forest] if arguments.forest else []))
         plan, categories = _plan(arguments)
-        judge = _find_judge(arguments)
+        judge = find_judge(arguments)
         try:
             settle(folder, plan)
             own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
         with alone(own):
             costs = _measure(folder, plan, categories, arguments)
-            answers = _judge(folder, plan, forest, categories, judge, arguments) if judge else None
+            answers = ask_judge(folder, plan, forest, categories, judge, arguments) if judge else None
             report = finish(folder, plan, forest, categories, answers and answers.of_row)
             if report is not None:
                 report |= _compared(folder, arguments.official)
@@ -177,41 +177,8 @@ def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> d
     now, memory = measure(folder, plan, share, categories, watched)
     seconds = time.perf_counter() - began
     return {"assets measured now": now, "seconds": round(seconds, 2), "assets/s": round(now / seconds, 2),
-            "workers": arguments.workers, "most memory of a worker, MB": round(memory, 1)}
-
-
-def _find_judge(arguments: argparse.Namespace):
-    """The judge of the environment and its price, or None. Raises BadInput, JudgeError."""
-    if not arguments.judge:
-        if arguments.price or arguments.budget is not None:
-            raise BadInput("--price and --budget came without --judge: give it too, or neither")
-        return None
-    from puppetmaster_core.curation.judge import Judge
-    from puppetmaster_core.curation.judging import Price
-
-    try:
-        price = Price(*(number(0, 1e9)(part) for part in arguments.price.split(","))) if arguments.price else Price()
-    except (TypeError, argparse.ArgumentTypeError):
-        raise BadInput(f"--price {arguments.price!r} came, wanted two numbers such as 2.5,10") from None
-    if arguments.budget is not None and not arguments.price:
-        raise BadInput("--budget came without --price: say what a million tokens cost")
-    return Judge.from_environment(), price
-
-
-def _judge(folder: Path, plan, forest, categories, judge, arguments: argparse.Namespace):
-    """Ask about what the forest kept of this rank's share."""
-    from tqdm import tqdm
-
-    from puppetmaster_core.curation.judging import Asked
-    from puppetmaster_core.curation.run import Share, kept, own_rows
-
-    share = Share(arguments.rank, arguments.world_size)
-    asked = Asked(folder, plan, *judge)
-    rows = list(kept(own_rows(folder, plan, share, forest, categories)).values())
-    for name, error in asked.draw(rows, workers=arguments.workers, time_limit=arguments.time_limit, memory_gb=arguments.memory):
-        print(f"{name}: not drawn: {error}", file=sys.stderr)
-    asked.ask(rows, arguments.budget, lambda todo: tqdm(todo, desc="judging", file=sys.stderr), arguments.retry)
-    return asked
+            "engine": arguments.engine, "workers": share.runner()[1] or "the cluster's",
+            "most memory of a worker, MB": round(memory, 1)}
 
 
 def summary(folder: Path, report: dict) -> str:
@@ -244,5 +211,6 @@ def _bad_input():
 
     try:
         yield
-    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError) as error:
+    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError,
+            ConnectionError) as error:  # the last: Ray cannot start or join
         raise BadInput(str(error)) from error

@@ -15,9 +15,11 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from puppetmaster_core.clips.plan import Plan
 from puppetmaster_core.clips.records import to_members, to_tar
@@ -174,21 +176,36 @@ def make_shards_ray(folder: Path, plan: Plan, shards: list[int], *, workers: int
 def over_ray(task: Callable[[object], list], items: list, *, workers: int | None = None, address: str | None = None) -> Iterator:
     """What task(item) lists, for all items, as a Ray cluster gets them done.
 
-    The cluster is that of `address`, or of $RAY_ADDRESS; without one, it is made on this machine with `workers` processors.
     Ray has no time limit for a task, so one that needs it works in a process of its own, by `run_isolated`.
     """
-    import ray
-
-    there = address or os.environ.get("RAY_ADDRESS")
-    own = {"address": there} if there else {"num_cpus": workers, "include_dashboard": False}
-    ray.init(ignore_reinit_error=True, log_to_driver=False, **own)
-    try:
+    with ray_cluster(workers, address) as ray:
         remote = ray.remote(num_cpus=1)(task)
         waiting = [remote.remote(item) for item in items]
         while waiting:
             ready, waiting = ray.wait(waiting)
             for result in ready:
                 yield from ray.get(result)
+
+
+@contextmanager
+def ray_cluster(workers: int | None = None, address: str | None = None) -> Iterator[ModuleType]:
+    """Ray, joined to the cluster of `address` or of $RAY_ADDRESS; without one, to its own here with `workers` processors.
+
+    Raises ConnectionError, in one line, where it cannot start or join.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    import ray
+
+    there = address or os.environ.get("RAY_ADDRESS")
+    own = {"address": there} if there else {"num_cpus": workers, "include_dashboard": False}
+    try:
+        ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="warning", **own)
+    except Exception as error:  # Ray raises plain exceptions, of many lines
+        ray.shutdown()
+        what = f"join the cluster at {there}" if there else "start on this machine (is it busy?)"
+        raise ConnectionError(f"Ray cannot {what}: {' '.join(str(error).split())[:200]}; or leave --engine ray out") from error
+    try:
+        yield ray
     finally:
         ray.shutdown()
 

@@ -6,25 +6,24 @@ A run folder holds the plan (plan.json), and under index/ two tables for each fi
     index/assets-000003.parquet       the assets; written last, so it says that the part is whole
     work/000003/000742.json           asset 742, until its part is whole
 
-Parts are shared out among machines by rank (part p is rank p mod W's) or by Ray. Processes, time and memory limits are those
-of isolation.py, the plan's folder and its lock those of clips/plan.py.
+Parts are shared out among machines by rank (part p is rank p mod W's), their assets by Ray. Processes, time and memory limits
+are those of isolation.py, the plan's folder and its lock those of clips/plan.py.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from puppetmaster_core.clips.production import over_ray
 from puppetmaster_core.curation.measure import CurationPlan, measure_asset, unread
 from puppetmaster_core.curation.prefilter import POOR, Categories
 from puppetmaster_core.curation.tables import ASSETS, MEASURED, write_table
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.isolation import run_isolated
+from puppetmaster_core.isolation import Outcome, run_isolated
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,13 @@ def _reopen(folder: Path, part: int) -> None:
 
 
 def measure_parts(folder: Path, plan: CurationPlan, parts: list[int], *, categories: Categories | None = None, workers: int = 2,
-                  time_limit: float | None = None, memory_gb: float | None = None) -> Iterator[Progress]:
-    """Measure some parts with local processes; a Progress for every asset, those that were done before included."""
+                  time_limit: float | None = None, memory_gb: float | None = None,
+                  run: Callable[..., Iterator[Outcome]] | None = None) -> Iterator[Progress]:
+    """Measure some parts; a Progress for every asset, those that were done before included.
+
+    run: what does jobs in isolated processes: `run_isolated` here (None), `run_on_ray` on the machines of a cluster, which then
+    share a file system with the folder and the assets.
+    """
     folder, categories = Path(folder), categories or Categories()
     left = {part: len(plan.assets(part)) for part in parts}
 
@@ -105,7 +109,7 @@ def measure_parts(folder: Path, plan: CurationPlan, parts: list[int], *, categor
         else:
             todo.append(number)
     job = partial(_measure, str(folder), plan)
-    for outcome in run_isolated(job, todo, workers=workers, time_limit=time_limit, memory_gb=memory_gb):
+    for outcome in (run or run_isolated)(job, todo, workers=workers, time_limit=time_limit, memory_gb=memory_gb):
         record = outcome.result
         if outcome.error:
             record = unread(plan.source, outcome.job, error=outcome.error, stderr=outcome.detail)
@@ -113,20 +117,13 @@ def measure_parts(folder: Path, plan: CurationPlan, parts: list[int], *, categor
         yield done(outcome.job, record, outcome.memory_mb, outcome.cpu_seconds)
 
 
-def measure_parts_ray(folder: Path, plan: CurationPlan, parts: list[int], *, workers: int | None = None,
-                      address: str | None = None, **limits) -> Iterator[Progress]:
-    """The same over a Ray cluster, a task a part; the folder and the assets are on a file system that its machines share."""
-
-    def task(part: int) -> list[Progress]:
-        return list(measure_parts(folder, plan, [part], workers=1, **limits))
-
-    return over_ray(task, parts, workers=workers, address=address)
-
-
 def _measure(folder: str, plan: CurationPlan, number: int) -> dict:
-    """In a worker: measure an asset and note it."""
+    """In a worker: measure an asset and note it; one that is noted already, by a machine that was lost, is not done again."""
+    piece = _piece(Path(folder), number // plan.assets_a_part, number)
+    if piece.is_file():
+        return json.loads(piece.read_text(encoding="utf-8"))
     record = measure_asset(plan.source, number)
-    _note(_piece(Path(folder), number // plan.assets_a_part, number), record)
+    _note(piece, record)
     return record
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,10 +16,12 @@ from puppetmaster_core import __version__
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.measure import CurationPlan
 from puppetmaster_core.curation.prefilter import Categories
-from puppetmaster_core.curation.production import is_done, measure_parts, measure_parts_ray, open_parts, tables_of
+from puppetmaster_core.curation.production import is_done, measure_parts, open_parts, tables_of
 from puppetmaster_core.curation.tables import ANIMATIONS, ASSETS, read_rows, write_table
 from puppetmaster_core.curation.verdicts import KEEP, animation_id, funnel, join_answers, judge_by_forest, subsets
 from puppetmaster_core.files import whole_file
+
+WORKERS = 2  # processes on one machine, where nothing else is asked for
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,19 @@ class Share:
     world: int = 1
     engine: str = "local"  # or "ray"
     ray_address: str | None = None
-    workers: int = 2
+    workers: int | None = None  # processes; None = 2 on this machine, all processors of a cluster that has an address
     time_limit: float | None = 120.0  # seconds to read an asset, and again for each of its animations
     memory_gb: float | None = 16.0  # address space of a process
     retry: bool = False  # try failed assets again
+
+    def runner(self) -> tuple[Callable | None, int | None]:
+        """What does the jobs, and in how many processes."""
+        if self.engine == "local":
+            return None, self.workers or WORKERS
+        from puppetmaster_core.curation.scale_out import run_on_ray
+
+        joined = self.ray_address or os.environ.get("RAY_ADDRESS")
+        return partial(run_on_ray, address=self.ray_address), self.workers or (None if joined else WORKERS)
 
 
 def measure(folder: Path, plan: CurationPlan, share: Share, categories: Categories | None = None,
@@ -41,11 +54,9 @@ def measure(folder: Path, plan: CurationPlan, share: Share, categories: Categori
     parts = open_parts(folder, plan, share.rank, share.world, share.retry)
     if not parts:
         return 0, 0.0
-    limits = {"categories": categories, "time_limit": share.time_limit, "memory_gb": share.memory_gb}
-    if share.engine == "ray":
-        stream = measure_parts_ray(folder, plan, parts, workers=share.workers, address=share.ray_address, **limits)
-    else:
-        stream = measure_parts(folder, plan, parts, workers=share.workers, **limits)
+    run, workers = share.runner()
+    stream = measure_parts(folder, plan, parts, categories=categories, workers=workers, time_limit=share.time_limit,
+                           memory_gb=share.memory_gb, run=run)
     now, most = 0, 0.0
     for one in progress(stream, sum(len(plan.assets(part)) for part in parts)):
         now += one.memory_mb > 0

@@ -1,0 +1,148 @@
+"""The judge on this machine: real classes of transformers with a few thousand weights, made here, without a network."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from tiny_eyes import NO, YES, save_idefics3, save_qwen2_vl, teach
+
+from puppetmaster_core.cli import main
+from puppetmaster_core.curation.judge import JudgeError, NoAnswer
+from puppetmaster_core.curation.judging import Answers, Price, ask_all, bill
+from puppetmaster_core.curation.local_judge import LocalJudge, inputs_for
+from puppetmaster_core.curation.pictures import to_png
+from puppetmaster_core.curation.prompt import PROMPT, MalformedAnswer
+
+
+def pictures(*levels):
+    return [to_png(np.full((24, 24, 3), level, np.uint8)) for level in levels]
+
+
+BRIGHT, DARK = pictures(255, 250, 255, 240), pictures(0, 10, 0, 5)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A folder with a model that calls bright pictures realistic and dark ones not."""
+    folder = tmp_path_factory.mktemp("eyes") / "tiny-eyes"
+    folder.mkdir()
+    save_idefics3(folder)
+    judge = LocalJudge.load(folder, "cpu")
+    teach(judge, [(BRIGHT, YES), (DARK, NO)])
+    judge.network.save_pretrained(folder)
+    return folder
+
+
+def test_the_pictures_decide_and_the_answer_is_parsed_as_a_servers(fitted):
+    judge = LocalJudge.load(fitted, "cpu")
+    reply = judge.ask(BRIGHT)
+    assert (reply.answer.realistic, reply.answer.reason) == (True, "a lid opens")
+    assert judge.ask(DARK).answer.realistic is False
+    assert reply.tokens_out == 2 and reply.tries == 1
+    assert reply.tokens_in == inputs_for(judge.processor, BRIGHT)["input_ids"].shape[1] > len(PROMPT)
+
+
+def test_the_model_is_shown_our_prompt_and_four_pictures(fitted):
+    inputs = inputs_for(LocalJudge.load(fitted, "cpu").processor, BRIGHT)
+    assert inputs["pixel_values"].shape[:2] == (1, 4)
+    ids = inputs["input_ids"][0].tolist()
+    words = LocalJudge.load(fitted, "cpu").processor.tokenizer
+    assert ids.count(words.convert_tokens_to_ids("<image>")) == 4 * 4
+    text = [words.convert_ids_to_tokens(i) for i in ids]
+    assert "".join(text[: len(PROMPT)]) == PROMPT and "".join(text[-7:]) == "Answer:"
+
+
+def test_words_that_are_no_answer_cost_that_item(tmp_path, monkeypatch):
+    monkeypatch.setattr("puppetmaster_core.curation.local_judge.LONGEST", 12)
+    save_idefics3(tmp_path, seed=1)
+    reply = LocalJudge.load(tmp_path, "cpu").ask(BRIGHT)
+    with pytest.raises(MalformedAnswer, match="wanted JSON"):
+        _ = reply.answer
+    assert reply.tokens_out == 12
+
+
+def test_a_processor_that_wants_videos_does_without_torchvision(tmp_path, monkeypatch):
+    """Qwen2-VL's AutoProcessor asks for torchvision, which reads videos; four pictures need none."""
+    assert "torchvision" not in sys.modules
+    monkeypatch.setattr("puppetmaster_core.curation.local_judge.LONGEST", 12)
+    save_qwen2_vl(tmp_path)
+    judge = LocalJudge.load(tmp_path, "cpu")
+    one, four = (inputs_for(judge.processor, some) for some in (BRIGHT[:1], BRIGHT))
+    assert len(one["image_grid_thw"]) == 1 and len(four["image_grid_thw"]) == 4
+    reply = judge.ask(BRIGHT)
+    assert reply.tokens_in == four["input_ids"].shape[1] and reply.tokens_out > 0
+    assert "torchvision" not in sys.modules
+
+
+def test_answers_are_kept_by_the_models_files(fitted, tmp_path):
+    """The same folder again asks nothing; other weights under the same name are another judge."""
+    judge = LocalJudge.load(fitted, "cpu")
+    strip = tmp_path / "000000-000.png"
+    strip.write_bytes(to_png(np.full((24, 96, 3), 255, np.uint8)))
+    answers = Answers(tmp_path, judge.model)
+    ask_all(judge, answers, [strip], Price(1, 1))
+    again = LocalJudge.load(fitted, "cpu")
+    assert again.model == judge.model and judge.model.startswith("tiny-eyes@")
+    assert answers.of(strip)["realistic"] is True and bill(answers, Price(1, 1))["answers"] == 1
+    object.__setattr__(again, "network", None)  # cannot be asked
+    ask_all(again, Answers(tmp_path, again.model), [strip])
+    other = tmp_path / "tiny-eyes"
+    other.mkdir()
+    save_idefics3(other, seed=5)
+    assert LocalJudge.load(other, "cpu").model.partition("@")[0] == "tiny-eyes"
+    assert Answers(tmp_path, LocalJudge.load(other, "cpu").model).of(strip) is None
+
+
+def test_what_the_model_cannot_do_is_no_answer(fitted):
+    judge = LocalJudge.load(fitted, "cpu")
+    judge.network.generate = lambda **_: (_ for _ in ()).throw(RuntimeError("out of\nmemory"))
+    with pytest.raises(NoAnswer, match=r"cannot answer about these pictures .*out of memory"):
+        judge.ask(BRIGHT)
+
+
+def damage_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"no tensors")
+
+
+def damage_template(folder):
+    (folder / "chat_template.jinja").unlink()
+
+
+def leave_pickle_only(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def make_blind(folder):
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+
+
+@pytest.mark.parametrize(("damage", "line"), [
+    (damage_weights, "no vision-language model"), (leave_pickle_only, "no vision-language model"),
+    (make_blind, "no vision-language model"), (damage_template, "no chat template")])
+def test_models_that_cannot_be_used_are_one_line(tmp_path, damage, line):
+    save_idefics3(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(JudgeError, match=line) as caught:
+        LocalJudge.load(tmp_path, "cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_asks_the_model_of_a_folder(fitted, tmp_path, capsys):
+    """Pictures of our furniture are mostly white: realistic. Nothing is asked twice."""
+    words = ["curate", "library:furniture", "--count", "2", "--output", str(tmp_path / "run"), "--judge-model", str(fitted),
+             "--judge-device", "cpu", "--workers", "1", "--json"]
+    assert main(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["judge"]["model"].startswith("tiny-eyes@") and report["judge"]["answers"] == 2
+    assert report["funnel"]["judge"]["in"] == 2 and report["funnel"]["judge"]["no usable answer"] == 0
+    answers = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run" / "answers").iterdir()}
+    assert main(words) == 0
+    assert answers == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run" / "answers").iterdir()}
+
+
+def test_bad_input_is_one_line(tmp_path, capsys):
+    for more, line in ((["--judge-model", str(tmp_path)], "no vision-language model"), (["--judge-device", "cpu"], "give both")):
+        assert main(["curate", "library", "--output", str(tmp_path / "run"), *more]) == 2
+        error = capsys.readouterr().err
+        assert line in error and len(error.splitlines()) == 1 and not (tmp_path / "run").exists()
