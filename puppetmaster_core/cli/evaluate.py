@@ -1,6 +1,7 @@
-"""Score models, references and any method's videos: on procedural cabinets never trained on, on Drag-a-Move, or on any videos.
+"""Score models, references and any method's videos: on procedural clips never trained on, on Drag-a-Move, or on any videos.
 
-Without --data: a model on cabinets, beside repeating frame 1 and the VAE's reconstruction. With --data FOLDER: Table 1. FOLDER
+Without --data: a model on cabinets, or with --kinds all on every category of the procedural library, beside repeating frame 1
+and the VAE's reconstruction. With --data FOLDER: Table 1. FOLDER
 holds Drag-a-Move's test clips (ID.npz or ID.pkl with ID.gif), or any videos (CLIP.mp4, CLIP.gif or a folder of PNG pictures, with
 CLIP.json for the drags and CLIP.mask.png for the object). --methods FOLDER adds a row for each METHOD/ in it, whose videos are
 METHOD/CLIP.mp4 or .gif; METHOD/method.json, which `puppetmaster export` writes, says how they are brought back to the square. A
@@ -8,6 +9,7 @@ folder called Human3.6M gets the paper's figures for it underneath.
 
 examples:
   puppetmaster evaluate --model tiny --clips 64 --output results/tiny_cabinets.json
+  puppetmaster evaluate --model tiny --kinds all --clips 256 --output results/tiny_library.json
   puppetmaster evaluate --data drag_a_move --model mini --methods others --tracker cotracker2 --output results/table1.json
 """
 
@@ -25,14 +27,17 @@ from puppetmaster_core.cli.models import bad_input, load
 from puppetmaster_core.files import try_writing, whole_file
 
 HELP = "score a model on unseen clips, and make Table 1"
-NO_MODEL = "none"
+NO_MODEL, CABINETS = "none", "cabinets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", metavar="MODEL",
                         help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny); with --data several, or none")
-    parser.add_argument("--clips", type=whole(2, 100_000), help="how many (default: 64 cabinets, or all of --data)")
-    parser.add_argument("--straight", action="store_true", help="cabinets: straight drags, as Drag-a-Move's, not the true paths")
+    parser.add_argument("--clips", type=whole(2, 100_000), help="how many (default: 64, or all of --data)")
+    parser.add_argument("--kinds", metavar="KIND",
+                        help="cabinets; all, every category of the library in turn; or one of its categories or groups, "
+                             "see `puppetmaster assets make --help` (default: cabinets)")
+    parser.add_argument("--straight", action="store_true", help="straight drags, as Drag-a-Move's, instead of the true paths")
     parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the model's)")
     parser.add_argument("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: the model's)")
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of noise and drags (default: 0)")
@@ -60,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
         except OSError as error:
             raise BadInput(f"{output}: cannot be written ({error.strerror}): choose another place") from None
     began = time.perf_counter()
-    record = _table_1(arguments) if arguments.data else _cabinets(arguments)
+    record = _table_1(arguments) if arguments.data else _procedural(arguments)
     from puppetmaster_core.provenance import commit
 
     record |= {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(),
@@ -70,31 +75,45 @@ def run(arguments: argparse.Namespace) -> None:
             partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _cabinets(arguments: argparse.Namespace) -> dict:
+def _procedural(arguments: argparse.Namespace) -> dict:
     models = arguments.model or ["tiny"]
     given = {"--methods": arguments.methods, "--tracker": arguments.tracker != "none", "--perceptual": arguments.perceptual}
     for name in (name for name, value in given.items() if value):
         raise BadInput(f"{name} came without --data, wanted the folder of the clips it is about")
     if len(models) > 1 or models == [NO_MODEL]:
-        raise BadInput(f"{len(models)} models came ({', '.join(models)}), wanted one: cabinets are judged one model at a time")
-    with bad_input():
-        pipeline = load(models[0])
-    pipeline.set_progress_bar_config(disable=True)
+        raise BadInput(f"{len(models)} models came ({', '.join(models)}), wanted one: procedural clips judge one model at a time")
+    kinds, clips = arguments.kinds or CABINETS, arguments.clips or 64
+    from puppetmaster_core.clips.sources import SourceError
+    from puppetmaster_core.evaluation import cabinets, library
+    from puppetmaster_core.evaluation.subjects import unseen_source
 
-    from puppetmaster_core.evaluation.cabinets import evaluate_cabinets, table
-
-    sampling = {"steps": arguments.steps or pipeline.config.steps, "solver": arguments.solver}
-    options = {"seed": arguments.seed, "straight": arguments.straight}
-    with bad_input():
-        summary, scores = evaluate_cabinets(pipeline, arguments.clips or 64, **options, **sampling)
-    print(json.dumps(summary) if arguments.json else table(summary))
-    return {"kind": "cabinets", "model": models[0], "device": str(pipeline.device), **options, **sampling, "summary": summary,
-            "clips": scores}
+    try:
+        if kinds != CABINETS:
+            unseen_source(kinds)  # before a model is loaded
+        with bad_input():
+            pipeline = load(models[0])
+        pipeline.set_progress_bar_config(disable=True)
+        sampling = {"steps": arguments.steps or pipeline.config.steps, "solver": arguments.solver}
+        options = {"seed": arguments.seed, "straight": arguments.straight, **sampling}
+        with bad_input():
+            if kinds == CABINETS:
+                about, judge = {"kind": "cabinets"}, cabinets
+                summary, scores = cabinets.evaluate_cabinets(pipeline, clips, **options)
+            else:
+                about, judge = {"kind": "library", "kinds": kinds}, library
+                summary, scores = library.evaluate_library(pipeline, clips, kinds, output=arguments.output, model=models[0],
+                                                           **options)
+    except SourceError as error:
+        raise BadInput(f"--kinds: {error}") from None
+    print(json.dumps(summary) if arguments.json else judge.table(summary))
+    return {**about, "model": models[0], "device": str(pipeline.device), **options, "summary": summary, "clips": scores}
 
 
 def _table_1(arguments: argparse.Namespace) -> dict:
     if arguments.straight:
         raise BadInput("--straight came with --data, whose clips bring their own drags: leave it out")
+    if arguments.kinds:
+        raise BadInput("--kinds came with --data, which says what the clips are: leave one out")
     from puppetmaster_core.drags import DragError
     from puppetmaster_core.evaluation import report
     from puppetmaster_core.evaluation.perceptual import MetricError

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from puppetmaster_core.assets import make_cabinet
 from puppetmaster_core.clips import Clip, sample_drags
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
+from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.metrics import (
     bootstrap_interval,
     edge_energy_ratio,
@@ -43,15 +44,19 @@ def evaluate_clip(pipeline, clip: Clip, *, seed: int = 0, straight: bool = False
     drags = sample_drags(clip, np.random.default_rng([seed, own]), max_drags=pipeline.unet.config.max_drags, straight=straight)
     video = pipeline(clip.frames[0], drags, seed=(seed + own) % 2**32, **sampling).frames
     asset, camera = make_cabinet(own), Camera(**clip.camera)
-    origins = {path[0].tobytes() for path in drags.points}  # a part whose drag was a near duplicate has none
-    dragged = {int(part) for part, path in zip(clip.track_parts, clip.tracks, strict=True) if path[0].tobytes() in origins}
-    travel = [joint_travel(video[-1], asset, camera, part) for part in sorted(dragged)]
+    travel = [joint_travel(video[-1], asset, camera, part) for part in dragged_parts(clip, drags)]
     rows = {"model": video, "static copy": static_copy(clip.frames), "VAE": reconstruct(pipeline, clip.frames),
             "VAE, anchored": reconstruct(pipeline, clip.frames, anchored=True)}
     scores = {name: {"whole": psnr(v, clip.frames), "moving": psnr_moving(v, clip.frames), "still": psnr_still(v, clip.frames)}
               for name, v in rows.items()}
     scores["model"]["edge energy"] = edge_energy_ratio(video, clip.frames, moving_region(clip.frames))
     return {"seed": own, "travel": travel, **scores}
+
+
+def dragged_parts(clip: Clip, drags: Drags) -> list[int]:
+    """The sub-models, sorted, that carry drags drawn from the clip's candidates: a near duplicate's has none."""
+    origins = {path[0].tobytes() for path in drags.points}
+    return sorted({int(part) for part, path in zip(clip.track_parts, clip.tracks, strict=True) if path[0].tobytes() in origins})
 
 
 @torch.no_grad()

@@ -19,6 +19,15 @@ from puppetmaster_core.evaluation.scores import METRICS
 CLAIMED = ("psnr", "ssim", "psnr_moving", "lpips", "fvd_i3d", "fvd_videomae", "motion_error_origins", "motion_error_foreground",
            "end_point_error", "wrong_direction", "flicker")
 PAPER_CLIPS = 100
+# What a model trained from nothing is asked for on unseen clips of the whole library. The bars are ours.
+LIBRARY_BARS = (
+    ("over static copy/moving", "psnr_moving_over_static_copy", "PSNR, moving, less the static copy's", "dB", "higher", 2, 8.0),
+    ("over static copy/whole", "psnr_over_static_copy", "PSNR, frames 2–N, less the static copy's", "dB", "higher", 2, 2.0),
+    ("right direction", "right_direction", "parts that went the drag's way", "of 1", "higher", 3, 0.97),
+    ("model/off place", "off_place", "how far what is not dragged is from its place", "px at 64", "lower", 2, 1.5),
+    ("sharpness gap", "sharpness_gap", "edge energy, distance from that of the VAE's reconstructions", "of 1", "lower", 2, 0.15),
+)
+LIBRARY_ROWS = {"model": "", "static copy": "static_copy_beside_", "VAE, anchored": "vae_of_"}
 CABINET_METRICS = {"whole": "psnr", "moving": "psnr_moving", "still": "psnr_still", "edge energy": "edge_energy"}
 
 # What the paper says of its own variants. At another scale only the sign is claimed, so the bar is 0.
@@ -60,7 +69,7 @@ def claims_of(name: str, record: dict) -> list[Claim]:
     """The claims of one result; `name` is its file's. Raises LedgerError."""
     try:
         kind = record.get("kind") or ("cabinets" if "parts" in record.get("summary", {}) else "")
-        found = {"cabinets": _cabinets, "table1": _table_1}.get(kind, lambda *_: [])(name, record)
+        found = {"cabinets": _cabinets, "library": _library, "table1": _table_1}.get(kind, lambda *_: [])(name, record)
         return [*found, *(_own(name, record, claim) for claim in record.get("claims", []))]
     except LedgerError as error:
         raise LedgerError(f"{name}: {error}") from None
@@ -109,6 +118,24 @@ def _cabinets(name: str, record: dict) -> Iterator[Claim]:
                         scale=model, clips=clips, note="held against the static copy" if over else "", **over)
     yield _made(name, record, "summary/right direction", id=f"cabinets.{slug(model)}.right_direction", unit="of 1", digits=3,
                 what=f"unseen cabinets: parts that went the drag's way, {model}", scale=model, clips=clips)
+
+
+def _library(name: str, record: dict) -> Iterator[Claim]:
+    """What `puppetmaster evaluate --kinds` says of the procedural library: what is asked for, then each row's own figures."""
+    model, summary, kinds = record["model"], record["summary"], record["kinds"]
+    suite = "library" if kinds == "all" else f"library_{slug(kinds)}"
+    named = "unseen clips of all kinds" if kinds == "all" else f"unseen clips, {kinds}"
+    for where, metric, what, unit, better, digits, bar in LIBRARY_BARS:
+        if at(summary, where) is not None:
+            yield _made(name, record, f"summary/{where}", id=f"{suite}.{slug(model)}.{metric}", what=f"{named}: {what}, {model}",
+                        unit=unit, better=better, digits=digits, bar=bar, scale=model, clips=summary["clips"])
+    for row, prefix in LIBRARY_ROWS.items():
+        for part, metric in CABINET_METRICS.items():
+            about = METRICS[metric]
+            if summary[row][part] is not None:
+                yield _made(name, record, f"summary/{row}/{part}", id=f"{suite}.{prefix}{slug(model)}.{metric}", unit=about.unit,
+                            better=about.better, digits=about.digits, scale=model, clips=summary["clips"],
+                            what=f"{named}: {about.label}, {model if row == 'model' else f'{row}, beside {model}'}")
 
 
 def _table_1(name: str, record: dict) -> Iterator[Claim]:

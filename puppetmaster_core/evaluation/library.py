@@ -1,0 +1,145 @@
+"""The judge of a model on unseen clips of the whole procedural library: pictures, directions, and what should have stayed.
+
+Everything is held against repeating frame 1 and against the VAE's own reconstruction, as the pipeline decodes it: the ceiling.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from tqdm import tqdm
+
+from puppetmaster_core.clips import sample_drags
+from puppetmaster_core.evaluation.cabinets import dragged_parts, reconstruct
+from puppetmaster_core.evaluation.metrics import edge_energy_ratio, moving_region, psnr, psnr_moving, psnr_still, static_copy
+from puppetmaster_core.evaluation.progress import Progress
+from puppetmaster_core.evaluation.rows import clip_seed
+from puppetmaster_core.evaluation.subjects import ALL, Subject, unseen_subjects
+from puppetmaster_core.evaluation.table1 import interval
+from puppetmaster_core.provenance import commit
+
+MODEL, COPY, CEILING = ROWS = ("model", "static copy", "VAE, anchored")
+METRICS = ("whole", "moving", "still", "off place", "edge energy")
+
+
+def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, straight: bool = False, **sampling) -> dict:
+    """Scores of one clip by row: PSNR in dB, offsets in pixels at 64, edge energy in the moving region over the true one.
+
+    Drags are the true tracks of one visible point a moving part, or straight lines between their ends. Noise and drags are
+    drawn from `seed` and the clip's name.
+    """
+    clip, most = subject.clip, pipeline.unet.config.max_drags
+    rng = np.random.default_rng([seed, crc32(subject.name.encode())])
+    drags = sample_drags(clip, rng, max_drags=most, straight=straight)
+    parts, moving = dragged_parts(clip, drags), moving_region(clip.frames)
+    made = pipeline(clip.frames[0], drags, seed=clip_seed(seed, subject.name), **sampling).frames
+    videos = {MODEL: made, COPY: static_copy(clip.frames), CEILING: reconstruct(pipeline, clip.frames, anchored=True)}
+    away = subject.off_place(videos, parts)
+    scores = {row: {"whole": psnr(video, clip.frames), "moving": psnr_moving(video, clip.frames),
+                    "still": psnr_still(video, clip.frames), "off place": away[row],
+                    "edge energy": edge_energy_ratio(video, clip.frames, moving)} for row, video in videos.items()}
+    travel = {row: list(map(_plain, subject.travel(videos[row], parts))) for row in (MODEL, CEILING)}
+    return {"group": subject.group, "travel": travel,
+            "scores": {row: {name: _plain(value) for name, value in own.items()} for row, own in scores.items()}}
+
+
+def evaluate_library(pipeline, count: int, kinds: str = ALL, *, output: Path | None = None, model: str = "",
+                     **options) -> tuple[dict, list[dict]]:
+    """Summary and per-clip scores of a pipeline on `count` unseen clips of `kinds`. Raises SourceError.
+
+    output: where the result will be written; beside it, OUTPUT.progress keeps what is done, and goes when all is. model: its
+    name, so that what is kept belongs to it.
+    """
+    settings = {"kind": "library", "model": model, "kinds": kinds, "commit": commit(), **options}
+    kept = Progress(output.with_name(output.name + ".progress") if output else None, settings)
+    scores = []
+    subjects = unseen_subjects(count, pipeline.config.size, pipeline.config.frames, kinds)
+    for subject in tqdm(subjects, total=count, desc="evaluating"):
+        record = kept.get(MODEL, subject.name)
+        if record is None:
+            record = {"row": MODEL, "clip": subject.name, **evaluate_subject(pipeline, subject, **options)}
+            kept.add(record)
+        scores.append({name: value for name, value in record.items() if name != "row"})
+    kept.done()
+    return summary(scores), scores
+
+
+def summary(scores: list[dict]) -> dict:
+    """Means over clips with 95 % bootstrap intervals; the same of what the model gains on the static copy, and by group.
+
+    "right direction": the share of dragged parts whose travel is above 0, of those that the pictures tell of; clips are drawn
+    for its interval. "edge energy over VAE": the model's over the reconstruction's, mean over clips, and its distance from 1.
+    """
+    generator = np.random.default_rng(0)
+    told = {row: {name: interval([s["scores"][row][name] for s in scores], generator) for name in METRICS} for row in ROWS}
+    found = {"clips": len(scores), **told, "over static copy": _gains(scores, generator)}
+    for row, name in ((MODEL, "right direction"), (CEILING, "right direction of the VAE")):
+        found[name] = right_direction([s["travel"][row] for s in scores], generator)
+    found["parts"] = found["right direction"]["parts"] if found["right direction"] else 0
+    found["travel"] = interval([t for s in scores for t in s["travel"][MODEL]], generator)
+    edges = [_over(s["scores"][MODEL]["edge energy"], s["scores"][CEILING]["edge energy"]) for s in scores]
+    found["edge energy over VAE"] = interval(edges, generator)
+    found["sharpness gap"] = abs(found["edge energy over VAE"]["mean"] - 1) if found["edge energy over VAE"] else None
+    groups = dict.fromkeys(s["group"] for s in scores)
+    found["groups"] = {group: _of_group([s for s in scores if s["group"] == group], generator) for group in groups}
+    return found
+
+
+def _gains(scores: list[dict], generator: np.random.Generator) -> dict:
+    both = [(s["scores"][MODEL], s["scores"][COPY]) for s in scores]
+    return {name: interval([None if None in (a[name], b[name]) else a[name] - b[name] for a, b in both], generator)
+            for name in ("whole", "moving")}
+
+
+def _of_group(scores: list[dict], generator: np.random.Generator) -> dict:
+    return {"clips": len(scores), "over static copy": _gains(scores, generator),
+            "right direction": right_direction([s["travel"][MODEL] for s in scores], generator),
+            "off place": interval([s["scores"][MODEL]["off place"] for s in scores], generator)}
+
+
+def right_direction(travel: list[list], generator: np.random.Generator, resamples: int = 10_000) -> dict | None:
+    """The share of parts that went the drag's way, of 1, with a 95 % bootstrap interval over clips; None where none tells.
+
+    travel: of each clip's parts; None where the pictures do not tell. A part that stood still did not go the drag's way.
+    """
+    table = np.array([[sum(t > 0 for t in own if t is not None), sum(t is not None for t in own)] for own in travel], float)
+    table = table[table[:, 1] > 0] if len(table) else table.reshape(0, 2)
+    if not len(table):
+        return None
+    drawn = table[generator.integers(len(table), size=(resamples, len(table)))].sum(1)
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
+    right, parts = table.sum(0)
+    return {"mean": float(right / parts), "low": float(low), "high": float(high), "clips": len(table), "parts": int(parts)}
+
+
+def table(summary: dict) -> str:
+    """The summary as text."""
+    heads = ("whole frame", "moving region", "still region", "off place [px at 64]", "edge energy")
+    gains, groups = summary["over static copy"], summary["groups"].items()
+    return "\n".join([
+        f"{summary['clips']} unseen clips, {summary['parts']} dragged parts; PSNR in dB, frames 2 to N, 95 % intervals",
+        f"{'':14}" + "".join(f"{head:>22}" for head in heads),
+        *(f"{row:14}" + "".join(f"{_cell(summary[row][name]):>22}" for name in METRICS) for row in ROWS),
+        f"over the static copy: moving region {_cell(gains['moving'])} dB, whole frame {_cell(gains['whole'])} dB",
+        f"right direction: {_cell(summary['right direction'], 3)} of parts; in the VAE's reconstructions "
+        f"{_cell(summary['right direction of the VAE'], 3)}; travel {_cell(summary['travel'])} of the true one",
+        f"edge energy over that of the VAE's reconstructions: {_cell(summary['edge energy over VAE'])}",
+        *(f"{group:10} {own['clips']:4} clips: moving over the static copy {_cell(own['over static copy']['moving'])} dB, "
+          f"direction {_cell(own['right direction'], 3)}, off place {_cell(own['off place'])} px" for group, own in groups),
+    ])
+
+
+def _cell(value: dict | None, digits: int = 2) -> str:
+    """A mean with its interval."""
+    return "–" if value is None else f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+
+
+def _plain(value: float) -> float | None:
+    """JSON has no NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _over(a: float | None, b: float | None) -> float | None:
+    return None if a is None or not b else a / b

@@ -1,0 +1,194 @@
+"""The judge of a model on the whole procedural library: directions, places, what it adds up, and how it goes on after a kill."""
+
+import json
+
+import numpy as np
+import pytest
+
+from puppetmaster_core.cli import main
+from puppetmaster_core.clips.cabinets import TEST_SEEDS
+from puppetmaster_core.clips.sources import SourceError
+from puppetmaster_core.evaluation import library
+from puppetmaster_core.evaluation.claims import claims_of
+from puppetmaster_core.evaluation.library import CEILING, COPY, MODEL, evaluate_library, evaluate_subject, right_direction, table
+from puppetmaster_core.evaluation.places import offsets_of_points
+from puppetmaster_core.evaluation.subjects import unseen_subjects
+from puppetmaster_core.evaluation.travel import PartMotion, part_travel
+from puppetmaster_core.pipeline import build
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.render import render
+from puppetmaster_core.video import Video
+
+KINDS = ("oven", "fan", "butterfly", "snake")  # hinges, more than a half turn, there and back, soft
+
+
+@pytest.fixture(scope="module")
+def subjects():
+    return {kind: next(unseen_subjects(1, 64, 8, kind)) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    made = build(SMOKE, anchor=0.25)
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+class Oracle:
+    """Stands for a pipeline that gives back known frames."""
+
+    def __init__(self, pipeline, frames):
+        self.vae, self.unet, self.config, self.frames = pipeline.vae, pipeline.unet, pipeline.config, frames
+
+    def __call__(self, image, drags, **_):
+        return Video(self.frames, 7.0, drags)
+
+
+# ---- directions ----------------------------------------------------------------------------------------------------------
+
+
+def moved_by(subject, part, share):
+    """The clip in which one part moves by a share of its motion."""
+    asset, positions = subject.asset, subject.positions.copy()
+    own = np.unique(asset.faces[asset.submodel == part])
+    motion = PartMotion.of(positions[:, own])
+    for n in range(1, len(positions)):
+        positions[n, own] = motion.by(np.array([share]), n)[0]
+    return render(asset, positions, subject.camera, 64).frames
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_travel_is_the_share_by_which_a_part_was_moved(subjects, kind):
+    subject = subjects[kind]
+    part = int(subject.clip.track_parts[0])
+    for share in (1.0, 0.5, 0.0, -0.5):
+        assert subject.travel(moved_by(subject, part, share), [part]) == [share]
+    np.testing.assert_array_equal(moved_by(subject, part, 1.0), subject.clip.frames)
+
+
+def test_a_hinge_turns_on_its_circle_and_a_slider_on_its_line():
+    """By hand: a quarter turn about a hinge at x = 1, along with a slide of 2 in z; half of it is an eighth of a turn and 1."""
+    corners = np.array([[1.0, 0, 0], [2, 0, 0], [2, 1, 0], [1, 0, 1]])
+    turned = np.stack([1 - corners[:, 1], corners[:, 0] - 1, corners[:, 2] + 2], 1)
+    motion = PartMotion.of(np.stack([corners, turned]))
+    np.testing.assert_allclose(motion.by(np.array([1.0]), 1)[0], turned, atol=1e-12)
+    half, back = motion.by(np.array([0.5, -1.0]), 1)
+    root = np.sqrt(0.5)
+    np.testing.assert_allclose(half[:2], [[1, 0, 1], [1 + root, root, 1]], atol=1e-12)
+    np.testing.assert_allclose(back[:2], [[1, 0, -2], [1, -1, -2]], atol=1e-12)
+
+
+def test_a_wheel_is_followed_beyond_a_half_turn():
+    """Three steps of 100° are 300°, not −60°: half of it is 150°."""
+    corners = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0], [0, 0, 0.5]])
+
+    def turned(degrees):
+        a = np.deg2rad(degrees)
+        return corners @ np.array([[np.cos(a), np.sin(a), 0], [-np.sin(a), np.cos(a), 0], [0, 0, 1]])
+
+    motion = PartMotion.of(np.stack([turned(a) for a in (0, 100, 200, 300)]))
+    np.testing.assert_allclose(motion.by(np.array([0.5]), 3)[0], turned(150), atol=1e-9)
+
+
+def test_a_part_that_cannot_be_seen_tells_nothing(subjects):
+    subject = subjects["oven"]
+    nowhere = subject.positions + np.array([0, 0, 100.0])  # behind the camera
+    part = int(subject.clip.track_parts[0])
+    assert np.isnan(part_travel(subject.clip.frames, subject.asset, nowhere, subject.camera, part))
+
+
+# ---- places --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_shifted_picture_is_off_by_the_shift():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    tracks, seen = np.full((3, 2, 2), 0.5), np.ones((3, 2), bool)
+    tracks[1], tracks[2], seen[0, 1] = 0.3, 5.0, False
+    found = offsets_of_points(np.roll(truth, (3, 4), (1, 2)), truth, tracks, seen)
+    np.testing.assert_array_equal(found, [[5, np.nan], [5, 5], [np.nan, np.nan]])  # unseen, and outside of the picture
+    assert np.nanmax(offsets_of_points(truth, truth, tracks, seen)) == 0
+    large = np.repeat(np.repeat(truth, 2, 1), 2, 2)  # the same at 128 pixels: a shift of 6 is 3 at 64
+    assert np.nanmax(offsets_of_points(np.roll(large, 6, 1), large, tracks, seen)) == 3
+
+
+def test_a_flat_patch_has_no_place_and_a_faded_one_is_in_its_own():
+    truth = np.full((1, 64, 64, 3), 128, np.uint8)
+    middle, seen = np.full((1, 1, 2), 0.5), np.ones((1, 1), bool)
+    assert np.isnan(offsets_of_points(truth, truth, middle, seen)).all()
+    truth[:, 30:34, 30:34] = 255
+    assert offsets_of_points(truth, truth, middle, seen) == 0
+    assert offsets_of_points(np.full_like(truth, 140), truth, middle, seen) == 0
+
+
+def test_what_is_not_dragged_is_in_its_place_or_not(subjects):
+    subject = subjects["oven"]
+    frames, parts = subject.clip.frames, np.unique(subject.clip.track_parts).tolist()
+    found = subject.off_place({"true": frames, "shifted": np.roll(frames, 2, 2)}, parts)
+    assert found["true"] == 0 and found["shifted"] == pytest.approx(2, abs=0.1)
+
+
+# ---- the whole -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_true_video_scores_as_true_and_a_still_one_does_not(subjects, pipeline):
+    frames = subjects["oven"].clip.frames
+    true = evaluate_subject(Oracle(pipeline, frames), subjects["oven"])
+    assert true["scores"][MODEL] == {"whole": 100.0, "moving": 100.0, "still": 100.0, "off place": 0.0, "edge energy": 1.0}
+    assert true["travel"][MODEL] and set(true["travel"][MODEL]) == {1.0} and true["group"] == "furniture"
+    still = evaluate_subject(Oracle(pipeline, np.repeat(frames[:1], len(frames), 0)), subjects["oven"])
+    assert still["scores"][MODEL] == still["scores"][COPY] and not any(t > 0 for t in still["travel"][MODEL])
+
+
+def test_directions_are_counted_over_parts_and_drawn_over_clips():
+    found = right_direction([[1.0, -0.5], [0.0, None], [None], [0.25]], np.random.default_rng(0))
+    assert (found["mean"], found["parts"], found["clips"]) == (0.5, 4, 3)
+    assert found["low"] < 0.5 < found["high"]
+    assert right_direction([[None], []], np.random.default_rng(0)) is None
+
+
+def test_unseen_clips_are_of_all_kinds_and_of_the_seeds_kept_for_judging():
+    names = [subject.name for subject in unseen_subjects(3, 32, 4)]
+    assert len({name.split("-")[0] for name in names}) == 3 and all(int(name.split("-")[1]) >= TEST_SEEDS for name in names)
+    assert [s.name.split("-")[0] for s in unseen_subjects(2, 32, 4, "oven")] == ["oven", "oven"]
+    with pytest.raises(SourceError, match="0 of 20 assets can be seen to move, wanted 2"):
+        list(unseen_subjects(2, 32, 4, "static"))
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(pipeline, tmp_path, monkeypatch):
+    whole, _ = evaluate_library(pipeline, 2, "oven", model="smoke")
+    output, judged = tmp_path / "scores.json", []
+
+    def killed(pipeline, subject, **options):
+        if judged and "alive" not in judged:
+            raise KeyboardInterrupt
+        judged.append(subject.name)
+        return evaluate_subject(pipeline, subject, **options)
+
+    monkeypatch.setattr(library, "evaluate_subject", killed)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_library(pipeline, 2, "oven", output=output, model="smoke")
+    judged.append("alive")
+    again, _ = evaluate_library(pipeline, 2, "oven", output=output, model="smoke")
+    assert again == whole and len(judged) == 3 and len(set(judged)) == 3 and not list(tmp_path.iterdir())
+
+
+def test_evaluate_writes_what_it_prints_and_the_ledger_reads_it(pipeline, tmp_path, capsys):
+    pipeline.save_pretrained(tmp_path / "model")
+    words = ["evaluate", "--model", str(tmp_path / "model"), "--kinds", "furniture", "--clips", "2", "--json"]
+    assert main([*words, "--output", str(tmp_path / "scores.json")]) == 0
+    printed, written = json.loads(capsys.readouterr().out), json.loads((tmp_path / "scores.json").read_text())
+    assert written["summary"] == printed and len(written["clips"]) == 2 and written["kinds"] == "furniture"
+    assert "2 unseen clips" in table(printed) and CEILING in table(printed)
+    claims = {claim.id.rpartition(".")[2]: claim for claim in claims_of("scores.json", {**written, "model": "some"})}
+    gain = claims["psnr_moving_over_static_copy"]
+    assert gain.ours == printed["over static copy"]["moving"]["mean"] and gain.bar == 8.0 and gain.clips == 2
+    assert gain.id == "library_furniture.some.psnr_moving_over_static_copy"
+    assert claims["off_place"].better == "lower" and claims["sharpness_gap"].ours == printed["sharpness gap"]
+
+
+def test_kinds_that_are_not_there_are_refused_before_a_model_is_loaded(capsys, tmp_path):
+    assert main(["evaluate", "--kinds", "ovne", "--model", "no such model"]) == 2
+    assert "did you mean oven" in capsys.readouterr().err
+    assert main(["evaluate", "--kinds", "all", "--data", str(tmp_path)]) == 2
+    assert "--kinds came with --data" in capsys.readouterr().err
