@@ -14,7 +14,7 @@ from puppetmaster_core.clips import rules
 from puppetmaster_core.encoding import encode_drags
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.notebook import api, binding, equations, links
+from puppetmaster_core.notebook import api, binding, equations, links, pairs
 from puppetmaster_core.notebook.sources import piece
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.render.blender import Cycles
@@ -60,6 +60,35 @@ def test_displayed_equations_of_chapters_that_have_a_place_link_to_it():
     texts = [*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks" / "src").glob("*.py")]
     used = {name for path in texts for name in re.findall(r"\((?:[\w./]*equations\.md)?#(eq-[\w-]+)\)", path.read_text())}
     assert used and used <= labels
+    unused = [label for label in labels if not equations.chapters_of(label, ROOT)]
+    assert unused == [], "formulas that no chapter leads to"
+
+
+def test_a_chapters_formula_without_a_link_is_found_and_the_page_leads_back(tmp_path):
+    chapter = tmp_path / "notebooks" / "src" / "05_waves.py"
+    chapter.parent.mkdir(parents=True)
+    chapter.write_text("# %% [markdown]\n# # Waves\n#\n# See [Eq. 3](../book/equations.md#eq-3).\n#\n# $$ a = b $$\n"
+                       "# %% [markdown]\n# $$ c\n# = d $$\n# %%\nprint('$$')\n"
+                       "# %% [markdown]\n# [x](../book/equations.md#eq-99)\n")
+    lines = [line for line in equations.problems(tmp_path) if line.startswith("05_waves")]
+    assert lines == ["05_waves.py: c = d … has no link to book/equations.md: add [Eq. n](../book/equations.md#eq-…)",
+                     "05_waves.py: book/equations.md has no eq-99"]
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    assert "In the chapters: [Waves](notebooks/05_waves.ipynb)." in equations.block("eq-3", tmp_path)
+    assert "In the chapters" not in equations.block("eq-4", tmp_path)
+
+
+def test_chapters_come_in_the_order_of_their_numbers():
+    pages = pairs.pages_of(yaml.safe_load((ROOT / "book" / "_toc.yml").read_text()))
+    numbers = [int(re.match(r"notebooks/(\d+)_", page)[1]) for page in pages if page.startswith("notebooks/")]
+    assert numbers == sorted(numbers) and len(numbers) == len(list((ROOT / "notebooks").glob("*.ipynb")))
+
+
+def test_every_chapter_ends_with_an_exercise_and_a_folded_solution():
+    for text in pairs.texts(ROOT):
+        words = text.read_text()
+        assert re.search(r"^# ## Exercise", words, re.M), f"{text.name} has no exercise"
+        assert "<details><summary>Solution</summary>" in words[words.index("# ## Exercise"):], f"{text.name} has no solution"
 
 
 # ---- deviations ------------------------------------------------------------------------------------------------------

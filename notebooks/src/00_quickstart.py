@@ -128,15 +128,29 @@ print(inspect.getsource(frame_guidance))
 #
 # ## Exercise
 #
-# Make two drags of one: the drawer's, and a second one that holds a point of the cabinet's side where it is (a *pin*). Replace
-# `pinned` below and run the cell: it checks itself.
+# Make two drags of one: the drawer's, and a second one that holds a point of the cabinet's side, at $x = 0.72$ and $y = 0.60$,
+# where it is (a *pin*). Replace `None` and run the cell: it checks itself.
 
 # %%
 import numpy as np
 
-pin = np.repeat([[[0.72, 0.60]]], drags.frames, axis=1)  # xy in the unit square, the same in every frame
-pinned = Drags(np.concatenate([drags.points, pin]))
+pinned = None
+if pinned is None:
+    print("not answered yet: replace None and run the cell again")
+else:
+    assert len(pinned) == 2, "two drags are wanted: the drawer's and the pin"
+    assert np.allclose(pinned.points[0], drags.points[0]), "the first drag should be the drawer's, as it was"
+    assert np.allclose(pinned.points[1], (0.72, 0.60)), "the second drag should stay at (0.72, 0.60) in every frame"
+    print("right: a pin is a drag that ends where it starts")
 
-assert len(pinned) == 2, "two drags are wanted: the drawer's and the pin"
-assert np.ptp(pinned.points[1], axis=0).max() < 0.01, "the second drag should not move"
-print("right: a pin is a drag that ends where it starts")
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# pin = np.repeat([[[0.72, 0.60]]], drags.frames, axis=1)  # (1, N, 2)
+# pinned = Drags(np.concatenate([drags.points, pin]))
+# ```
+#
+# `pipe(picture, pinned)` animates it; in the editor *Pin* does the same.
+#
+# </details>

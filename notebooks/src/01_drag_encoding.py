@@ -3,7 +3,8 @@
 #
 # A network of convolutions reads pictures. A drag is a list of coordinates. Between the two stands $\operatorname{enc}(\cdot,
 # s)$ of Section 3.2 and Appendix A, which writes a drag into maps of any resolution $s$, and loses nothing of it on the way.
-# This chapter derives it, draws it for each level of the U-Net, and goes to the edges, where the paper is silent.
+# This chapter derives it, draws it for each level of the U-Net, and goes to the edges, where the paper is silent. [The
+# formula](../book/equations.md#eq-encoding), with its code and its tests, is on the page of equations.
 #
 # **Time to run:** about 10 seconds on a laptop without a GPU. **You will see:** which cells a drag marks and what stands in
 # them, the drag read back out of the maps, where the authors' code differs from their appendix, and your own drag encoded while
@@ -60,7 +61,8 @@ Image.fromarray(with_drags(picture, drags))
 # $$ \Big( \frac{s \cdot h}{H} - \Big\lfloor \frac{s \cdot h}{H} \Big\rfloor,\;
 # \frac{s \cdot w}{W} - \Big\lfloor \frac{s \cdot w}{W} \Big\rfloor \Big) \in [0, 1)^2. $$
 #
-# All other cells hold $-1$, which no offset is. That makes two channels a place and six a drag. By hand, for $u$ at $s = 8$:
+# ([App. A](../book/equations.md#eq-encoding), with what checks it.) All other cells hold $-1$, which no offset is. That makes
+# two channels a place and six a drag. By hand, for $u$ at $s = 8$:
 
 # %%
 s = 8

@@ -52,8 +52,8 @@ print(f"{len(names)} places where drags come in: {', '.join(names)}")
 # $$ f_s \leftarrow f_s \otimes \big(\mathbf{1} + \gamma_s(\mathcal{D}^s_{\text{enc}})\big)
 # + \beta_s(\mathcal{D}^s_{\text{enc}}). $$
 #
-# $\gamma_s$ and $\beta_s$ are maps as large as $f_s$, with their own values at every place, channel and frame. A few
-# convolutions compute them from the encoding. Here is all of it:
+# ([Eq. 3](../book/equations.md#eq-3), with what checks it.) $\gamma_s$ and $\beta_s$ are maps as large as $f_s$, with their
+# own values at every place, channel and frame. A few convolutions compute them from the encoding. Here is all of it:
 
 # %%
 import inspect
@@ -74,7 +74,8 @@ print(inspect.getsource(DragModulation))
 # $$ \frac{\partial L}{\partial W} = \frac{\partial L}{\partial o}\, h^\top \neq 0, \qquad
 # \frac{\partial L}{\partial h} = W^\top \frac{\partial L}{\partial o} = 0. $$
 #
-# The last layer learns from the first step on, and those before it as soon as it is no longer zero.
+# The last layer learns from the first step on, and those before it as soon as it is no longer zero. (One of the tests of
+# [Eq. 3](../book/equations.md#eq-3) holds the start at zero.)
 
 # %%
 from puppetmaster_core.encoding import encode_drags

@@ -33,8 +33,8 @@ count_scale = "tiny"  # whose operations the last section counts; "svd" is the p
 #
 # $$ A_i = \operatorname{softmax}\!\left(\frac{Q_i K_1^\top}{\sqrt D}\right) V_1. \tag{4} $$
 #
-# (The paper counts frames from 0 here and writes $K[0]$.) Shapes do not change and no parameter is added: SVD's weights fit as
-# they are. Here it is, frame by frame, to be read rather than run:
+# ([Eq. 4](../book/equations.md#eq-4), with what checks it; the paper counts frames from 0 here and writes $K[0]$.) Shapes do
+# not change and no parameter is added: SVD's weights fit as they are. Here it is, frame by frame, to be read rather than run:
 
 # %%
 import inspect

@@ -111,8 +111,9 @@ figures.passes(rendering, tints)
 #
 # $$ p(i) \propto \sum_{n=2}^{N} \lVert x_i^n - x_i^{n-1} \rVert. $$
 #
-# Every pixel of frame 1 that shows the object gives one point, and its triangle carries it through the animation. Look at a
-# door: the chance grows from nothing at the hinge to its greatest at the free edge. On a drawer it is the same everywhere.
+# ([The formula](../book/equations.md#eq-chance), with what checks it.) Every pixel of frame 1 that shows the object gives one
+# point, and its triangle carries it through the animation. Look at a door: the chance grows from nothing at the hinge to its
+# greatest at the free edge. On a drawer it is the same everywhere.
 
 # %%
 from puppetmaster_core.clips.sampling import displacement
@@ -171,8 +172,8 @@ for k, (p, pixels) in enumerate(zip(part[dragged], gap, strict=True)):
 #
 # $$ \lVert v_i^{1:N} - v_j^{1:N} \rVert^2 \le \delta, \qquad \delta = 20 N \text{ at } 256 \times 256 \text{ pixels}. $$
 #
-# With one drag a part this seldom happens. To see it at work, draw forty points on the part that travels most. Look at the grey
-# ones, which go: each has a neighbour.
+# ([The rule](../book/equations.md#eq-duplicates), with what checks it.) With one drag a part this seldom happens. To see it
+# at work, draw forty points on the part that travels most. Look at the grey ones, which go: each has a neighbour.
 
 # %%
 busiest = np.bincount(part, weight, minlength=len(tints)).argmax()

@@ -5,9 +5,9 @@
 # minute: far too short to be of use, long enough to see every part of a training run work. Then it reads the log of the model
 # that comes with this book, and sets the recipes beside the paper's, row by row.
 #
-# **Time to run:** about a minute on a laptop without a GPU. **You will see:** a VAE and a denoiser learn, a run that is stopped
-# and goes on to the same loss to the last bit, how noisy the paper's training pictures are, and the curves of the shipped model.
-# **Scale:** smoke, pictures of 64 × 64 pixels with 4 frames; the curves are of `tiny`.
+# **Time to run:** about a minute on a laptop without a GPU. **You will see:** a VAE and a denoiser learn, a run that is
+# stopped and goes on to the same loss to the last bit, how noisy the paper's training pictures are, and the curves of the
+# shipped model. **Scale:** smoke, pictures of 64 × 64 pixels with 4 frames; the curves are of `tiny`.
 
 # %% tags=["parameters"]
 clips = 12  # procedural cabinets to train on
@@ -18,16 +18,21 @@ seed = 0
 # %% [markdown]
 # ## A whole run
 #
-# A run has three stages. First the **VAE** learns to write a picture as a small grid of numbers and to read it back; the paper
-# takes SVD's. One of a single level, as `tiny`'s, begins at the principal components of picture patches (`training/principal.py`).
-# Then its **decoder** is sharpened. Then the **denoiser** learns Equation 2 on the latents, which are computed once:
+# A run has three stages. First the **VAE** learns to write a picture as a small grid of numbers and to read it back; the
+# paper takes SVD's. One of a single level, as `tiny`'s, begins at the principal components of picture patches
+# (`training/principal.py`). Then its **decoder** is sharpened. Then the **denoiser** learns Equation 2 on the latents, which
+# are computed once:
 #
 # $$
 # \min_\theta \; \mathbb{E}_{(x^{1:N}, y, \mathcal{D}),\, t,\, \epsilon}
 # \left[ \lVert \epsilon - \epsilon_\theta(x_t^{1:N}, t; y, \mathcal{D}) \rVert^2 \right].
 # $$
 #
-# The same call trains every scale; a *preset* says what is built and how long it learns. Here is one for this chapter:
+# ([Eq. 2](../book/equations.md#eq-2) with what checks it; [Eq. 1](../book/equations.md#eq-1) makes $x_t$.) In a tenth of the
+# clips [drags are dropped](../book/equations.md#eq-dropout), which guidance needs later. Models trained from nothing diffuse
+# [how far a frame's latents are from the first frame's](../book/equations.md#eq-residual), and [what does not
+# move](../book/equations.md#eq-anchor) keeps the picture's own pixels. The same call trains every scale; a *preset* says what
+# is built and how long it learns. Here is one for this chapter:
 
 # %%
 import tempfile
@@ -55,8 +60,8 @@ figures.curves(log)
 # jumps up and down: each step draws its own noise levels, and at some the task is easy, at others hopeless. Watch its mean, or
 # the same loss sorted by noise, which the log has too.
 #
-# How fast was it? The log counts clips a second, the share of the time in which the model waited for clips, and the share of the
-# machine's arithmetic that was put to use (MFU).
+# How fast was it? The log counts clips a second, the share of the time in which the model waited for clips, and the share of
+# the machine's arithmetic that was put to use (MFU).
 
 # %%
 import numpy as np
@@ -71,8 +76,8 @@ table(("stage", *rates), [(name, *(f"{np.median(list(measured[name][rate].values
 # ## Stopped, and going on
 #
 # Everything that step $i$ draws at random (clips, drags, noise levels, noise) follows from the seed and from $i$ alone. A
-# checkpoint therefore needs the weights, the optimiser and the moving average, and no more. So a run that is stopped, or killed,
-# goes on as if nothing had happened. Below, the same VAE is trained in slices of 1, 2, 4, … seconds:
+# checkpoint therefore needs the weights, the optimiser and the moving average, and no more. So a run that is stopped, or
+# killed, goes on as if nothing had happened. Below, the same VAE is trained in slices of 1, 2, 4, … seconds:
 
 # %%
 again = {"stages": ("vae",), "seed": seed, "checkpoint_every": 1}
@@ -88,7 +93,8 @@ print(f"{len(sliced)} steps in {slices} starts: every loss is the same to the la
 #
 # At which noise levels a network is trained decides what it learns. With little noise it need only polish; with much it must
 # decide *what moves where*, for nothing of the motion is left to see. The paper shifts SVD's distribution towards more noise,
-# to $\log\sigma \sim \mathcal{N}(0.7, 1.6^2)$ (App. C.1). The recipes of the models trained here from nothing shift it further.
+# to $\log\sigma \sim \mathcal{N}(0.7, 1.6^2)$ ([App. C.1](../book/equations.md#eq-noise)). The recipes of the models trained
+# here from nothing shift it further.
 
 # %%
 from puppetmaster_core.presets import MINI, TINY
@@ -127,11 +133,18 @@ table(("stage", *said), [(name, *(str(one["settings"][key]) for key in said)) fo
 # %% [markdown]
 # ## Exercise
 #
-# The weights that are kept are a moving average. Its *half-life* is the number of updates after which an update counts half. The
-# paper's decay of 0.9999 makes it long: in a short run it would still remember the beginning. Which decay has a half-life of 500
-# updates? Replace `None`; the cell checks itself.
+# The weights that are kept are a moving average. Its *half-life* is the number of updates after which an update counts half.
+# The paper's decay of 0.9999 makes it long: in a short run it would still remember the beginning. Which decay has a half-life
+# of 500 updates? Replace `None`; the cell checks itself.
 
 # %%
 decay = None
 
 print(figures.check_decay(decay, half_life=500))
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# A decay $d$ halves after $h$ updates where $d^h = \tfrac12$, so `decay = 0.5 ** (1 / 500)`, about 0.9986.
+#
+# </details>

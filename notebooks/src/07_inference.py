@@ -29,9 +29,11 @@ repeats = 1  # of the timings
 #
 # $$ \frac{\mathrm{d} z}{\mathrm{d} \sigma} = \frac{z - D(z; \sigma)}{\sigma}, $$
 #
-# and a *solver* is a way to follow it in few. Euler's goes straight along the slope; DPM-Solver++ 2M remembers the last slope
-# as well, which cancels most of the error; Align-Your-Steps is Euler's at ten noise levels that were searched for SVD. Look at
-# where steps are spent. All start at $\sigma = 700$. Coarse layout is settled where $\sigma$ is well above 1, texture below.
+# ([here](../book/equations.md#eq-sampling) with what checks it; $D$ is the network with its
+# [preconditioning](../book/equations.md#eq-preconditioning)), and a *solver* is a way to follow it in few. Euler's goes
+# straight along the slope; DPM-Solver++ 2M remembers the last slope as well, which cancels most of the error;
+# Align-Your-Steps is Euler's at ten noise levels that were searched for SVD. Look at where steps are spent. All start at
+# $\sigma = 700$. Coarse layout is settled where $\sigma$ is well above 1, texture below.
 
 # %%
 from importlib.resources import files
@@ -59,8 +61,9 @@ figures.schedules({name: way.scheduler(pipe.scheduler).sigmas.tolist() for name,
 #
 # $$ v = v_\varnothing + w_n \, (v_{\mathcal{D}} - v_\varnothing). $$
 #
-# $w = 1$ is the plain answer with drags. And $w_n$ grows over the frames (App. C.2): frame 1 is given, so there is nothing to
-# push; the last frame has the farthest to go. This is the code, and the paper's weights beside this model's:
+# ([The weights](../book/equations.md#eq-guidance), with what checks them.) $w = 1$ is the plain answer with drags. And $w_n$
+# grows over the frames (App. C.2): frame 1 is given, so there is nothing to push; the last frame has the farthest to go. This
+# is the code, and the paper's weights beside this model's:
 
 # %%
 import inspect

@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Main results: Table 1, and what stands beside it
 #
-# Table 1 of the paper compares Puppet-Master with other video models that take drags, on clips that none of them was trained on.
-# This chapter shows the same table for what is here, drawn from the results and the ledger, with the paper's figures beside ours
-# and never among them.
+# Table 1 of the paper compares Puppet-Master with other video models that take drags, on clips that none of them was trained
+# on. This chapter shows the same table for what is here, drawn from the results and the ledger, with the paper's figures
+# beside ours and never among them.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what our models score on unseen clips, what
-# repeating the first frame scores, the paper's Table 1, and a scoring run from picture to number. **Scale:** `tiny`, pictures of
-# 64 × 64 pixels; results of other scales are shown where they have been run.
+# repeating the first frame scores, the paper's Table 1, and a scoring run from picture to number. **Scale:** `tiny`, pictures
+# of 64 × 64 pixels; results of other scales are shown where they have been run.
 
 # %% tags=["parameters"]
 model = "tiny"  # for the scoring run at the end: a shipped model or a folder
@@ -51,8 +51,8 @@ shown = [f"**{name}**: {record['suite']}, {record['clips']} clips of {record['si
 Markdown("\n\n".join(shown) or "No result on Drag-a-Move or on other videos has been put into `results/` yet.")
 
 # %% [markdown]
-# The paper's own figures, of its own model and clips. *ME* is the motion error in pixels: at the drags' origins, and over the
-# foreground.
+# The paper's own figures, of its own model and clips. *ME* is the [motion error](../book/equations.md#eq-motion-error) in
+# pixels: at the drags' origins, and over the foreground.
 
 # %%
 printed = {suite: tables.markdown(tables.paper_table(suite)) for suite in ("Drag-a-Move", "Human3.6M")}
@@ -86,8 +86,8 @@ pages.table(("row", "PSNR, whole frame", "PSNR, moving region"),
 # %% [markdown]
 # ## Exercise
 #
-# On whole frames, which row would a model have to beat before one can say that it moves things *better than not at all*? Name the
-# row of the table above; the cell checks itself.
+# On whole frames, which row would a model have to beat before one can say that it moves things *better than not at all*? Name
+# the row of the table above; the cell checks itself.
 
 # %%
 row = None
@@ -99,3 +99,10 @@ elif f"cabinets.{row.replace(' ', '_')}_beside_tiny.psnr" not in ledger:
 else:
     ours_, other = ledger["cabinets.tiny.psnr"], ledger[f"cabinets.{row.replace(' ', '_')}_beside_tiny.psnr"]
     print(f"right: {ours_.figure} against {other.figure}; does tiny hold against it? {ours_.holds}")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# `row = "static copy"`: a method that repeats frame 1 and moves nothing.
+#
+# </details>

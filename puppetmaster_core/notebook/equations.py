@@ -1,7 +1,8 @@
 """Equations, the functions that implement them and the tests that check them: one list, from which both ways are linked.
 
 The page `book/equations.md` has the formulas, each under its label with a block {equation}; the reference of every function
-here links back to the formula. `problems` holds page, functions and tests to this list.
+here links back to the formula, and so does every chapter that derives or uses it. `problems` holds page, functions, tests and
+chapters to this list.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from puppetmaster_core.notebook.sources import module_file, piece, pieces
 
 PAGE = Path("book/equations.md")
+LINK = re.compile(r"\]\(\.\./book/equations\.md#(eq-[\w-]+)\)")  # a chapter's link to a formula
 CORE = "puppetmaster_core."
 
 
@@ -49,6 +51,8 @@ EQUATIONS = (
     _equation("eq-dropout", "App. C.1", "diffusion.drop_drags", "test_diffusion.py::test_drags_are_dropped_item_by_item"),
     _equation("eq-guidance", "App. C.2", "diffusion.frame_guidance",
               "test_diffusion.py::test_guidance_grows_linearly_over_the_frames"),
+    _equation("eq-sampling", "App. C.2", "sampling.sample",
+              "test_pipeline.py::test_dpm_needs_fewer_steps_and_both_end_where_the_equation_does"),
     _equation("eq-chance", "§4", "clips.sampling.displacement clips.rules.draw_drags",
               "test_drag_rules.py::test_displacement_is_the_way_there_and_back "
               "test_drag_rules.py::test_points_in_proportion_to_their_displacement"),
@@ -100,7 +104,15 @@ def block(label: str, root: Path) -> str:
         code.append(textwrap.dedent(_indented(above, one.source) + one.source))
     code += [source for test in equation.tests if (source := text_of_test(root, test))]
     listings = "\n\n".join(f"```python\n{text}\n```" for text in code)
-    return f"Implemented by {links}. Checked by {tests}.\n\n````{{dropdown}} The code and its tests\n{listings}\n````"
+    chapters = ", ".join(f"[{title}](notebooks/{stem}.ipynb)" for stem, title in chapters_of(label, root))
+    explained = f" In the chapters: {chapters}." if chapters else ""
+    return f"Implemented by {links}. Checked by {tests}.{explained}\n\n````{{dropdown}} The code and its tests\n{listings}\n````"
+
+
+def chapters_of(label: str, root: Path) -> list[tuple[str, str]]:
+    """Name and title of every chapter that links to a formula, in order."""
+    texts = ((path.stem, path.read_text(encoding="utf-8")) for path in sorted((root / "notebooks" / "src").glob("*.py")))
+    return [(stem, re.search(r"^# # (.+)$", text, re.M)[1]) for stem, text in texts if label in LINK.findall(text)]
 
 
 def _indented(comment: str, source: str) -> str:
@@ -119,6 +131,19 @@ def problems(root: Path) -> list[str]:
         found += [f"{one.label}: {line}" for line in _function_problems(one)]
         if (root / "tests").is_dir():
             found += [f"{one.label}: {line}" for line in _test_problems(one, root)]
+    return found + _chapter_problems(root)
+
+
+def _chapter_problems(root: Path) -> list[str]:
+    """Cells of chapters with a displayed formula and no link to where it is checked, and links that lead nowhere."""
+    found, labels = [], {one.label for one in EQUATIONS}
+    for path in sorted((root / "notebooks" / "src").glob("*.py")):
+        for cell in re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M):
+            links = LINK.findall(cell)
+            if cell.startswith(" [markdown]") and "$$" in cell and not links:
+                formula = " ".join(cell.split("$$")[1].replace("\n#", " ").split())
+                found.append(f"{path.name}: {formula[:60]} … has no link to {PAGE}: add [Eq. n](../{PAGE}#eq-…)")
+            found += [f"{path.name}: {PAGE} has no {label}" for label in links if label not in labels]
     return found
 
 

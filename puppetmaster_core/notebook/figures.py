@@ -5,6 +5,8 @@ Letters: N frames, (H, W) pixels. Colours are safe for colour-blind readers (Oka
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -17,14 +19,22 @@ from puppetmaster_core.video import enlarge
 TEXT = "gray"  # legible on light and dark pages
 
 
-def strip(rows: dict[str, np.ndarray], count: int = 7, width: float = 10.0) -> Figure:
-    """A row of `count` evenly spaced frames for each named video (N, H, W, 3) uint8."""
+def strip(rows: Mapping[str, np.ndarray], count: int = 7, width: float = 10.0, *, shown: Sequence[int] | None = None,
+          made: str = "") -> Figure:
+    """A row of frames for each named video (N, H, W, 3) uint8: `count` evenly spaced ones, or those `shown` (from 1 on).
+
+    made: at which scale and how, a line below.
+    """
+    count = len(shown) if shown else count
     figure, axes = plt.subplots(len(rows), count, figsize=(width, 1.06 * width / count * len(rows)), squeeze=False)
     for row, (name, frames) in zip(axes, rows.items(), strict=True):
-        for axis, n in zip(row, np.linspace(0, len(frames) - 1, count).round().astype(int), strict=True):
+        picked = np.array(shown) - 1 if shown else np.linspace(0, len(frames) - 1, count).round().astype(int)
+        for axis, n in zip(row, picked, strict=True):
             axis.imshow(frames[n], interpolation="bicubic")
             bare(axis, f"frame {n + 1}")
         row[0].set_ylabel(name, fontsize=9, color=TEXT)
+    if made:
+        figure.supxlabel(made, fontsize=8, color=TEXT)
     return done(figure)
 
 
@@ -34,9 +44,12 @@ def with_drags(picture, drags: Drags, size: int = 256) -> np.ndarray:
     return draw_drags(enlarge(frame, max(1, round(size / max(frame.shape[1:3])))), drags)[0]
 
 
-def moving(videos, *, overlay: bool = True, size: int = 256, alt: str = "") -> Player:
-    """A video, or several by their captions, to play, pause and scrub, with drags (and a clip's tracks) to draw over them."""
-    return Player(videos, show_drags=overlay, size=size, alt=alt)
+def moving(videos, *, overlay: bool = True, tracks: bool = False, size: int = 256, alt: str = "", made: str = "") -> Player:
+    """A video, or several by their captions, to play, pause and scrub, with drags (and a clip's tracks) to draw over them.
+
+    made: at which scale and how, a line below.
+    """
+    return Player(videos, show_drags=overlay, show_tracks=tracks, size=size, alt=alt, note=made)
 
 
 def plain(axis, title: str, across: str, up: str) -> None:
@@ -58,9 +71,10 @@ def bare(axis, title: str = "", beside: str = "") -> None:
         side.set_visible(False)
 
 
-def done(figure: Figure) -> Figure:
-    """The figure, to be the last line of a cell: clear ground, no waste around it."""
+def done(figure: Figure, *, tight: bool = True) -> Figure:
+    """The figure, to be the last line of a cell: clear ground, and no waste around it unless its axes have their places."""
     figure.patch.set_alpha(0)
-    figure.tight_layout(pad=0.4)
+    if tight:
+        figure.tight_layout(pad=0.4)
     plt.close(figure)  # the notebook shows what a cell returns, once
     return figure

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import anywidget
 import numpy as np
-from traitlets import Bool, Float, Int, List
+from traitlets import Bool, Float, Int, List, Unicode
 
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.notebook.film import film
@@ -22,7 +22,8 @@ class Player(anywidget.AnyWidget):
     videos: one, or a mapping of captions to videos; a video is a `Video`, a `Clip` or frames (N, H, W, 3) uint8.
     drags: what is drawn over a film that has none of its own. size: width of a film on the page, in CSS pixels.
     show_drags, show_tracks: whether they are drawn from the start; tracks come from a clip. fps: None takes the videos'.
-    alt: what those hear who do not see the films. Raises ValueError for frames that are none.
+    alt: what those hear who do not see the films. note: a line below, such as how they were made. Raises ValueError for frames
+    that are none.
     """
 
     _esm = module("player")
@@ -33,22 +34,25 @@ class Player(anywidget.AnyWidget):
     show_drags = Bool(True).tag(sync=True)
     show_tracks = Bool(False).tag(sync=True)
     autoplay = Bool(True).tag(sync=True)
+    note = Unicode("").tag(sync=True)
 
     def __init__(self, videos, *, drags: Drags | None = None, size: int = 256, fps: float | None = None,
-                 show_drags: bool = True, show_tracks: bool = False, autoplay: bool = True, alt: str = ""):
+                 show_drags: bool = True, show_tracks: bool = False, autoplay: bool = True, alt: str = "",
+                 note: str = ""):
         videos = videos if isinstance(videos, Mapping) else {"": videos}
         if not videos:
             raise ValueError("no videos came, wanted at least one")
         films = [_film(label, video, drags, alt) for label, video in videos.items()]
         rate = fps or next((video.fps for video in videos.values() if hasattr(video, "fps")), 7.0)
-        super().__init__(films=films, fps=rate, width=size, show_drags=show_drags, show_tracks=show_tracks, autoplay=autoplay)
+        super().__init__(films=films, fps=rate, width=size, show_drags=show_drags, show_tracks=show_tracks, autoplay=autoplay,
+                         note=note)
 
 
 def _film(label: str, video, drags: Drags | None, alt: str) -> dict:
     """One film with what is drawn over it."""
     made = film(np.asarray(getattr(video, "frames", video)))
     drags = getattr(video, "drags", None) or drags
-    made |= {"label": label, "alt": alt or label or f"a video of {made['count']} frames"}
+    made |= {"label": label, "alt": ": ".join(filter(None, (alt, label))) or f"a video of {made['count']} frames"}
     if isinstance(drags, Drags):
         made["drags"] = drags.points.tolist()
     if hasattr(video, "tracks"):

@@ -35,7 +35,8 @@ async function render({ model, el }) {
         canvases[i].style.aspectRatio = `${film.width}/${film.height}`;
         return figure;
       })),
-      element("div", { className: "pm-row", style: `max-width:${Math.max(280, given.length * (wide + 12) - 12)}px` }, transport.node, ...toggles));
+      element("div", { className: "pm-row", style: `max-width:${Math.max(280, given.length * (wide + 12) - 12)}px` }, transport.node, ...toggles),
+      ...(model.get("note") ? [element("p", { className: "pm-note" }, model.get("note"))] : []));
     paint(0);
     const sizes = new ResizeObserver(() => paint(transport.n));
     canvases.forEach((canvas) => sizes.observe(canvas));
