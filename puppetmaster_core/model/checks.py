@@ -18,6 +18,7 @@ CHOICES = {
     "modulation": ("scale_shift", "shift", "none"),
     "token_embedding": ("points", "cells"),
     "attention": tuple(ATTENTION_ARMS),
+    "prediction": ("v", "clean"),
 }
 
 

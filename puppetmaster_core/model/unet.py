@@ -24,6 +24,7 @@ from puppetmaster_core.encoding import encode_drags
 from .checks import check_config, check_drags, check_inputs, check_maps
 from .conditioning import DragConditioning
 from .context import BlockCheckpoint, ForwardContext
+from .prediction import clean_to_v
 from .reference import beside_static_reference
 from .released import RELEASED, check_released, read_released, released_name
 from .svd import read_svd, with_drags
@@ -45,6 +46,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
     have latents of a video (SVD: 0.18215, residual latents: 0). modulate_mid: whether the middle block gets drags.
     time_ids: whether frame rate, motion bucket and noise augmentation count. up_norm_eps: of the group norms in the
     residual blocks of the up blocks with cross-attention (None: diffusers').
+    prediction: what the layers compute, "v" as SVD's or the "clean" latents; what comes out is v all the same.
     """
 
     @register_to_config
@@ -80,6 +82,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         modulate_mid: bool = True,
         time_ids: bool = True,
         up_norm_eps: float | None = None,
+        prediction: str = "v",
     ) -> None:
         check_config(dict(self.config))
         super().__init__(
@@ -239,6 +242,8 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         finally:
             self.context.clear()
         result = result[:batch]
+        if self.config.prediction == "clean":
+            result = clean_to_v(result, sample, timestep)
         return UNetSpatioTemporalConditionOutput(sample=result) if return_dict else (result,)
 
 
