@@ -5,23 +5,30 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from puppetmaster_core.assets.library import GROUPS, make_asset
 from puppetmaster_core.cli import main
+from puppetmaster_core.curation import fitting
 from puppetmaster_core.curation.corruptions import KINDS, corrupt
 from puppetmaster_core.curation.examples import (
+    BY_HAND,
     CORRUPTED,
     FILES,
     LIBRARY,
+    PUBLISHED,
     Example,
     Examples,
     examples_of,
     labelled_rows,
     object_of,
+    published_rows,
 )
-from puppetmaster_core.curation.fitting import cross_validate, fit_forest
+from puppetmaster_core.curation.fitting import Judged, cross_validate, fit_forest
 from puppetmaster_core.curation.forest import Forest, ForestError, pushes, root_share
+from puppetmaster_core.curation.labels import Label, write_labels
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
 
 UNSEEN = 5000  # seeds the shipped forest was not fitted on begin far below
@@ -80,10 +87,49 @@ def noise(groups, copies, seed=0):
     return Examples.of([Example(name, kind, "a test", metrics) for name, kind, metrics in rows for _ in range(copies)])
 
 
-def test_an_object_is_never_judged_by_trees_that_saw_it():
+@pytest.fixture
+def few_trees(monkeypatch):
+    """Forests of ten trees: nested folds grow 36 forests."""
+
+    def plant(metrics, good, weights, seed):
+        return RandomForestClassifier(10, random_state=seed).fit(metrics.astype(np.float32), good, weights)
+
+    monkeypatch.setattr(fitting, "plant", plant)
+
+
+def test_an_object_is_never_judged_by_trees_that_saw_it(few_trees):
     """Copies of one animation in both parts of a fold would be recognised: the AUC would be near 1. It is that of a guess."""
     figures = cross_validate(noise(40, 4)).figures()
     assert 0.3 < figures["auc"] < 0.7
+
+
+def test_neither_calibration_nor_threshold_has_seen_what_it_judges(few_trees, monkeypatch):
+    """Of five settings, each object is missing in exactly one: that of the fold it is judged in."""
+    seen, settle = [], fitting.settle
+
+    def watch(share, examples):
+        assert len(share) == len(examples) and not np.isnan(share).any()
+        seen.append(set(examples.groups))
+        return settle(share, examples)
+
+    monkeypatch.setattr(fitting, "settle", watch)
+    examples = noise(20, 2)
+    judged = cross_validate(examples)
+    assert len(seen) == 5
+    for group in set(examples.groups):
+        assert sum(group not in groups for groups in seen) == 1
+    assert np.isfinite(judged.probability).all() and np.isfinite(judged.margin).all()
+
+
+def test_figures_count_what_each_forest_kept_at_its_own_threshold():
+    examples = Examples.of([Example(str(i), kind, "a test", (0.0,) * len(METRICS)) for i, kind in enumerate(
+        ["good", "good", "good", "good", "spin", "spin", "static", "static"])])
+    probability = np.array([0.9, 0.8, 0.6, 0.5, 0.7, 0.1, 0.2, 0.3])
+    margin = np.array([0.1, 0.1, 0.1, -0.1, 0.0, -0.1, -0.1, -0.1])
+    figures = Judged(probability, probability, margin, examples).figures()
+    assert figures["kept at the threshold"] == {"good": 0.75, "spin": 0.5, "static": 0.0}
+    assert figures["kept at 95 % of the good"] == {"good": 1.0, "spin": 0.5, "static": 0.0}
+    assert figures["auc"] == 14 / 16 and figures["kept of the good by source"] == {"a test": 0.75}
 
 
 def test_sources_of_labels_weigh_the_same():
@@ -103,7 +149,7 @@ def test_too_few_objects_are_refused():
         cross_validate(noise(4, 10))
 
 
-def test_one_command_fits_it_and_the_same_command_fits_the_same(tmp_path, capsys, unseen):
+def test_one_command_fits_it_and_the_same_command_fits_the_same(few_trees, tmp_path, capsys, unseen):
     options = ["--good", "12", "--bad", "16", "--seed", "3", "--workers", "1", "--json"]
     assert main(["forest", "--output", str(tmp_path / "forest"), *options]) == 0
     about = json.loads(capsys.readouterr().out)
@@ -118,7 +164,8 @@ def test_one_command_fits_it_and_the_same_command_fits_the_same(tmp_path, capsys
 
 
 @pytest.mark.parametrize(("words", "line"), [
-    (["--labels", "x.csv"], "--labels and --table go together"),
+    (["--labels", "x.csv"], "--labels or --official and --table go together"),
+    (["--table", "x.parquet"], "--labels or --official and --table go together"),
     (["--files", "/nowhere/at/all"], "no such folder"),
     (["--good", "3", "--bad", "8", "--workers", "1"], "3 objects with good animations came"),
 ])
@@ -230,3 +277,23 @@ def test_labels_by_hand_become_examples():
             {"asset": "b.glb", "animation": 0, **dict.fromkeys(METRICS)}]
     found = list(labelled_rows(rows, {"a.glb#1": False, "0c1d": True, "b.glb#0": True}))
     assert [(e.group, e.kind) for e in found] == [("a.glb", "dropped by hand"), ("deep/0c1d.glb", "good")]
+
+
+def test_published_ids_become_good_examples_where_an_object_has_one_animation():
+    metrics = dict.fromkeys(METRICS, 0.5)
+    rows = [{"asset": f"{uid}.glb", "animation": i, **metrics} for uid, i in (("aa", 0), ("bb", 0), ("bb", 1), ("cc", 0))]
+    found = list(published_rows(rows, ["aa", "bb", "dd"]))
+    assert [(e.group, e.kind, e.source) for e in found] == [("aa.glb", "good", PUBLISHED)]
+
+
+def test_the_command_learns_from_labels_and_published_ids(few_trees, tmp_path, capsys):
+    """Beside 12 good and 16 bad assets of the library: two labelled rows and one published one of a run's table."""
+    rows = [{"asset": f"{uid * 32}.glb", "animation": 0, **dict.fromkeys(METRICS, 0.5)} for uid in "abc"]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "table.parquet")
+    write_labels(tmp_path / "labels.csv", [Label(f"{'a' * 32}.glb#0", "me", "keep"), Label(f"{'b' * 32}.glb#0", "me", "drop")])
+    (tmp_path / "objaverse-animation.json").write_text(json.dumps(["c" * 32]))
+    options = ["--good", "12", "--bad", "16", "--workers", "1", "--json", "--table", str(tmp_path / "table.parquet")]
+    assert main(["forest", "--output", str(tmp_path / "forest"), *options, "--labels", str(tmp_path / "labels.csv"),
+                 "--official", str(tmp_path)]) == 0
+    labels = json.loads(capsys.readouterr().out)["labels"]
+    assert labels[BY_HAND] == {"good": 1, "dropped by hand": 1} and labels[PUBLISHED] == {"good": 1}

@@ -2,13 +2,14 @@
 
 import os
 import sys
+import threading
 
 import pytest
 
-from puppetmaster_core.curation import scale_out
+from puppetmaster_core import scale_out
 from puppetmaster_core.curation.measure import CurationPlan
-from puppetmaster_core.curation.scale_out import AHEAD, JOBS, Host, run_on_ray
 from puppetmaster_core.isolation import run_isolated
+from puppetmaster_core.scale_out import AHEAD, JOBS, Host, ray_cluster, run_on_ray
 
 
 def who(job):
@@ -38,7 +39,8 @@ class FakeRay:
     """Ray without Ray: actors in this process; a method is done when it is waited for, the last one asked for first."""
 
     def __init__(self, cpus):
-        self.cpus, self.hosts, self.asked = cpus, [], []
+        self.cpus, self.hosts, self.asked, self.may_start = cpus, [], [], threading.Event()
+        self.may_start.set()
 
     def cluster_resources(self):
         return {"CPU": self.cpus}
@@ -73,6 +75,8 @@ class FakeRay:
         return [waiting[-1]], waiting[:-1]
 
     def get(self, reference):
+        if isinstance(reference, list):
+            return [self.get(one) for one in reference]
         _, number, actor = reference
         return actor.host.do(actor.done[number])
 
@@ -86,9 +90,17 @@ def ray(monkeypatch):
     @contextmanager
     def cluster(workers, address):
         fake.joined = (workers, address)
+        fake.may_start.wait()
         yield fake
 
+    class Seen(scale_out._Cluster):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            fake.cluster = self
+
+    monkeypatch.setattr(scale_out, "_Cluster", Seen)
     monkeypatch.setattr(scale_out, "ray_cluster", cluster)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     return fake
 
 
@@ -101,14 +113,40 @@ def test_every_job_is_done_once_and_nobody_gets_more_than_a_bundle(ray, count):
     assert len({o.result for o in outcomes}) <= 3
 
 
+@pytest.mark.parametrize("local", [3, 40])
+def test_until_a_cluster_of_our_own_is_there_this_machine_does_the_work(ray, local):
+    """It starts after `local` of 40 jobs; nothing is done twice, and what is left then goes to the hosts."""
+    ray.may_start.clear()
+    outcomes = []
+    for outcome in run_on_ray(who, range(40), workers=2, time_limit=60.0):
+        outcomes.append(outcome)
+        if len(outcomes) == local:
+            ray.may_start.set()
+            ray.cluster.ready.wait()
+    assert sorted(o.job for o in outcomes) == list(range(40))
+    first = {o.result for o in outcomes[:local]}
+    assert len(first) <= 2 and ray.joined == (2, None)
+    assert 40 - local - 2 <= sum(ray.asked) <= 40 - local  # at most two were at work here
+    assert first.isdisjoint(o.result for o in outcomes[len(outcomes) - sum(ray.asked):])
+
+
+def test_a_cluster_that_does_not_come_is_an_error(ray, monkeypatch):
+    def fails(*_):
+        raise ConnectionError("Ray cannot start on this machine")
+
+    monkeypatch.setattr(scale_out, "ray_cluster", fails)
+    with pytest.raises(ConnectionError, match="cannot start"):
+        list(run_on_ray(who, range(40), workers=1, time_limit=60.0))
+    with pytest.raises(ConnectionError, match="cannot start"):
+        list(run_on_ray(who, range(40), address="head:1"))
+
+
 def test_nothing_to_do_starts_no_cluster(ray):
     assert list(run_on_ray(who, [])) == [] and not hasattr(ray, "joined")
 
 
 def test_a_cluster_that_cannot_start_is_one_line(monkeypatch):
     from types import SimpleNamespace
-
-    from puppetmaster_core.clips.production import ray_cluster
 
     def init(**_):
         raise Exception("The current node\ntimed out")

@@ -6,7 +6,7 @@ examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
   puppetmaster bench --data
-  puppetmaster bench --curation 1000
+  puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
+from puppetmaster_core.files import try_writing
 from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "time and count the network's savings"
@@ -31,10 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", action="store_true", help="instead: how fast clips are made and read")
     parser.add_argument("--curation", type=whole(1, 10**6), metavar="ASSETS",
                         help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.output and not arguments.curation:
+        raise BadInput("--output came without --curation: the others print only")
     if arguments.curation:
         _curation(arguments)
         return
@@ -64,12 +69,19 @@ def _curation(arguments: argparse.Namespace) -> None:
     from importlib.util import find_spec
 
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation import speed
+    from puppetmaster_core.curation import records, speed
 
+    if arguments.output:
+        try:
+            try_writing(arguments.output)
+        except OSError as error:
+            raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
     engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
     times = list(speed.compare_engines(find_source("library:all", arguments.curation), engines=engines))
-    rows = [asdict(time) | {"rate": time.rate} for time in times]
-    print(json.dumps({"curation": rows}) if arguments.json else speed.as_text(times))
+    record = records.speed_record(times)
+    if arguments.output:
+        records.save(arguments.output, record)
+    print(json.dumps(record) if arguments.json else speed.as_text(times))
 
 
 def _counts() -> dict:

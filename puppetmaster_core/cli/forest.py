@@ -1,13 +1,15 @@
 """Fit the forest that `puppetmaster curate` uses: which animations are worth learning from, by how they move.
 
 It learns from the procedural library, good and bad on purpose; from a folder of animated files and known corruptions of them;
-and from labels given by hand in the notebook, for the animations of a run's table. The same command gives the same forest. Every
-figure is of objects that were not fitted on, and says where the labels come from.
+and, for the animations of a run's table, from labels given by hand in the notebook and from the paper's published ids. The same
+command gives the same forest. Every figure is of objects of which neither trees nor calibration nor threshold have seen anything,
+and says where labels come from.
 
 example:
   puppetmaster forest --output forest
   puppetmaster forest --files models/ --good 1200 --bad 1200 --output forest
   puppetmaster forest --labels labels.csv --table curated/animations.parquet --output forest
+  puppetmaster forest --official lists/ --table objaverse/animations.parquet --output forest
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
@@ -29,21 +32,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bad", type=whole(0, 10**6), default=1200, help="bad assets of the library (default: 1200)")
     parser.add_argument("--files", metavar="DIR", help="animated files, good ones, to be corrupted in known ways too")
     parser.add_argument("--labels", type=Path, metavar="CSV", help="labels by hand, as the notebook's widget writes them")
-    parser.add_argument("--table", type=Path, metavar="PARQUET", help="the animations that --labels is about, of a run")
+    parser.add_argument("--official", type=Path, metavar="DIR", help="the paper's id lists: what is published is good")
+    parser.add_argument("--table", type=Path, metavar="PARQUET", help="the animations that these are about, of a run")
     parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of the trees and folds (default: 0)")
     parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures there, as results/ has them")
     parser.add_argument("--json", action="store_true", help="print what the forest says of itself as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     if arguments.output.exists():
         raise BadInput(f"{arguments.output}: is there already, and nothing is overwritten: choose another name")
-    if bool(arguments.labels) != bool(arguments.table):
-        raise BadInput("--labels and --table go together: the labels, and the metrics of the animations they are about")
-    try:
-        try_writing(arguments.output)
-    except OSError as error:
-        raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
+    if bool(arguments.labels or arguments.official) != bool(arguments.table):
+        raise BadInput("--labels or --official and --table go together: labels, and the metrics of the animations they are about")
+    for path in filter(None, (arguments.output, arguments.report)):
+        try:
+            try_writing(path)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be written ({error.strerror}): choose another place") from None
     need("sklearn", "skops")
 
     from tqdm import tqdm
@@ -54,17 +60,25 @@ def run(arguments: argparse.Namespace) -> None:
 
     try:
         source, jobs = file_jobs(arguments.files) if arguments.files else (None, [])
-        by_hand = _by_hand(arguments.labels, arguments.table) if arguments.labels else []
+        labelled = _labelled(arguments)
         jobs = [*jobs, *library_jobs(arguments.good, arguments.bad)]
-        examples, failures = collect(jobs, source, by_hand, arguments.workers,
+        began = time.perf_counter()
+        examples, failures = collect(jobs, source, labelled, arguments.workers,
                                      lambda outcomes: tqdm(outcomes, total=len(jobs), desc="measuring", file=sys.stderr))
         for failure in failures:
             print(failure, file=sys.stderr)
+        measured = time.perf_counter()
         forest, _ = fit_forest(examples, arguments.seed)
+        seconds = {"measuring": round(measured - began, 1), "fitting": round(time.perf_counter() - measured, 1)}
     except (SourceError, ValueError) as error:
         raise BadInput(str(error)) from error
     forest.save(arguments.output)
-    print(json.dumps(forest.about, ensure_ascii=False) if arguments.json else summary(arguments.output, forest.about))
+    if arguments.report:
+        from puppetmaster_core.curation import records
+
+        records.save(arguments.report, records.forest_record(forest.about, seconds))
+    print(json.dumps(forest.about | {"seconds": seconds}, ensure_ascii=False) if arguments.json else
+          summary(arguments.output, forest.about) + "\n{measuring} s to measure, {fitting} s to fit and check".format(**seconds))
 
 
 def summary(folder: Path, about: dict) -> str:
@@ -76,17 +90,23 @@ def summary(folder: Path, about: dict) -> str:
             f"Brier score {figures['brier']:.4f} on objects not seen\nkept: {kept}\nlabels from {labels}")
 
 
-def _by_hand(labels: Path, table: Path) -> list:
+def _labelled(arguments: argparse.Namespace) -> list:
+    """Examples from a run's table: what was labelled by hand, and what the paper's published list has."""
     import pyarrow.parquet
 
-    from puppetmaster_core.curation.examples import labelled_rows
+    from puppetmaster_core.curation.examples import labelled_rows, published_rows
     from puppetmaster_core.curation.labels import read_labels, verdicts
+    from puppetmaster_core.curation.objaverse import LISTS, read_ids
 
+    if (table := arguments.table) is None:
+        return []
     try:
         rows = pyarrow.parquet.read_table(table).to_pylist()
     except (OSError, ValueError) as error:
         raise BadInput(f"{table}: cannot be read ({error}): give the animations.parquet of `puppetmaster curate`") from None
-    return list(labelled_rows(rows, verdicts(read_labels(labels))))
+    by_hand = list(labelled_rows(rows, verdicts(read_labels(arguments.labels)))) if arguments.labels else []
+    ids = read_ids(arguments.official / LISTS["animation"])[0] if arguments.official else []
+    return [*by_hand, *published_rows(rows, ids)]
 
 
 def need(*packages: str, extra: str = "curation") -> None:

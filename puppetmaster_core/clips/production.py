@@ -12,14 +12,11 @@ What a shard holds follows from the plan, never from which process finished firs
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 from puppetmaster_core.clips.plan import Plan
 from puppetmaster_core.clips.records import to_members, to_tar
@@ -27,6 +24,7 @@ from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
 from puppetmaster_core.clips.studio import DAY, film
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.isolation import Outcome, run_isolated, still_going
+from puppetmaster_core.scale_out import ray_cluster
 
 # ---- one asset -----------------------------------------------------------------------------------------------------------
 
@@ -185,29 +183,6 @@ def over_ray(task: Callable[[object], list], items: list, *, workers: int | None
             ready, waiting = ray.wait(waiting)
             for result in ready:
                 yield from ray.get(result)
-
-
-@contextmanager
-def ray_cluster(workers: int | None = None, address: str | None = None) -> Iterator[ModuleType]:
-    """Ray, joined to the cluster of `address` or of $RAY_ADDRESS; without one, to its own here with `workers` processors.
-
-    Raises ConnectionError, in one line, where it cannot start or join.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    import ray
-
-    there = address or os.environ.get("RAY_ADDRESS")
-    own = {"address": there} if there else {"num_cpus": workers, "include_dashboard": False}
-    try:
-        ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="warning", **own)
-    except Exception as error:  # Ray raises plain exceptions, of many lines
-        ray.shutdown()
-        what = f"join the cluster at {there}" if there else "start on this machine (is it busy?)"
-        raise ConnectionError(f"Ray cannot {what}: {' '.join(str(error).split())[:200]}; or leave --engine ray out") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
 
 
 def _brief(progress: Progress) -> Progress:

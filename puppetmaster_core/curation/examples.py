@@ -6,8 +6,9 @@ given by hand with the notebook's widget, and, for whoever has Objaverse, the pa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +53,10 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.good)
+
+    def part(self, which: np.ndarray) -> Examples:
+        """Some of them, by number."""
+        return Examples(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def weights(self) -> np.ndarray:
         """(n,) so that good and bad weigh the same, and within each the sources of labels do, whatever their numbers."""
@@ -133,6 +138,15 @@ def labelled_rows(rows: list[dict], labels: dict[str, bool], source: str = BY_HA
         key = next((k for k in (f"{name}#{row['animation']}", name, Path(name).stem) if k in labels), None)
         if key is not None and row.get(METRICS[0]) is not None:
             yield Example(name, "good" if labels[key] else "dropped by hand", source, tuple(row[m] for m in METRICS))
+
+
+def published_rows(rows: list[dict], ids: Sequence[str]) -> Iterator[Example]:
+    """Examples from the table of a run over Objaverse: the objects with one animation that are in the paper's published list.
+
+    The list is of objects; of one with several animations nobody knows which was meant.
+    """
+    animations = Counter(row["asset"] for row in rows)
+    yield from labelled_rows([row for row in rows if animations[row["asset"]] == 1], dict.fromkeys(ids, True), PUBLISHED)
 
 
 def _example(asset, clip: int, group: str, kind: str, source: str) -> Example:

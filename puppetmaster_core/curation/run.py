@@ -41,7 +41,7 @@ class Share:
         """What does the jobs, and in how many processes."""
         if self.engine == "local":
             return None, self.workers or WORKERS
-        from puppetmaster_core.curation.scale_out import run_on_ray
+        from puppetmaster_core.scale_out import run_on_ray
 
         joined = self.ray_address or os.environ.get("RAY_ADDRESS")
         return partial(run_on_ray, address=self.ray_address), self.workers or (None if joined else WORKERS)

@@ -42,8 +42,8 @@ def compare_engines(source: Source, workers: int = 2, engines: Iterable[str] = E
     """
     known = None
     with tempfile.TemporaryDirectory() as scratch:
-        for engine in engines:
-            folder, plan = Path(scratch, engine), CurationPlan(source)
+        for number, engine in enumerate(engines):
+            folder, plan = Path(scratch, f"{number}-{engine}"), CurationPlan(source)
             settle(folder, plan)
             yield _timed(folder, plan, Share(engine=engine, workers=workers, ray_address=None))
             tables = [lasting(path) for path in sorted(folder.glob("index/*.parquet"))]
