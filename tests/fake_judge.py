@@ -49,6 +49,8 @@ def serving(judge: FakeJudge):
             if isinstance(manner, int):
                 status, data = manner, {"error": f"refused for {self.headers.get('Authorization')}"}
                 headers = {"Retry-After": "7"} if manner == 429 else {}
+            if manner == "the key":
+                data = completion(json.dumps({"realistic": True, "reason": f"{self.headers.get('Authorization')} told me"}))
             raw = b"<html>" if manner == "html" else json.dumps(data).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(raw))}.items():

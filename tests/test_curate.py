@@ -6,6 +6,7 @@ import json
 import sys
 import time
 
+import duckdb
 import pytest
 from kill_curate import Kill, Run, kill_until_done, tables
 
@@ -64,6 +65,14 @@ def test_every_kind_of_bad_animation_is_dropped_with_a_reason(whole):
     assert report["funnel"]["forest"] == {"in": 8, "out": 0, "dropped": 8} and report["failures"] == []
     assert sorted(p.name for p in whole.iterdir()) == ["animation.json", "animations.parquet", "assets.parquet", "index",
                                                        "plan.json", "ranks", "report.json"]
+
+
+def test_duckdb_reads_the_tables(whole):
+    """The query of the command's help."""
+    query = f"SELECT verdict, count(*), avg(rigid_residual) FROM '{whole}/animations.parquet' GROUP BY ALL"
+    assert [row[:2] for row in duckdb.sql(query).fetchall()] == [("dropped", 8)]
+    joined = f"SELECT count(*) FROM '{whole}/animations.parquet' JOIN '{whole}/assets.parquet' USING (asset, sha256)"
+    assert duckdb.sql(joined).fetchall() == [(8,)]
 
 
 def test_the_table_says_where_everything_comes_from(models, tmp_path, capsys):

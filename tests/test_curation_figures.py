@@ -4,11 +4,22 @@ import numpy as np
 import pytest
 
 from puppetmaster_core.assets.library import GROUPS, make_asset
-from puppetmaster_core.curation.costs import simulate
+from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
 from puppetmaster_core.curation.forest import Forest
+from puppetmaster_core.curation.judge import Judge
+from puppetmaster_core.curation.judging import Answers, ask_all
 from puppetmaster_core.curation.metrics import motion_metrics
-from puppetmaster_core.curation.pictures import quarters
-from puppetmaster_core.notebook.curation_figures import decision_card, forest_figure, funnel_figure, try_rule
+from puppetmaster_core.curation.pictures import quarters, strip, to_png
+from puppetmaster_core.notebook.curation_figures import (
+    decision_card,
+    forest_figure,
+    funnel_figure,
+    labels_line,
+    paper_funnel_figure,
+    transcript,
+    try_rule,
+)
+from puppetmaster_core.notebook.stand_in_judge import NAME, stand_in_judge
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +56,20 @@ def test_the_forests_figure_draws_what_it_says_of_itself():
     np.testing.assert_array_equal(precision_recall.lines[0].get_ydata(), forest.about["curves"]["precision"])
     assert len(calibration.collections[0].get_offsets()) == len(forest.about["curves"]["reliability"])
     assert max(bar.get_width() for bar in importance.patches) == max(forest.about["importance"].values())
+    for source, kinds in forest.about["labels"].items():  # every figure says whence its labels come
+        assert f"{source} ({sum(kinds.values())})" in importance.figure.get_supxlabel()
+
+
+def test_the_papers_funnel_is_in_its_own_numbers():
+    said = [text.get_text() for text in paper_funnel_figure({"animation": 13222}).axes[0].texts]
+    assert said[0].startswith("40000 → 16000") and said[1].startswith("16000 → 10000") and said[2] == "13222 → 13222"
 
 
 def test_a_card_shows_pictures_verdict_and_reasons(rows):
     row = rows[0] | {"asset": "<b>static</b>", "verdict": "dropped"}
     html = decision_card(row, quarters(make_asset("static", 0), 0, 16), Forest.load()).data
     assert "data:image/png;base64," in html and "dropped" in html and "90 % of the good" in html
-    assert "<b>static" not in html and "&lt;b&gt;static" in html
+    assert "<b>static" not in html and "&lt;b&gt;static" in html and labels_line(Forest.load().about) in html
 
 
 def test_a_simulated_run_by_hand():
@@ -62,3 +80,48 @@ def test_a_simulated_run_by_hand():
     assert simulate([1, 5, None], 50, 3, dollars_a_core_hour=1) == simulate([1, 5], 50, 3, dollars_a_core_hour=1)
     with pytest.raises(ValueError, match="0 measured times"):
         simulate([], 10, 1, dollars_a_core_hour=1)
+
+
+def test_costs_are_those_of_the_tables_and_the_bill():
+    """Asset 0: 0.5 s to read and two animations of 1 and 2 s; asset 1 none; asset 2 could not be read."""
+    assets = [{"number": 0, "seconds": 0.5}, {"number": 1, "seconds": 0.25}, {"number": 2, "seconds": None}]
+    animations = [{"number": 0, "seconds": 1.0}, {"number": 0, "seconds": 2.0}]
+    assert seconds_an_asset(assets, animations) == [3.5, 0.25]
+    assert answers_cost({"answers": 4, "tokens_in": 4000, "tokens_out": 400}, 2.0, 10.0) == pytest.approx(0.003)
+    with pytest.raises(ValueError, match="without answers"):
+        answers_cost({"answers": 0, "tokens_in": 0, "tokens_out": 0}, 2.0, 10.0)
+
+
+# ---- the stand-in judge ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Five strips judged by the stand-in: doors that move, but the second stands still; the third answer is of no use."""
+    (tmp_path / "pictures").mkdir()
+    strips = []
+    for i in range(5):
+        pictures = quarters(make_asset("door", i), 0, 48)
+        strips.append(tmp_path / "pictures" / f"{i:06d}-000.png")
+        strips[-1].write_bytes(to_png(strip(np.stack([pictures[0]] * 4) if i == 1 else pictures)))
+    with stand_in_judge() as environment:
+        judge = Judge.from_environment(environment)
+        ask_all(judge, Answers(tmp_path, judge.model), strips)
+    return tmp_path, [Answers(tmp_path, NAME).of(path) for path in strips]
+
+
+def test_the_stand_in_follows_its_rule_and_errs_as_servers_do(judged):
+    _, answers = judged
+    assert [answer.get("realistic") for answer in answers] == [True, False, None, True, True]
+    assert answers[0]["tries"] == 2 and "came, wanted JSON" in answers[2]["error"]  # busy once
+    assert all("a rule, no model" in answer["reason"] for answer in answers if "reason" in answer)
+    assert all(answer["tokens_in"] > 1000 for answer in answers)
+
+
+def test_a_transcript_shows_one_answer_of_each_kind_first(judged):
+    folder, _ = judged
+    html = transcript(folder, 3).data
+    assert html.count("data:image/png;base64,") == 3 and html.count(f"{NAME} said:") == 3
+    for words in ("realistic: a rule", "not realistic: a rule", "I would rather not say.", "2 tries"):
+        assert words in html
+    assert transcript(folder, 1).data.count("<figure>") == 1

@@ -80,6 +80,12 @@ def test_a_refusal_is_not_tried_again_and_never_tells_the_key(status):
     assert waits == [] and len(server.heard) == 1
 
 
+def test_a_key_in_an_answer_is_not_kept():
+    with serving(FakeJudge("the key")) as server:
+        reply = judge_of(server)[0].ask(PICTURES)
+    assert SECRET not in reply.text and "[key]" in reply.text and reply.answer.realistic
+
+
 @pytest.mark.parametrize("manner", ["prose", "wrong type", "no content", "no choices", "html", "a list"])
 def test_malformed_answers(manner):
     with serving(FakeJudge(manner)) as server:
@@ -139,6 +145,7 @@ def test_a_malformed_answer_costs_its_item_and_can_be_asked_again(tmp_path):
         answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 3)
         ask_all(judge, answers, todo)
         assert [answers.of(path).get("realistic") for path in todo] == [True, None, False]
+        assert answers.of(todo[1])["said"] == "It looks fine to me." and json.loads(answers.of(todo[0])["said"])["realistic"]
         assert "It looks fine" in answers.of(todo[1])["error"] and answers.of(todo[1])["tokens_in"] == 1000
         ask_all(judge, answers, todo)
         assert len(server.heard) == 3

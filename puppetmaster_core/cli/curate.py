@@ -14,6 +14,8 @@ example:
     puppetmaster curate models/ --output curated --judge --price 2.5,10 --budget 5      (the key: PUPPETMASTER_JUDGE_KEY)
   puppetmaster curate models/ --output curated --judge-model SmolVLM-Instruct/        (a model of your own, on this machine)
   puppetmaster curate objaverse:animated --count 500 --download objaverse/ --output curated --official lists/
+  puppetmaster render library:all --count 200 --output clips/all && \\
+    puppetmaster curate library:all --count 200 --output curated --arms clips/all     (then: train --data curated/arms/curated)
   duckdb -c "SELECT verdict, count(*) FROM 'curated/animations.parquet' GROUP BY ALL"
 """
 
@@ -41,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--categories", type=Path, metavar="JSON", help="GObjaverse's categories: Poor-quality goes")
     parser.add_argument("--download", type=Path, metavar="DIR", help="where objaverse: puts its objects")
     parser.add_argument("--official", type=Path, metavar="DIR", help="the paper's id lists, to compare with")
+    parser.add_argument("--arms", type=Path, metavar="CLIPS",
+                        help="clips rendered of these assets: make OUTPUT/arms/curated and /uncurated of them, to train on both")
     parser.add_argument("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
     parser.add_argument("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
     parser.add_argument("--workers", type=whole(1, 1024), help="processes (default: 2, or the whole of a cluster that is joined)")
@@ -79,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
             answers = ask_judge(folder, plan, forest, categories, judge, arguments) if judge else None
             report = finish(folder, plan, forest, categories, answers and answers.of_row)
             if report is not None:
-                report |= _compared(folder, arguments.official)
+                report |= _compared(folder, arguments.official) | _arms(folder, arguments.arms)
                 report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
                 write_json(folder / "report.json", report)
     if report is None:
@@ -158,6 +162,19 @@ def _compared(folder: Path, official: Path | None) -> dict:
     return {"published lists": compare_all(ours, looked_at, official)}
 
 
+def _arms(folder: Path, clips: Path | None) -> dict:
+    """Less is more (App. B.2): the two training sets of equal size, and what is in them."""
+    if clips is None:
+        return {}
+    from puppetmaster_core.clips.records import ClipError
+    from puppetmaster_core.curation.less_is_more import link_arms
+
+    try:
+        return {"arms": link_arms(clips, folder / "animations.parquet", folder / "arms")}
+    except (ClipError, ValueError) as error:
+        raise BadInput(str(error)) from error
+
+
 def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> dict:
     """Measure what is missing; what it cost."""
     from tqdm import tqdm
@@ -189,6 +206,8 @@ def summary(folder: Path, report: dict) -> str:
         lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
     for name, overlap in report.get("published lists", {}).items():
         lines.append("{}: {both} of our {ours} are published, of {published} published ones looked at".format(name, **overlap))
+    for name, arm in report.get("arms", {}).items():
+        lines.append(f"{folder / 'arms' / name}: {arm['clips']} clips, curation drops {arm['that curation drops']:.0%} of them")
     if "judge" in report:
         lines.append("judge: {answers} answers, {of no use} of no use, {tokens_in} tokens in, {tokens_out} out, "
                      "${dollars:.4f}, {model}, prompt {prompt}".format(**report["judge"]))

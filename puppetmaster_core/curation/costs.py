@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,3 +42,19 @@ def simulate(seconds: Sequence[float], assets: int, cores: int, *, dollars_a_cor
     hours = max(free) / 3600
     return Bill(assets, cores, hours, float(drawn.sum()) / 3600, hours * cores * dollars_a_core_hour,
                 assets * kept * dollars_an_answer)
+
+
+def seconds_an_asset(assets: Sequence[Mapping], animations: Sequence[Mapping]) -> list[float]:
+    """What each asset of a run's tables took, to read it and to measure all of its animations; what was not read is left out."""
+    out = {row["number"]: row["seconds"] for row in assets if row["seconds"] is not None}
+    for row in animations:
+        if row["number"] in out:
+            out[row["number"]] += row["seconds"] or 0.0
+    return list(out.values())
+
+
+def answers_cost(bill: Mapping, dollars_in: float, dollars_out: float) -> float:
+    """Dollars an answer, from a run's bill and the prices of a million tokens. Raises ValueError where nobody answered."""
+    if not bill["answers"]:
+        raise ValueError("a bill without answers came, wanted one to know what they cost")
+    return (bill["tokens_in"] * dollars_in + bill["tokens_out"] * dollars_out) / 1e6 / bill["answers"]

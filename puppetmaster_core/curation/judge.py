@@ -95,6 +95,7 @@ class Judge:
         try:
             body = response.json()
             text, usage = body["choices"][0]["message"]["content"], body.get("usage") or {}
+            text = self._hidden(text) if isinstance(text, str) else text
             return Reply(text, int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0), tries)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             return Reply(self._hidden(response.text), 0, 0, tries)

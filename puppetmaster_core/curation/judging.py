@@ -20,6 +20,7 @@ from puppetmaster_core.curation.prompt import PROMPT, VERSION, MalformedAnswer
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.isolation import run_isolated, still_going
 
+SAID = 2000  # characters of an answer, as it came, that are kept
 PATIENCE = 3  # animations in a row without an answer, after which the server counts as gone
 
 
@@ -160,7 +161,8 @@ def _give_up(judge: Judge, path: Path, name: str, error: str) -> None:
 
 def _record(judge: Judge, pictures: Sequence[bytes]) -> dict:
     reply = judge.ask(pictures)
-    record = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "tries": reply.tries}
+    said = reply.text if isinstance(reply.text, str) else json.dumps(reply.text)
+    record = {"said": said[:SAID], "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "tries": reply.tries}
     try:
         return {**vars(reply.answer), **record}
     except MalformedAnswer as error:

@@ -5,12 +5,20 @@ The paper trains on 16k animations and on the best 10k of them; ours are of one 
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from puppetmaster_core.clips.mixture import Mixture
+from puppetmaster_core.clips.shards import ClipStore
+from puppetmaster_core.curation.tables import read_rows
+from puppetmaster_core.files import whole_folder
 
 
 @dataclass(frozen=True)
@@ -66,3 +74,32 @@ def _shared(counts: dict[str, int], size: int) -> dict[str, int]:
     for group in sorted(exact, key=lambda g: out[g] - exact[g])[: size - sum(out.values())]:
         out[group] += 1
     return {group: count for group, count in out.items() if count}
+
+
+def link_arms(clips: Path, table: Path, output: Path, size: int | None = None, seed: int = 0) -> dict[str, dict]:
+    """Two folders of clips for `puppetmaster train --data`, output/curated and output/uncurated; what is in each.
+
+    clips: what `puppetmaster render` made of the assets whose animations are in `table`, a run's animations.parquet. An arm has
+    an index of its clips, and links to the shards (copies on another disk). Raises ValueError as `two_arms` does, ClipError.
+    """
+    store = ClipStore(clips)
+    verdicts = {(row["asset"], row["name"]): row["verdict"] for row in read_rows(table)}
+    keys = list(zip(store.column("asset"), store.column("animation"), strict=True))
+    arms = two_arms(keys, store.column("group"), verdicts, size, seed)
+    with whole_folder(output) as partial:
+        for name, arm in arms.items():
+            _link_arm(store, arm, partial / name)
+    return {name: {"clips": len(arm.clips), "that curation drops": round(arm.dropped_share, 4),
+                   "groups": {group: len(members) for group, members in arm.mixture.members.items() if len(members)}}
+            for name, arm in arms.items()}
+
+
+def _link_arm(store: ClipStore, arm: Arm, folder: Path) -> None:
+    (folder / "index").mkdir(parents=True)
+    index = store.index.take(pa.array(arm.clips))
+    for shard in sorted(set(index.column("shard").to_pylist())):
+        try:
+            os.link(store.folder / Path(shard).name, folder / Path(shard).name)
+        except OSError:  # another disk
+            shutil.copyfile(store.folder / Path(shard).name, folder / Path(shard).name)
+    pq.write_table(index, folder / "index" / "shard-000000.parquet")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 from IPython.display import HTML
@@ -37,8 +39,24 @@ def funnel_figure(funnel: Mapping[str, Mapping[str, int]]) -> Figure:
     return done(figure)
 
 
+def paper_funnel_figure(published: Mapping[str, int] | None = None) -> Figure:
+    """The paper's funnel (§4), in round numbers; beneath it, the lengths of its published id lists where they are given."""
+    stages = {"animated in Objaverse": {"in": 40_000, "out": 16_000, "dropped by a forest": 24_000},
+              "Objaverse-Animation": {"in": 16_000, "out": 10_000, "unrealistic, says GPT-4V": 6_000}}
+    figure = funnel_figure({**stages, **{f"{name}, published ids": {"in": count, "out": count}
+                                         for name, count in (published or {}).items()}})
+    figure.axes[0].set_title("the paper's: what stays (blue), what is lost (orange)", fontsize=9, color=TEXT)
+    figure.axes[0].set_xlabel("assets", fontsize=8, color=TEXT)
+    return figure
+
+
+def labels_line(about: Mapping) -> str:
+    """Where a forest's labels come from, in a line."""
+    return "labels from " + ", ".join(f"{source} ({sum(kinds.values())})" for source, kinds in about["labels"].items())
+
+
 def forest_figure(forest: Forest) -> Figure:
-    """Precision and recall, calibration, and the most important metrics, of objects the forests had not seen."""
+    """Precision and recall, calibration, and the most important metrics, of objects not seen; and where labels come from."""
     about, (figure, axes) = forest.about, plt.subplots(1, 3, figsize=(11, 3.1), width_ratios=(1, 1, 1.1))
     curves = about["curves"]
     axes[0].plot(curves["recall"], curves["precision"], color=STAYS)
@@ -52,6 +70,7 @@ def forest_figure(forest: Forest) -> Figure:
     axes[2].barh([name.replace("_", " ") for name in names], [about["importance"][name] for name in names], color=STAYS)
     axes[2].tick_params(labelsize=8)
     plain(axes[2], "importance in the trees", "", "")
+    figure.supxlabel(labels_line(about), fontsize=8, color=TEXT)
     return done(figure)
 
 
@@ -63,7 +82,32 @@ def decision_card(row: Mapping, pictures: np.ndarray, forest: Forest) -> HTML:
     title = f"{row['asset']}, {row['name']!r}: {row['verdict']} (probability {row['probability']:.3f}, {row['stage']})"
     return HTML(f'<figure><img alt="four moments of {escape(row["asset"])}" src="data:image/png;base64,{shown}">'
                 f"<figcaption><b>{escape(title)}</b><ul>{why}</ul></figcaption>"
-                f"<details><summary>all metrics</summary><table>{cells}</table></details></figure>")
+                f"<details><summary>all metrics</summary><table>{cells}</table></details>"
+                f"<small>{escape(labels_line(forest.about))}</small></figure>")
+
+
+def transcript(folder: Path, most: int = 3) -> HTML:
+    """What a run's judge was asked and what it answered: `most` strips, one of each kind of answer first.
+
+    folder: of a run with a judge. Pictures, the answer as it came, what was made of it, tokens and tries.
+    """
+    answers = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "answers").glob("*.json"))]
+    kinds: dict[object, list[dict]] = {}
+    for answer in sorted(answers, key=lambda one: one["strip"]):
+        kinds.setdefault(answer.get("realistic"), []).append(answer)
+    first = [own.pop(0) for own in kinds.values()]
+    shown = [*first, *(answer for own in kinds.values() for answer in own)][:most]
+    return HTML("".join(_exchange(folder, answer) for answer in shown))
+
+
+def _exchange(folder: Path, answer: Mapping) -> str:
+    picture = base64.b64encode((folder / "pictures" / answer["strip"]).read_bytes()).decode()
+    made = answer.get("error") or f"{'realistic' if answer['realistic'] else 'not realistic'}: {answer['reason']}"
+    used = f"{answer['tokens_in']} tokens in, {answer['tokens_out']} out, {answer['tries']} tries"
+    return (f'<figure><img alt="four pictures shown to the judge" src="data:image/png;base64,{picture}"><figcaption>'
+            f"<b>asked:</b> {escape(answer['prompt'])} with these four pictures<br>"
+            f"<b>{escape(answer['model'])} said:</b> <code>{escape(answer.get('said', ''))}</code><br>"
+            f"<b>taken as:</b> {escape(made)} ({used})</figcaption></figure>")
 
 
 def try_rule(rule: Callable[[Mapping[str, float]], bool] | None, rows: Sequence[Mapping], bad: Sequence[str]) -> str:
