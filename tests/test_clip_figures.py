@@ -1,11 +1,7 @@
 """The figures and exercises of the chapter on clips: colours that mean what the text says, and answers judged rightly."""
 
-import io
-
 import numpy as np
 import pytest
-from matplotlib import colors
-from PIL import Image
 
 from puppetmaster_core import Drags
 from puppetmaster_core.assets import make_cabinet
@@ -64,21 +60,22 @@ def test_part_picture_and_depth_picture():
     assert near.sum() > far.sum() and tuple(behind) == (255, 255, 255)
 
 
-def test_animation_has_every_frame_and_rings_where_a_point_is_hidden():
+def test_a_film_of_an_asset_shows_its_whole_motion(cabinet):
+    film = clip_figures.film_of(cabinet[0], 48, 3)
+    assert film.shape == (3, 48, 48, 3) and (film[0] != film[-1]).any()
+    rim = np.concatenate([film[:, 0], film[:, -1], film[:, :, 0], film[:, :, -1]], axis=1)
+    assert (rim == 255).all(), "nothing of it is cut off"
+
+
+def test_a_film_of_tracks_has_every_frame_and_the_parts_colours():
     frames = np.full((4, 32, 32, 3), 255, np.uint8)
     tracks = np.array([[[0.2, 0.5], [0.4, 0.5], [0.6, 0.5], [0.8, 0.5]]], np.float32)
     visibility = np.array([[True, True, False, False]])
-    shown = clip_figures.animated(frames, tracks, visibility, ["#0072B2"], Drags(np.full((1, 4, 2), 0.1)))
-    gif = Image.open(io.BytesIO(shown.data))
-    assert gif.n_frames == 4
-    blue = np.array(colors.to_rgb("#0072B2")) * 255
-    middle = []
-    for n in range(4):
-        gif.seek(n)
-        picture = np.asarray(gif.convert("RGB")).astype(float)
-        column, row = (tracks[0, n] * picture.shape[0]).astype(int)
-        middle.append(np.abs(picture[row, column] - blue).max() < 30)
-    assert middle == [True, True, False, False]
+    shown = clip_figures.riding(frames, tracks, visibility, ["#0072B2"], Drags(np.full((1, 4, 2), 0.1)), alt="dots")
+    (film,) = shown.films
+    assert film["count"] == 4 and film["alt"] == "dots" and shown.show_tracks
+    assert film["visibility"] == visibility.tolist() and film["track_colours"] == ["#0072B2"]
+    assert np.allclose(film["tracks"], tracks, atol=1e-5) and film["drag_colours"] == list(COLOURS)
 
 
 # ---- exercises -------------------------------------------------------------------------------------------------------

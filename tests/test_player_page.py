@@ -64,6 +64,16 @@ def test_tracks_of_a_clip(page):
     assert pixel(page, 0.8, 0.8) != [18 * 13] * 3
 
 
+def test_a_track_has_its_parts_colour_and_is_a_ring_where_hidden(page):
+    tracks = np.full((1, 14, 2), 0.5)
+    clip = SimpleNamespace(frames=GREYS, tracks=tracks, visibility=np.arange(14)[None] < 7, drags=None)
+    show(page, Player(clip, show_tracks=True, track_colours=["#0072b2"], size=400))
+    scrub(page, 3)
+    assert pixel(page, 0.5, 0.5) != [18 * 3] * 3 and np.argmax(pixel(page, 0.5, 0.5)) == 2  # blue
+    scrub(page, 10)
+    assert pixel(page, 0.5, 0.5) == [180] * 3
+
+
 def test_play_goes_round_at_its_rate_and_pause_holds(page):
     show(page, Player(GREYS, fps=50))
     page.get_by_role("button", name="Play").click()

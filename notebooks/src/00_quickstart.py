@@ -76,13 +76,13 @@ print(f"take {take.number}: seed {take.seed}, frames {take.video.frames.shape}")
 # ## The drag decides
 #
 # The same picture and the same noise, but the drag ends half-way, or stays where it starts. Nothing else is different, so
-# whatever differs between the rows comes from the drag.
+# whatever differs between the films comes from the drag.
 
 # %%
 origin = drags.points[:, :1]
 half, still = (Drags(origin + share * (drags.points - origin)) for share in (0.5, 0.0))
 shorter, unmoved = (pipe(picture, d, seed=seed, steps=steps) for d in (half, still))
-strip({"as dragged": video.frames, "half-way": shorter.frames, "held still": unmoved.frames})
+moving({"as dragged": video, "half-way": shorter, "held still": unmoved}, size=200, alt="the same cabinet, dragged differently")
 
 # %% [markdown]
 # How much of the picture changes? Pixels that differ from frame 1 by more than 8 of 255 grey levels:

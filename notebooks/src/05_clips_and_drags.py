@@ -135,8 +135,8 @@ figures.weight_map(rendering.frames[0], tracks[:, 0], weight, drawn)
 
 # %%
 some = drawn[:80]
-figures.animated(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
-                 alt="dots riding on the parts of the object as they move")
+figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
+               alt="dots riding on the parts of the object as they move")
 
 # %% [markdown]
 # ## Drags
@@ -275,7 +275,7 @@ from puppetmaster_core import Drags
 most = int(np.argmax(store.column("travel")))
 stored = store[most]
 column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T  # where drags begin
-figures.animated(
+figures.riding(
     stored.frames, stored.tracks, stored.visibility, [tints[p] for p in stored.track_parts],
     Drags(stored.drags), drag_tints=[tints[p] for p in stored.part_ids[0][row, column]],
     alt="the stored clip, its tracks as dots and its drags as arrows",

@@ -41,7 +41,7 @@ from pathlib import Path
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.notebook import sampling_figures as figures
-from puppetmaster_core.notebook.figures import moving, strip
+from puppetmaster_core.notebook.figures import moving
 from puppetmaster_core.pictures import open_picture
 from puppetmaster_core.sampling import Sampling
 
@@ -83,7 +83,7 @@ figures.guidance_weights({"the paper's": frame_guidance(frames).numpy(),
 # %%
 videos = {f"up to {weight:g}": pipe(picture, drags, seed=seed, solver="dpm++", steps=steps, max_guidance=weight)
           for weight in (1.0, own, 2.5 * own)}
-strip({name: video.frames for name, video in videos.items()})
+moving(videos, size=200, alt="the same drawer under weak and strong guidance")
 
 # %%
 from puppetmaster_core.evaluation.metrics import moving_region

@@ -6,24 +6,23 @@ that move have Okabe and Ito's colours, told apart with any colour vision, and p
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-from IPython.display import Image as Shown
 from matplotlib import colormaps, colors
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
-from PIL import Image, ImageDraw
 
 from puppetmaster_core.assets.asset import AnimatedAsset
+from puppetmaster_core.curation.pictures import front_camera
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook.figures import TEXT, done, plain
-from puppetmaster_core.overlay import COLOURS, OUTLINE, draw_drags
-from puppetmaster_core.render import Camera, Rendering
-from puppetmaster_core.video import Video, enlarge
+from puppetmaster_core.notebook.figures import TEXT, done, moving, plain
+from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.overlay import COLOURS, draw_drags
+from puppetmaster_core.render import Camera, Rendering, render
+from puppetmaster_core.video import enlarge
 
 STILL = "#B8B8B8"
 GONE = "#555555"  # drags that were taken out
@@ -167,24 +166,17 @@ def paths_over(frame: np.ndarray, panels: dict[str, tuple[np.ndarray, Sequence[s
     return done(figure)
 
 
-def animated(frames: np.ndarray, tracks: np.ndarray, visibility: np.ndarray, tints: Sequence[str], drags: Drags | None = None,
-             *, drag_tints: Sequence[str] = COLOURS, size: int = 320, alt: str = "a clip with its tracks and drags") -> Shown:
-    """A moving picture of frames (N, H, W, 3) with tracks (P, N, 2): a full dot where a point is seen, a ring where it is hidden.
+def film_of(asset: AnimatedAsset, size: int, frames: int = 14) -> np.ndarray:
+    """An asset's first animation from straight in front, everything it ever reaches in the picture: (N, size, size, 3) uint8."""
+    positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, frames)])
+    return render(asset, positions, front_camera(positions), size).frames
+
+
+def riding(frames: np.ndarray, tracks: np.ndarray, visibility: np.ndarray, tints: Sequence[str], drags: Drags | None = None,
+           *, drag_tints: Sequence[str] = COLOURS, size: int = 320, alt: str = "a clip with its tracks and drags") -> Player:
+    """A film of frames (N, H, W, 3) with tracks (P, N, 2): a full dot where a point is seen, a ring where it is hidden.
 
     visibility (P, N); tints: a colour for each track. Drags, where given, are drawn as arrows.
     """
-    large = enlarge(frames, max(1, round(size / frames.shape[1])))
-    if drags is not None:
-        large = draw_drags(large, drags, colours=drag_tints)
-    radius = max(2.0, large.shape[1] / 110)
-    drawn = []
-    for n, frame in enumerate(large):
-        picture = Image.fromarray(frame)
-        pen = ImageDraw.Draw(picture)
-        for (x, y), seen, tint in zip(tracks[:, n] * frame.shape[0], visibility[:, n], tints, strict=True):
-            dot = (x - radius, y - radius, x + radius, y + radius)
-            pen.ellipse(dot, outline=OUTLINE if seen else tint, width=1 if seen else 2, fill=tint if seen else None)
-        drawn.append(np.asarray(picture))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Video(np.stack(drawn)).save(Path(folder) / "clip.gif")
-        return Shown(data=Path(path).read_bytes(), format="gif", alt=alt)
+    clip = SimpleNamespace(frames=frames, tracks=tracks, visibility=visibility, drags=drags)
+    return moving(clip, tracks=True, size=size, alt=alt, track_colours=tints, drag_colours=drag_tints)

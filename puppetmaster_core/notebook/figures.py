@@ -44,12 +44,13 @@ def with_drags(picture, drags: Drags, size: int = 256) -> np.ndarray:
     return draw_drags(enlarge(frame, max(1, round(size / max(frame.shape[1:3])))), drags)[0]
 
 
-def moving(videos, *, overlay: bool = True, tracks: bool = False, size: int = 256, alt: str = "", made: str = "") -> Player:
+def moving(videos, *, overlay: bool = True, tracks: bool = False, size: int = 256, alt: str = "", made: str = "",
+           **colours) -> Player:
     """A video, or several by their captions, to play, pause and scrub, with drags (and a clip's tracks) to draw over them.
 
-    made: at which scale and how, a line below.
+    made: at which scale and how, a line below. colours: the player's track_colours and drag_colours.
     """
-    return Player(videos, show_drags=overlay, show_tracks=tracks, size=size, alt=alt, note=made)
+    return Player(videos, show_drags=overlay, show_tracks=tracks, size=size, alt=alt, note=made, **colours)
 
 
 def plain(axis, title: str, across: str, up: str) -> None:

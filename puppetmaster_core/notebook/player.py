@@ -5,7 +5,7 @@ Letters: N frames, (H, W) pixels, K drags, P tracks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import anywidget
 import numpy as np
@@ -22,8 +22,8 @@ class Player(anywidget.AnyWidget):
     videos: one, or a mapping of captions to videos; a video is a `Video`, a `Clip` or frames (N, H, W, 3) uint8.
     drags: what is drawn over a film that has none of its own. size: width of a film on the page, in CSS pixels.
     show_drags, show_tracks: whether they are drawn from the start; tracks come from a clip. fps: None takes the videos'.
-    alt: what those hear who do not see the films. note: a line below, such as how they were made. Raises ValueError for frames
-    that are none.
+    track_colours, drag_colours: CSS colours of the tracks and drags, in their order. alt: what those hear who do not see the
+    films. note: a line below, such as how they were made. Raises ValueError for frames that are none.
     """
 
     _esm = module("player")
@@ -38,11 +38,13 @@ class Player(anywidget.AnyWidget):
 
     def __init__(self, videos, *, drags: Drags | None = None, size: int = 256, fps: float | None = None,
                  show_drags: bool = True, show_tracks: bool = False, autoplay: bool = True, alt: str = "",
-                 note: str = ""):
+                 note: str = "", track_colours: Sequence[str] = (), drag_colours: Sequence[str] = ()):
         videos = videos if isinstance(videos, Mapping) else {"": videos}
         if not videos:
             raise ValueError("no videos came, wanted at least one")
         films = [_film(label, video, drags, alt) for label, video in videos.items()]
+        for name, colours in (("track_colours", track_colours), ("drag_colours", drag_colours)):
+            films = [film | {name: list(colours)} for film in films] if colours else films
         rate = fps or next((video.fps for video in videos.values() if hasattr(video, "fps")), 7.0)
         super().__init__(films=films, fps=rate, width=size, show_drags=show_drags, show_tracks=show_tracks, autoplay=autoplay,
                          note=note)

@@ -2,12 +2,12 @@
 
 import { COLOURS, along, lengthsOf } from "./path.js";
 
-// drags: [K][N][2] in the unit square; n counts the film's frames, of which there are `count`.
-export function drawDrags(context, drags, n, count, width, height, ratio = 1) {
+// drags: [K][N][2] in the unit square; n counts the film's frames, of which there are `count`. colours: they begin again.
+export function drawDrags(context, drags, n, count, width, height, ratio = 1, colours = COLOURS) {
   drags.forEach((points, k) => {
     const line = points.map(([x, y]) => [x * width, y * height]);
     const now = line[Math.round((n / Math.max(1, count - 1)) * (line.length - 1))];
-    const colour = COLOURS[k % COLOURS.length];
+    const colour = colours[k % colours.length];
     const lengths = lengthsOf(line);
     const total = lengths.at(-1);
     if (total > 2 * ratio) {
@@ -34,20 +34,27 @@ export function drawDrags(context, drags, n, count, width, height, ratio = 1) {
   });
 }
 
-// tracks: [P][N][2] in the unit square; seen: [P][N], whether the point is visible then. A short tail shows the way it came.
-export function drawTracks(context, tracks, seen, n, count, width, height, ratio = 1) {
+// tracks: [P][N][2] in the unit square; seen: [P][N], whether the point is visible then: a full dot, else a ring. A short tail
+// shows the way it came. colours: one a track, they begin again.
+export function drawTracks(context, tracks, seen, n, count, width, height, ratio = 1, colours = null) {
   context.lineWidth = 1.25 * ratio;
   context.lineCap = "round";
   tracks.forEach((points, p) => {
     const i = Math.round((n / Math.max(1, count - 1)) * (points.length - 1));
     const shown = !seen || seen[p][i];
-    const colour = `hsl(${(p * 137.5) % 360} 75% 50%)`;
-    context.globalAlpha = shown ? 0.95 : 0.3;
+    const colour = colours ? colours[p % colours.length] : `hsl(${(p * 137.5) % 360} 75% 50%)`;
+    context.globalAlpha = shown ? 0.95 : 0.7;
     context.strokeStyle = colour;
     context.beginPath();
     points.slice(Math.max(0, i - 5), i + 1).forEach(([x, y], j) => (j ? context.lineTo(x * width, y * height) : context.moveTo(x * width, y * height)));
     context.stroke();
-    dot(context, [points[i][0] * width, points[i][1] * height], 2.2 * ratio, colour, 0.75 * ratio);
+    const [x, y] = [points[i][0] * width, points[i][1] * height];
+    if (shown) dot(context, [x, y], 2.2 * ratio, colour, 0.75 * ratio);
+    else {
+      context.beginPath();
+      context.arc(x, y, 2.6 * ratio, 0, 2 * Math.PI);
+      context.stroke();
+    }
   });
   context.globalAlpha = 1;
 }

@@ -18,9 +18,9 @@ async function render({ model, el }) {
     const paint = (n) => films.forEach((film, i) => {
       const { context, wide, tall, ratio } = sharpCanvas(canvases[i], film.width, film.height);
       film.draw(context, n, 0, 0, wide, tall);
-      const { drags, tracks, visibility } = given[i];
-      if (shown.tracks && tracks) drawTracks(context, tracks, visibility, n, film.count, wide, tall, ratio);
-      if (shown.drags && drags) drawDrags(context, drags, n, film.count, wide, tall, ratio);
+      const { drags, tracks, visibility, track_colours, drag_colours } = given[i];
+      if (shown.tracks && tracks) drawTracks(context, tracks, visibility, n, film.count, wide, tall, ratio, track_colours);
+      if (shown.drags && drags) drawDrags(context, drags, n, film.count, wide, tall, ratio, drag_colours);
     });
     const transport = makeTransport({ frames: Math.max(...films.map((film) => film.count)), fps: model.get("fps"), onframe: paint });
     const toggles = ["drags", "tracks"].filter((what) => given.some((film) => film[what])).map((what) => element("label",
