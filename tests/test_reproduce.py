@@ -42,15 +42,28 @@ def small(tmp_path) -> Path:
     return tmp_path
 
 
-def test_smoke_runs_every_notebook_at_its_own_size_once(small, capsys):
+def test_smoke_runs_every_notebook_at_its_own_size_once(small, capfd):
     assert reproduction.main(["--scale", "smoke", "--root", str(small)]) == 0
     out = small / "build" / "reproduce" / "smoke"
     summary = json.loads((out / "summary.json").read_text())
     assert [(one["notebook"], one["passed"]) for one in summary] == [("00_first", True), ("01_second", True)]
     assert "model tiny steps 2" in (out / "logs" / "01_second.log").read_text()
-    assert "all reproduced" in capsys.readouterr().out
+    assert "all reproduced in " in capfd.readouterr().out
     assert reproduction.main(["--scale", "smoke", "--root", str(small)]) == 0
-    assert capsys.readouterr().out.count("unchanged since it was last run") == 2
+    assert capfd.readouterr().out.count("unchanged since it was last run") == 2
+
+
+def test_notebooks_run_side_by_side_end_as_one_after_the_other(small, monkeypatch):
+    """Each way: the same executed copies, and a summary in the book's order, the failed one included."""
+    found = {}
+    for workers in (1, 3):
+        monkeypatch.setattr(reproduction, "WORKERS", workers)
+        shutil.rmtree(small / "build", ignore_errors=True)
+        failed = reproduction.reproduce(small, "tiny", "a folder")
+        out = small / "build" / "reproduce" / "tiny"
+        summary = [(one["notebook"], one["passed"]) for one in json.loads((out / "summary.json").read_text())]
+        found[workers] = failed, summary, sorted(path.name for path in (out / "notebooks").iterdir())
+    assert found[1] == found[3] and found[1][1] == [("00_first", True), ("01_second", False)]
 
 
 def test_a_notebook_that_fails_is_named_and_the_exit_code_says_so(small, capsys):

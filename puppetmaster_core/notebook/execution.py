@@ -11,8 +11,10 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -52,10 +54,12 @@ def plan(root: Path) -> tuple[dict[str, dict], list[str]]:
     return {stem: changes.get(stem, {}) for stem in stems}, found
 
 
-def run(root: Path, out: Path | None = None, parameters: dict[str, dict] | None = None) -> tuple[list[Path], list[str]]:
+def run(root: Path, out: Path | None = None, parameters: dict[str, dict] | None = None,
+        workers: int = 1) -> tuple[list[Path], list[str]]:
     """Run every notebook; the executed copies, and what went wrong, a line each.
 
     out: where to, build/book if not given. parameters: of each notebook, those of `plan` (laptop scale) if not given.
+    workers: notebooks at a time, each of them in a process of its own; what they measure of time is then no good.
 
     A copy whose notebook, parameters, locked versions, results and package are those of the last run is kept. A notebook
     that fails leaves NN_topic.failed.ipynb to read and does not stop the others.
@@ -68,13 +72,24 @@ def run(root: Path, out: Path | None = None, parameters: dict[str, dict] | None 
     out, surroundings = out or root / OUT, digest(root)
     for folder in ("notebooks", "logs"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    done = []
-    for text in texts(root):
-        done.append(run_one(notebook_of(text), parameters[text.stem], surroundings, out))
-        write_summary(out, done)  # after each, so that a run which is stopped has one as well
+    done: list[Execution] = []
+    jobs = [(notebook_of(text), parameters[text.stem], surroundings, out) for text in texts(root)]
+    for one in _each(jobs, workers):
+        done.append(one)
+        write_summary(out, sorted(done, key=lambda e: e.notebook))  # after each, so that a run which is stopped has one as well
+    done.sort(key=lambda e: e.notebook)
     failed = [f"{one.notebook}.ipynb failed, see {out.relative_to(root) / 'notebooks' / one.notebook}.failed.ipynb: {one.error}"
               for one in done if not one.passed]
     return [out / "notebooks" / f"{one.notebook}.ipynb" for one in done], failed
+
+
+def _each(jobs: list[tuple], workers: int) -> Iterator[Execution]:
+    """How each of the jobs, arguments of `run_one`, went, as they end."""
+    if workers == 1:
+        yield from (run_one(*job) for job in jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from (one.result() for one in as_completed([pool.submit(run_one, *job) for job in jobs]))
 
 
 def run_one(path: Path, parameters: dict, surroundings: str, out: Path) -> Execution:

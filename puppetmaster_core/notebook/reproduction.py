@@ -16,6 +16,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,8 @@ from puppetmaster_core.notebook.pairs import notebook_of, pair_problems, texts
 
 SCALES = ("smoke", "tiny", "mini", "svd")
 OUT = Path("build/reproduce")
+CORES = len(os.sched_getaffinity(0))
+WORKERS = min(4, CORES)  # notebooks at a time: each wants a gigabyte of memory
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def reproduce(root: Path, scale: str, model: str | None = None) -> list[str]:
         print(f"{check.claim.id:44} ledger {check.claim.figure:32} again {again}{'' if check.agrees else '   DIFFERS'}")
     found = [f"{check.claim.id}: {check.claim.printed(check.again)} came, the ledger has {check.claim.figure}"
              for check in checks if not check.agrees]
-    _, failed = execution.run(root, out, parameters)
+    os.environ.setdefault("OMP_NUM_THREADS", str(CORES // WORKERS))
+    _, failed = execution.run(root, out, parameters, WORKERS)
     return found + failed
 
 
@@ -136,6 +140,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout (default: here)")
     options = parser.parse_args(argv)
     os.environ.setdefault("TQDM_DISABLE", "1")
+    began = time.monotonic()
     try:
         failed = reproduce(options.root.resolve(), options.scale, options.model)
     except (ValueError, LedgerError) as error:
@@ -143,7 +148,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     for line in failed:
         print(line, file=sys.stderr)
-    print(f"{options.scale}: {'all reproduced' if not failed else f'{len(failed)} failed'}, in {OUT / options.scale}")
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    print(f"{options.scale}: {'all reproduced' if not failed else f'{len(failed)} failed'} in {minutes} min {seconds} s, "
+          f"see {OUT / options.scale}")
     return 1 if failed else 0
 
 
