@@ -12,9 +12,11 @@ import pytest
 from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.assets.library.glb import to_glb
 from puppetmaster_core.cli import main
+from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.curation.less_is_more import two_arms
 from puppetmaster_core.curation.objaverse import ObjaverseError, animated_ids, compare, compare_all, fetch, read_ids
 from puppetmaster_core.curation.tables import read_rows
+from puppetmaster_core.training.data import ShardClips
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "objaverse_ids"
 DOOR, SPIN, POOR, GONE = (letter * 32 for letter in "abcd")
@@ -156,3 +158,26 @@ def test_arms_that_cannot_be_are_refused():
         two_arms(keys, groups, dict.fromkeys(keys, "dropped"))
     with pytest.raises(ValueError, match="did not look at"):
         two_arms([*keys, ("new", "move")], [*groups, "Other"], verdicts)
+
+
+def test_the_command_makes_two_training_sets_that_train_can_read(tmp_path, capsys):
+    """Three good assets and three bad ones: two folders of three clips, one of them with clips that curation drops."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for kind in ("door", "lid", "human", "spin", "translation", "scaling"):
+        (few / f"{kind}.glb").write_bytes(to_glb(make_asset(kind, 0), {}))
+    (few / "manifest.csv").write_text("file,category\n" + "".join(f"{path.name},Daily-Used\n" for path in few.glob("*.glb")))
+    words = [str(few)]
+    assert main(["render", *words, "--output", str(tmp_path / "clips"), "--size", "32", "--frames", "4"]) == 0
+    options = ["--output", str(tmp_path / "run"), "--arms", str(tmp_path / "clips"), "--json"]
+    for _ in range(2):  # the second time they are made anew
+        capsys.readouterr()
+        assert main(["curate", *words, *options]) == 0
+        arms = json.loads(capsys.readouterr().out)["arms"]
+    assert {arm["clips"] for arm in arms.values()} == {3} and len(ClipStore(tmp_path / "clips")) == 6
+    assert arms["curated"]["that curation drops"] == 0 < arms["uncurated"]["that curation drops"]
+    sets = {name: ShardClips([tmp_path / "run" / "arms" / name], 32, 4, tmp_path) for name in arms}
+    assert [len(clips) for clips in sets.values()] == [arm["clips"] for arm in arms.values()]
+    assert sets["curated"].frames(0).shape == (4, 32, 32, 3)
+    assert {asset.partition(".")[0] for asset in ClipStore(tmp_path / "run" / "arms" / "curated").column("asset")} == {
+        "door", "lid", "human"}

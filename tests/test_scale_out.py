@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -146,8 +147,6 @@ def test_nothing_to_do_starts_no_cluster(ray):
 
 
 def test_a_cluster_that_cannot_start_is_one_line(monkeypatch):
-    from types import SimpleNamespace
-
     def init(**_):
         raise Exception("The current node\ntimed out")
 
@@ -159,6 +158,22 @@ def test_a_cluster_that_cannot_start_is_one_line(monkeypatch):
             pass
         assert "\n" not in str(caught.value)
     assert len(ended) == 2
+
+
+def test_an_address_is_joined_and_a_cluster_of_our_own_has_as_many_processors_as_asked(monkeypatch):
+    asked, ended = [], []
+    fake = SimpleNamespace(init=lambda **options: asked.append(options), shutdown=lambda: ended.append(True))
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with ray_cluster(3, "head:6379") as ray:
+        assert ray is fake and not ended
+    with ray_cluster(3):
+        pass
+    monkeypatch.setenv("RAY_ADDRESS", "other:1")
+    with ray_cluster(3):
+        pass
+    assert [options.get("address") for options in asked] == ["head:6379", None, "other:1"]
+    assert [options.get("num_cpus") for options in asked] == [None, 3, None] and len(ended) == 3
 
 
 def test_what_is_noted_already_is_not_measured_again(tmp_path, monkeypatch):
