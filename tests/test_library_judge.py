@@ -61,8 +61,8 @@ def moved_by(subject, part, share):
 def test_travel_is_the_share_by_which_a_part_was_moved(subjects, kind):
     subject = subjects[kind]
     part = int(subject.clip.track_parts[0])
-    for share in (1.0, 0.5, 0.0, -0.5):
-        assert subject.travel(moved_by(subject, part, share), [part]) == [share]
+    videos = {share: moved_by(subject, part, share) for share in (1.0, 0.5, 0.0, -0.5)}
+    assert subject.travel(videos, [part]) == {share: [share] for share in videos}
     np.testing.assert_array_equal(moved_by(subject, part, 1.0), subject.clip.frames)
 
 
@@ -94,7 +94,7 @@ def test_a_part_that_cannot_be_seen_tells_nothing(subjects):
     subject = subjects["oven"]
     nowhere = subject.positions + np.array([0, 0, 100.0])  # behind the camera
     part = int(subject.clip.track_parts[0])
-    assert np.isnan(part_travel(subject.clip.frames, subject.asset, nowhere, subject.camera, part))
+    assert np.isnan(part_travel([subject.clip.frames], subject.asset, nowhere, subject.camera, part)).all()
 
 
 # ---- places --------------------------------------------------------------------------------------------------------------

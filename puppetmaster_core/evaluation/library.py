@@ -40,8 +40,8 @@ def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, straight: boo
     scores = {row: {"whole": psnr(video, clip.frames), "moving": psnr_moving(video, clip.frames),
                     "still": psnr_still(video, clip.frames), "off place": away[row],
                     "edge energy": edge_energy_ratio(video, clip.frames, moving)} for row, video in videos.items()}
-    travel = {row: list(map(_plain, subject.travel(videos[row], parts))) for row in (MODEL, CEILING)}
-    return {"group": subject.group, "travel": travel,
+    travel = subject.travel({row: videos[row] for row in (MODEL, CEILING)}, parts)
+    return {"group": subject.group, "travel": {row: list(map(_plain, own)) for row, own in travel.items()},
             "scores": {row: {name: _plain(value) for name, value in own.items()} for row, own in scores.items()}}
 
 

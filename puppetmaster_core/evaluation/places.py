@@ -10,7 +10,7 @@ Letters: N frames, P points, S side of a square picture in pixels, F offsets.
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter
+from numpy.lib.stride_tricks import sliding_window_view
 
 SIDE = 64  # pixels a side at which points are looked for; larger pictures are made smaller by whole pixels
 PATCH = 7  # pixels a side
@@ -28,17 +28,15 @@ def offsets_of_points(video: np.ndarray, truth: np.ndarray, tracks: np.ndarray, 
     """
     video, truth = smaller(video), smaller(truth)
     found, size = np.full((len(tracks), len(truth)), np.nan), truth.shape[1]
-    steps = np.array([(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1)])
-    far = np.linalg.norm(steps, axis=1)
+    far = np.linalg.norm(np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1].reshape(2, -1), axis=0)  # (F,)
     near, ring = np.argsort(far, kind="stable"), (far >= 1.5) & (far <= 2.5)
     for n in range(len(truth)):
         place = np.floor(tracks[:, n] * size).astype(int)
         inside = np.flatnonzero(seen[:, n] & (place >= 0).all(1) & (place < size).all(1))
         x, y = place[inside].T
-        itself = _patch_errors(truth[n], truth[n], x, y, steps[ring])  # (F, P)
-        told = itself.min(0) > TELLING
-        error = _patch_errors(video[n], truth[n], x[told], y[told], steps[near])
-        first = (error <= error.min(0) + SAME).argmax(0)
+        told = _patch_errors(truth[n], truth[n], x, y)[:, ring].min(1) > TELLING
+        error = _patch_errors(video[n], truth[n], x[told], y[told])[:, near]
+        first = (error <= error.min(1, keepdims=True) + SAME).argmax(1)
         found[inside[told], n] = far[near][first]
     return found
 
@@ -51,12 +49,13 @@ def smaller(frames: np.ndarray) -> np.ndarray:
     return cut.reshape(len(frames), side, k, side, k, 3).mean((2, 4))
 
 
-def _patch_errors(picture: np.ndarray, true: np.ndarray, x: np.ndarray, y: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Mean squared difference (F, P) of the true patch around each point to the picture's patch `steps` (F, 2) (y, x) away."""
-    padded = np.pad(picture, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge")
-    height, width = true.shape[:2]
-    errors = np.empty((len(steps), len(x)))
-    for i, (dy, dx) in enumerate(steps):
-        moved = padded[REACH + dy : REACH + dy + height, REACH + dx : REACH + dx + width]
-        errors[i] = uniform_filter(np.square(moved - true).mean(2), PATCH, mode="nearest")[y, x]
-    return errors
+def _patch_errors(picture: np.ndarray, true: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Mean squared difference (P, F) of the true patch around each point to the picture's patches, offset by offset."""
+    half, side = PATCH // 2, 2 * REACH + 1
+    rim = ((half, half), (half, half), (0, 0))
+    patches = sliding_window_view(np.pad(true, rim, mode="edge"), (PATCH, PATCH), (0, 1))[y, x]  # (P, 3, 7, 7)
+    wide = np.pad(picture, [(half + REACH,) * 2] * 2 + [(0, 0)], mode="edge")
+    others = sliding_window_view(wide, (PATCH, PATCH), (0, 1))  # (S + 2·REACH, …, 3, 7, 7)
+    rows, columns = y[:, None, None] + np.arange(side)[:, None], x[:, None, None] + np.arange(side)
+    gap = others[rows, columns] - patches[:, None, None]  # (P, side, side, 3, 7, 7)
+    return np.square(gap).mean((3, 4, 5)).reshape(len(x), side**2)

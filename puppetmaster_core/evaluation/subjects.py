@@ -45,9 +45,10 @@ class Subject:
     def camera(self) -> Camera:
         return Camera(**self.clip.camera)
 
-    def travel(self, video: np.ndarray, parts: list[int]) -> list[float]:
-        """What `part_travel` says of each of `parts` in a video (N, S, S, 3) uint8."""
-        return [part_travel(video, self.asset, self.positions, self.camera, part) for part in parts]
+    def travel(self, videos: dict[str, np.ndarray], parts: list[int]) -> dict[str, list[float]]:
+        """What `part_travel` says of each of `parts` in each of the videos (N, S, S, 3) uint8."""
+        told = [part_travel(list(videos.values()), self.asset, self.positions, self.camera, part) for part in parts]
+        return {name: [one[i] for one in told] for i, name in enumerate(videos)}
 
     def off_place(self, videos: dict[str, np.ndarray], parts: list[int]) -> dict[str, float]:
         """Mean offset, pixels at 64, of what is seen of the object outside of the dragged `parts`, in each of the videos.

@@ -4,11 +4,12 @@ A tracker guesses; here the object is known. It is drawn with the dragged part m
 against it, and the share most like the generated frames is the part's travel: 1 = as it should, 0 = did not move, negative =
 moved against the drag. Ours, not the paper's: it stands for the paper's counting by hand of wrong directions (Table 2, %WD).
 
-Letters: N frames, V vertices, S shares.
+Letters: N frames, V vertices, S shares, M videos.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,31 +36,34 @@ def joint_travel(frame: np.ndarray, asset: ArticulatedAsset, camera: Camera, par
     progress = np.ones((len(POSITIONS), len(asset.joints)))
     progress[:, part] = POSITIONS
     positions = np.stack([asset.pose(row) for row in progress])
-    return _likeliest(*_differences(frame, asset, positions, camera))
+    error, telling = _differences(frame[None], asset, positions, camera)
+    return _likeliest(error[0], telling)
 
 
-def part_travel(video: np.ndarray, asset: AnimatedAsset, positions: np.ndarray, camera: Camera, part: int) -> float:
-    """Travel of sub-model `part` of any asset in a generated video (N, H, W, 3) uint8, in units of its true motion.
+def part_travel(videos: Sequence[np.ndarray], asset: AnimatedAsset, positions: np.ndarray, camera: Camera,
+                part: int) -> list[float]:
+    """Travel of sub-model `part` of any asset in each of the videos (N, H, W, 3) uint8, in units of its true motion.
 
     positions: (N, V, 3), the vertices of the true video. Frames of all of it count, so that a motion which comes back to where
     it began is judged like any other. NaN where no pixel tells.
     """
     own = np.unique(asset.faces[asset.submodel == part])
-    motion, total, count = PartMotion.of(positions[:, own]), np.zeros(len(POSITIONS)), 0
-    for n in judged_frames(len(video)):
+    motion, total, count = PartMotion.of(positions[:, own]), np.zeros((len(videos), len(POSITIONS))), 0
+    for n in judged_frames(len(positions)):
         there = np.repeat(positions[n][None], len(POSITIONS), 0)
         there[:, own] = motion.by(POSITIONS, n)
-        error, telling = _differences(video[n], asset, there, camera)
+        error, telling = _differences(np.stack([video[n] for video in videos]), asset, there, camera)
         total, count = total + error, count + telling
-    return _likeliest(total, count)
+    return [_likeliest(error, count) for error in total]
 
 
-def _differences(frame: np.ndarray, asset: AnimatedAsset, positions: np.ndarray, camera: Camera) -> tuple[np.ndarray, int]:
-    """Squared differences (S,) of a frame to the object at positions (S, V, 3), summed over the pixels that tell these apart."""
-    drawn = render(asset, positions, camera, frame.shape[0]).frames
+def _differences(frames: np.ndarray, asset: AnimatedAsset, positions: np.ndarray, camera: Camera) -> tuple[np.ndarray, int]:
+    """Squared differences (M, S) of frames (M, H, W, 3) to the object at positions (S, V, 3), summed over the pixels that tell
+    these apart, and how many these are."""
+    drawn = render(asset, positions, camera, frames.shape[1]).frames
     telling = np.ptp(drawn, axis=0).max(-1) > TELLING
-    gap = drawn[:, telling].astype(np.float32) - frame[telling]
-    return np.square(gap).sum((1, 2), dtype=np.float64), int(telling.sum())
+    drawn = drawn[:, telling].astype(np.float32)
+    return np.stack([np.square(drawn - frame[telling]).sum((1, 2), dtype=np.float64) for frame in frames]), int(telling.sum())
 
 
 def _likeliest(error: np.ndarray, telling: int) -> float:
