@@ -3,7 +3,10 @@
 import ast
 import inspect
 import re
+import shutil
 import subprocess
+import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from puppetmaster_core.training.denoiser import Recipe
 from puppetmaster_core.training.loop import RunSettings
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEVIATIONS = (ROOT / "book" / "deviations.md").read_text()
 
 
@@ -195,6 +199,7 @@ def test_links_lead_to_committed_files(monkeypatch):
         assert f"mybinder.org/v2/gh/someone/puppets/main?urlpath=lab/tree/notebooks/{name}" in said
         assert f"/github/someone/puppets/blob/main/notebooks/{name}" in said
         assert ("pip install" in said) == (name not in links.ALONE)
+    assert {"anywidget", "skops"} <= {re.match(r"[\w.-]+", need)[0] for need in PROJECT["optional-dependencies"]["notebooks"]}
     for name in links.ALONE:
         assert "puppetmaster_core" not in (ROOT / "notebooks" / name).read_text(), "it needs more than what Colab has"
 
@@ -230,3 +235,13 @@ def test_the_workflow_runs_what_there_is():
     restored, saved, upload = (next(s["with"]["path"] for s in steps if s.get("uses", "").startswith(f"actions/{name}@"))
                                for name in ("cache/restore", "cache/save", "upload-pages-artifact"))
     assert restored == saved == "build/book/notebooks" and upload == "build/book/_build/html"
+
+
+def test_a_checkout_that_is_the_working_folder_is_the_one_that_is_found(tmp_path):
+    """As Colab has it after the lines of `prepare`: chapters print numbers from the checkout's results."""
+    assert "%cd puppets" in links.prepare("a/b") and "%pip install -q .[notebooks]" in links.prepare("a/b")
+    without = shutil.ignore_patterns("weights", "__pycache__")
+    shutil.copytree(ROOT / "puppetmaster_core", tmp_path / "puppetmaster_core", ignore=without)
+    asked = "import puppetmaster_core.provenance as p; print(p.CHECKOUT)"
+    said = subprocess.run([sys.executable, "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert Path(said.stdout.strip()) == tmp_path

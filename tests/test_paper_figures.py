@@ -57,6 +57,11 @@ def test_another_background_changes_what_the_object_does_not_cover(cabinet):
     assert np.array_equal(other.picture[solid], cabinet.picture[solid]) and other.drags is cabinet.drags
 
 
+def test_reach_is_that_of_the_farthest_end():
+    ends = Drags([[[0.5, 0.5], [0.8, 0.9]], [[0.1, 0.1], [0.1, 0.2]]])
+    assert scenes.reach(scenes.Scene("x", np.zeros((2, 2, 3), np.uint8), ends)) == pytest.approx(0.5)
+
+
 def test_drags_one_by_one_and_the_other_way(cabinet):
     sets = scenes.dragged_one_by_one(cabinet)
     assert len(sets) == len(cabinet.drags) + 1 and all(len(drags) == 1 for drags in sets.values())
@@ -121,7 +126,8 @@ def test_strips_show_the_frames_that_are_asked_for_and_how_they_were_made():
     frames = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
     figure = strip({"a": frames, "b": frames[::-1]}, shown=[6, 1], made="smoke")
     assert [int(axis.images[0].get_array()[0, 0, 0]) for axis in figure.axes] == [5, 0, 0, 5]
-    assert [axis.get_title() for axis in figure.axes[:2]] == ["frame 6", "frame 1"]
+    assert [axis.get_title() for axis in figure.axes] == ["frame 6", "frame 1", "", ""]
+    assert [axis.get_title() for axis in strip({"a": frames, "b": frames[:3]}, 2).axes][1::2] == ["frame 6", "frame 3"]
     assert figure.get_supxlabel() == "smoke" and strip({"a": frames}, 2).get_supxlabel() == ""
 
 

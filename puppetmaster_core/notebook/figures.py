@@ -27,11 +27,13 @@ def strip(rows: Mapping[str, np.ndarray], count: int = 7, width: float = 10.0, *
     """
     count = len(shown) if shown else count
     figure, axes = plt.subplots(len(rows), count, figsize=(width, 1.06 * width / count * len(rows)), squeeze=False)
+    above = None
     for row, (name, frames) in zip(axes, rows.items(), strict=True):
-        picked = np.array(shown) - 1 if shown else np.linspace(0, len(frames) - 1, count).round().astype(int)
+        picked = [n - 1 for n in shown] if shown else np.linspace(0, len(frames) - 1, count).round().astype(int).tolist()
         for axis, n in zip(row, picked, strict=True):
             axis.imshow(frames[n], interpolation="bicubic")
-            bare(axis, f"frame {n + 1}")
+            bare(axis, f"frame {n + 1}" if picked != above else "")  # said once, where rows are alike
+        above = picked
         row[0].set_ylabel(name, fontsize=9, color=TEXT)
     if made:
         figure.supxlabel(made, fontsize=8, color=TEXT)

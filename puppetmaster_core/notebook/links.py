@@ -33,7 +33,13 @@ def colab(where: str, name: str) -> str:
     return f"https://colab.research.google.com/github/{where}/blob/{BRANCH}/notebooks/{name}"
 
 
+def prepare(where: str) -> tuple[str, ...]:
+    """What Colab has to be told first: the checkout is the working folder, so its package and its results are what is found."""
+    return f"!git clone --depth 1 https://github.com/{where} puppets", "%cd puppets", "%pip install -q .[notebooks]"
+
+
 def launch_line(where: str, name: str) -> str:
-    """Both links, in Markdown; for Colab with the line that installs the package where a notebook needs it."""
-    first = "" if name in ALONE else f" (there, run `%pip install git+https://github.com/{where}` first, in a cell of its own)"
+    """Both links, in Markdown; for Colab with the lines that fetch the package where a notebook needs it."""
+    lines = ", ".join(f"`{line}`" for line in prepare(where))
+    first = "" if name in ALONE else f" (there, run this first, line by line: {lines})"
     return f"Run it yourself: [in Binder]({binder(where, name)}) · [in Colab]({colab(where, name)}){first}."

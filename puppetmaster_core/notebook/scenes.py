@@ -85,6 +85,11 @@ def over_background(scene: Scene, background: np.ndarray, name: str) -> Scene:
     return Scene(name, frames[0], scene.drags, replace(scene.clip, frames=frames))
 
 
+def reach(scene: Scene) -> float:
+    """How far the drag that goes farthest ends from where it starts, in widths of the picture."""
+    return float(np.linalg.norm(scene.drags.points[:, -1] - scene.drags.points[:, 0], axis=-1).max())
+
+
 def dragged_one_by_one(scene: Scene) -> dict[str, Drags]:
     """Each of a scene's drags alone, and the first of them backwards: the same picture told different things."""
     alone = {f"drag {k + 1} alone": Drags(path[None]) for k, path in enumerate(scene.drags.points)}
