@@ -94,7 +94,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match=r"cannot be written \(No space left on device\); the one before it is kept"):
+    with pytest.raises(TrainingError, match=r"cannot be written \(No space left on device\); the checkpoint before it is kept"):
         small(tmp_path, steps=8)
     assert [p.name for p in sorted((tmp_path / "checkpoints").iterdir())] == ["step-00000002", "step-00000004"]
 

@@ -3,6 +3,9 @@
 import json
 import math
 import os
+import re
+import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,7 +30,7 @@ from puppetmaster_core.training.data import ShardClips, cache_latents
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, train_denoiser
 from puppetmaster_core.training.export import export, scalars
 from puppetmaster_core.training.feed import Feed
-from puppetmaster_core.training.meter import Meter, flops_of
+from puppetmaster_core.training.meter import Meter, flops_of, rates_line
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.settings import RunSettings, TrainingError
 
@@ -55,29 +58,69 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_losses_and_weights(proces
 
 
 def test_rounds_and_processes_make_the_same_updates(processes):
-    """An update is the mean over the same eight rows, however they are split: only the order of summing differs."""
+    """An update is the mean over the same eight rows, however they are split, the weights too: only the order of summing
+    differs."""
     found = processes["together"]
     whole = found["1x1"]
-    for way in ("1x2", "2x2"):
+    for way in ("1x2", "2x2", "2x2-shared"):
         assert not any(found[way]["codes"])
         np.testing.assert_allclose(found[way]["losses"], whole["losses"], rtol=1e-4)
         for weight, wanted in zip(found[way]["weights"], whole["weights"], strict=True):
             np.testing.assert_allclose(weight, wanted, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_two_processes_train_a_scale_as_one_does(tmp_path):
-    """The VAE, its decoder and the denoiser: the same losses up to the order of summing, through checkpoints, latents and all."""
+def together(folder, processes, *way):
+    """All stages of a small scale, by processes that torchrun starts."""
     script = str(Path(__file__).with_name("training_processes.py"))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for processes in (1, 2):
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), script]
-        done = subprocess.run([*command, tmp_path / str(processes)], capture_output=True, text=True, timeout=280, env=environment)
-        assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), script]
+    done = subprocess.run([*command, folder, *way], capture_output=True, text=True, timeout=280,
+                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+
+
+def losses(stage):
+    found = scalars(stage)["loss"]
+    return [found[step] for step in sorted(found)]
+
+
+@pytest.fixture(scope="module")
+def by_one(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("by-one") / "run"
+    together(folder, 1)
+    return folder
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_scale_as_one_does(by_one, tmp_path):
+    """The VAE, its decoder and the denoiser: the same losses up to the order of summing, through checkpoints, latents and all."""
+    together(tmp_path, 2)
     for stage in ("vae", "decoder", "denoiser"):
-        one, two = (list(scalars(tmp_path / name / stage)["loss"].values()) for name in "12")
-        assert len(one) == 3
-        np.testing.assert_allclose(one, two, rtol=1e-3)
+        assert len(losses(by_one / stage)) == 3
+        np.testing.assert_allclose(losses(tmp_path / stage), losses(by_one / stage), rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_shared_out_trains_as_a_whole_one(by_one, tmp_path):
+    """FSDP, stopped and resumed from its own checkpoint: the losses, the last checkpoint and the pipeline of one process."""
+    run = tmp_path / "run"
+    shutil.copytree(by_one, run, ignore=shutil.ignore_patterns("denoiser", "pipeline"))
+    together(run, 2, "shard")
+    np.testing.assert_allclose(losses(run / "denoiser"), losses(by_one / "denoiser"), rtol=1e-3)
+    one, two = (folder / "denoiser" / "checkpoints" / "step-00000003" for folder in (by_one, run))
+    for name in ("optimizer.bin", "ema.bin"):
+        for a, b in zip(*(tensors(torch.load(folder / name, weights_only=True)) for folder in (one, two)), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-4)
+    wholes = [PuppetMasterPipeline.from_pretrained(folder / "pipeline").unet.state_dict() for folder in (by_one, run)]
+    for name, weight in wholes[0].items():
+        torch.testing.assert_close(wholes[1][name], weight, rtol=1e-2, atol=1e-3)
+
+
+def tensors(record):
+    """Those of a nested record, in order."""
+    if isinstance(record, torch.Tensor):
+        return [record]
+    values = record.values() if isinstance(record, dict) else record if isinstance(record, list | tuple) else ()
+    return [tensor for value in values for tensor in tensors(value)]
 
 
 # ---- clips from shards ---------------------------------------------------------------------------------------------------
@@ -145,6 +188,19 @@ def test_latents_go_on_where_they_stopped(trained, clips, tmp_path):
     assert int((tmp_path / "parts.done.partial").read_text()) == 4
     np.testing.assert_array_equal(cache_latents(vae, found, tmp_path / "parts.npy", batch=2), whole)
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_disk_without_room_for_the_latents_is_said_before_any_is_encoded(clips, tmp_path):
+    """No file may grow beyond 4 KB here, and the system says so as of a full disk; found later, it would kill the process."""
+    vae, found = build(TRAINED, 0).vae, ShardClips([clips], 64, 4, tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(TrainingError, match=r"z.npy: cannot be written \(File too large\); latents encoded so far are kept"):
+            cache_latents(vae, found, tmp_path / "z.npy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "z.npy").exists()
 
 
 def refused(capsys, *words):
@@ -243,6 +299,13 @@ def test_rates():
     rates = meter.read(waited=0.5)
     assert rates["clips per second"] == pytest.approx(25, rel=0.05) and rates["MFU"] == pytest.approx(0.25, rel=0.05)
     assert rates["share of time waiting for data"] == pytest.approx(0.25, rel=0.05)
+    line = rates_line({"clips per second": 25.04, "MFU": 0.251, "share of time waiting for data": 0.034})
+    assert line == "25 clips/s, MFU 25.1%, 3.4% of the time waiting for data"
+
+
+def test_a_run_ends_with_its_throughput(clips, tmp_path, capsys):
+    assert train(TRAINED, str(tmp_path / "run"), stages=("vae",), data=[str(clips)])
+    assert re.search(r"vae: [\d.e+]+ clips/s, MFU [\d.]+%, [\d.]+% of the time waiting for data", capsys.readouterr().err)
 
 
 def test_the_recipes_of_all_scales_are_sound(tmp_path):

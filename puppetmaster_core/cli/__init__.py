@@ -7,12 +7,14 @@ once the arguments are known to be good. On bad input `run` raises BadInput, whi
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from importlib import import_module
 
 from puppetmaster_core import __version__
 from puppetmaster_core.cli.arguments import BadInput
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench",
             "reproduce")
 
@@ -47,6 +49,12 @@ def main(words: list[str] | None = None) -> int:
     except BadInput as error:
         line = " ".join(str(error).splitlines())  # names of files may hold anything
         print(f"{arguments.prog}: error: {line}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"{arguments.prog}: error: {place}the disk is full ({error.strerror}): make room and start again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\n{arguments.prog}: interrupted", file=sys.stderr)

@@ -8,7 +8,7 @@ examples:
   puppetmaster train --scale tiny --output runs/tiny
   puppetmaster render library --count 8000 --output clips/library
   puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
-  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
+  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --shard --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
 
@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
     parser.add_argument("--activation-checkpointing", action="store_true", default=None,
                         help="compute activations twice: a third more work, far less memory")
+    parser.add_argument("--shard", action="store_true", default=None,
+                        help="share the denoiser's weights and what goes with them out over the processes (FSDP): for svd")
     parser.add_argument("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
     parser.add_argument("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
     parser.add_argument("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print where the model is as JSON")
 
 
-SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "learning_rate", "seed", "mixed_precision",
+SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "shard", "learning_rate", "seed", "mixed_precision",
             "compile", "workers", "checkpoint_every", "wandb")
 
 

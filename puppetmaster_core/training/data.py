@@ -6,6 +6,7 @@ Letters: n clips, N frames, P candidate tracks, K drags, B batch, C latent chann
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents import downscale, encode
 from puppetmaster_core.pictures import to_tensor
+from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import TrainingError
 
 
@@ -199,7 +201,10 @@ def cache_latents(vae: AutoencoderKLTemporalDecoder, clips: Clips, path: Path, m
     shape = (len(clips), len(first), vae.config.latent_channels, *(side // downscale(vae) for side in first.shape[1:3]))
     partial, count = path.with_suffix(".partial"), path.with_suffix(".done.partial")
     done = int(count.read_text()) if partial.exists() and count.exists() else 0
-    stored = np.lib.format.open_memmap(partial, "r+" if done else "w+", np.float16, shape)
+    with saving(path, "latents encoded so far are kept"):
+        stored = np.lib.format.open_memmap(partial, "r+" if done else "w+", np.float16, shape)
+        with open(partial, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)  # a disk that fills later kills who writes to a map
     with tqdm(total=len(clips), initial=done, desc="encoding", mininterval=5) as bar:
         while done < len(clips):
             if time.monotonic() >= until:

@@ -6,6 +6,7 @@ killed run goes on exactly as if it had not been, and `state` for what is kept.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration, broadcast
+from accelerate.utils import broadcast
 from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -24,11 +25,12 @@ from tqdm import tqdm
 
 from puppetmaster_core.provenance import commit
 from puppetmaster_core.training import state
-from puppetmaster_core.training.crew import ON_CPU, wait_for_main
+from puppetmaster_core.training.crew import make_accelerator, wait_for_main
 from puppetmaster_core.training.feed import Batch, Feed
-from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
+from puppetmaster_core.training.meter import Meter, flops_of, peak_flops, rates_line
 from puppetmaster_core.training.records import alone, check_same_run, versions, write_record
-from puppetmaster_core.training.settings import RunSettings, TrainingError
+from puppetmaster_core.training.settings import RunSettings
+from puppetmaster_core.training.sharing import fill, share_average, share_optimizer, share_out, whole
 
 Make = Callable[[int, range], Batch]  # the rows of an update's batch, on the CPU
 Loss = Callable[[nn.Module, Batch], tuple[Tensor, dict]]  # of a batch on the device: its mean, and numbers to log
@@ -47,36 +49,13 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
     folder = Path(settings.output)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"settings": asdict(settings), **(record or {}), "commit": commit(), "versions": versions()}
-    accelerator = _accelerator(folder, settings)
+    accelerator = make_accelerator(folder, settings)
     with alone(folder) if accelerator.is_main_process else nullcontext():
         check_same_run(folder, record)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             write_record(folder, {**record, "processes": accelerator.num_processes})
         return _Run(accelerator, model, make, loss, settings, sample).train()
-
-
-def _accelerator(folder: Path, settings: RunSettings) -> Accelerator:
-    trackers: list = ["tensorboard"]
-    if settings.wandb:
-        trackers.append(_wandb(settings.wandb))
-    some = DistributedDataParallelKwargs(find_unused_parameters=True)  # diffusers' networks have some that never get a gradient
-    accelerator = Accelerator(mixed_precision=settings.mixed_precision, cpu=ON_CPU, log_with=trackers, kwargs_handlers=[some],
-                              project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)))
-    if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
-        raise TrainingError(f"{accelerator.distributed_type.value} was configured for accelerate, wanted plain data parallelism: "
-                            "every process holds the whole model")
-    return accelerator
-
-
-def _wandb(project: str):
-    from accelerate.utils import is_wandb_available
-
-    if not is_wandb_available():
-        raise TrainingError(f"wandb={project!r} given, but Weights & Biases is not installed: pip install wandb, or leave it out")
-    from accelerate.tracking import WandBTracker
-
-    return WandBTracker(project)
 
 
 class _Run:
@@ -89,27 +68,42 @@ class _Run:
         self.sample, self.folder, self.main = sample, Path(settings.output), accelerator.is_main_process
         processes = accelerator.num_processes
         share = settings.rows(0, accelerator.process_index, processes)
-        model.to(accelerator.device).train()
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.shared = settings.shard and processes > 1
+        model.to("cpu" if self.shared else accelerator.device).train()  # what is resumed, too, need not be whole on a GPU
+        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.ema = EMAModel(model.parameters(), decay=settings.ema_decay)
-        self.step = state.load(self.folder, model, self.optimizer, self.ema)
-        self.ema.to(accelerator.device)
+        self.step = state.load(self.folder, model, optimizer, self.ema)
+        model.to(accelerator.device)
         peak = processes * peak_flops(accelerator.device, settings.mixed_precision)
         self.meter = Meter(self._flops(share) / len(share) if self.step < settings.steps else 0.0, peak)
         if settings.activation_checkpointing:
             checkpoint_activations(model)
         if settings.compile:
             model.compile()
-        self.wrapped, self.optimizer = accelerator.prepare(model, self.optimizer)
+        self._prepare(optimizer)
         if self.main:
             accelerator.init_trackers("log")
+
+    def _prepare(self, optimizer: torch.optim.Optimizer) -> None:
+        """Put the model and what goes with it where they train: `wrapped` is called, `trained` has the parameters."""
+        accelerator = self.accelerator
+        if self.shared:
+            self.wrapped = self.trained = share_out(self.model, accelerator.device, accelerator.num_processes)
+            self.optimizer, self.ema = share_optimizer(optimizer, self.trained), share_average(self.ema, self.trained)
+        else:
+            self.ema.to(accelerator.device)
+            self.trained = self.model
+            self.wrapped, prepared = accelerator.prepare(self.model, optimizer)
+            self.optimizer = prepared.optimizer
 
     def train(self) -> bool:
         settings, quiet = self.settings, {} if self.main else {"disable": True}
         bar = tqdm(total=settings.steps, initial=self.step, desc=self.folder.name, mininterval=5, **quiet)
+        overall = None  # from the end of the first update on, which compiles and fills caches
         with Feed(self.make, self._jobs(), settings.workers) as feed:
             while self.step < settings.steps and not self._time_is_up():
                 value, norm, numbers = self._update(feed)
+                overall = self._count(overall, feed.waited)
                 self.step += 1
                 bar.update()
                 if self.step % settings.log_every == 0:
@@ -121,12 +115,26 @@ class _Run:
         if self.step % settings.checkpoint_every:
             self._checkpoint()
         bar.close()
+        if self.main and overall:
+            tqdm.write(f"{self.folder.name}: {rates_line(overall.read(feed.waited))}", file=sys.stderr)
         for tracker in self.accelerator.trackers if self.main else ():
             tracker.finish()  # end_training would also part the processes, and there may be stages to come
         wait_for_main()
-        self.ema.copy_to(self.model.parameters())
+        if self.shared:
+            fill(self.model, self.ema.shadow_params)
+            self.model.to(self.accelerator.device)
+        else:
+            self.ema.copy_to(self.model.parameters())
         self.model.eval()
         return self.step >= settings.steps
+
+    def _count(self, overall: Meter | None, waited: float) -> Meter:
+        """One more update, in the rates since the last log and in those of the whole run."""
+        self.meter.count(self.settings.batch_size)
+        if overall is None:
+            return Meter(self.meter.flops_a_clip, self.meter.peak, waited)
+        overall.count(self.settings.batch_size)
+        return overall
 
     def _jobs(self) -> Iterator[tuple[int, range]]:
         """What this process computes, in order: its rows of every round of every update."""
@@ -140,20 +148,20 @@ class _Run:
         rounds, total, batches = self.settings.accumulate, 0.0, []
         for round_ in range(rounds):
             batches.append(next(feed))
-            wait = self.accelerator.no_sync(self.wrapped) if round_ < rounds - 1 else nullcontext()
+            last = round_ == rounds - 1 or self.shared  # whole gradients are what sharing spares
+            wait = nullcontext() if last else self.accelerator.no_sync(self.wrapped)
             with wait:
                 value, numbers = self._loss(self.wrapped, batches[-1])
                 self._check_finite("loss", value, batches)
                 self.accelerator.backward(value / rounds)
             total = total + value.detach() / rounds
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        norm = whole(self.accelerator.clip_grad_norm_(self.trained.parameters(), self.settings.clip_norm))
         self._check_finite("gradient's norm", norm, batches)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.settings.rate(self.step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.step(self.model.parameters())
-        self.meter.count(self.settings.batch_size)
+        self.ema.step(self.trained.parameters())
         return total, norm, numbers
 
     def _loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict]:
@@ -174,7 +182,7 @@ class _Run:
             return float("nan")
 
     def _check_finite(self, what: str, value: Tensor, batches: list[Batch]) -> None:
-        finite = torch.isfinite(value.detach()).float()
+        finite = torch.isfinite(value.detach()).float().to(self.accelerator.device)
         if self.accelerator.num_processes > 1:
             finite = self.accelerator.reduce(finite, "mean")
         if finite == 1:
@@ -202,22 +210,32 @@ class _Run:
                                   **{name: float(number) for name, number in numbers.items()}}, self.step)
 
     def _log_samples(self) -> None:
-        if self.main:
+        if self.shared:
+            fill(self.model, self.ema.shadow_params)
+        elif self.main:
             self.ema.store(self.model.parameters())
             self.ema.copy_to(self.model.parameters())
-            self.model.eval()
+        if self.main:
+            self.model.to(self.accelerator.device).eval()
             with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
                 pictures = self.sample(self.model)
-            self.model.train()
-            self.ema.restore(self.model.parameters())
             for name, picture in pictures.items():
                 self._tensorboard().add_image(name, picture, self.step)
+            self.model.train()
+        if self.shared:
+            self.model.to("cpu")
+        elif self.main:
+            self.ema.restore(self.model.parameters())
         wait_for_main()
 
     def _checkpoint(self) -> None:
+        optimizer, average = self.optimizer.state_dict(), self.ema.state_dict()
+        if self.shared:
+            fill(self.model, list(self.trained.parameters()))
+            optimizer, average = whole(optimizer), whole(average)
         if self.main:
             self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
-            state.save(self.folder, self.step, self.model, self.optimizer.optimizer, self.ema)
+            state.save(self.folder, self.step, self.model, optimizer, average)
         wait_for_main()
 
     def _tensorboard(self):

@@ -49,10 +49,10 @@ def flops_of(model: nn.Module, loss: Callable[[], Tensor], device: torch.device)
 class Meter:
     """Rates since the last reading."""
 
-    def __init__(self, flops_a_clip: float, peak: float):
-        """flops_a_clip: of one clip, forward and backward. peak: FLOP/s of all devices together."""
+    def __init__(self, flops_a_clip: float, peak: float, waited: float = 0.0):
+        """flops_a_clip: of one clip, forward and backward. peak: FLOP/s of all devices together. waited: seconds so far."""
         self.flops_a_clip, self.peak = flops_a_clip, peak
-        self._clips, self._waited, self._since = 0, 0.0, time.perf_counter()
+        self._clips, self._waited, self._since = 0, waited, time.perf_counter()
 
     def count(self, clips: int) -> None:
         self._clips += clips
@@ -64,6 +64,13 @@ class Meter:
         rate, share = self._clips / seconds, (waited - self._waited) / seconds
         self._clips, self._waited, self._since = 0, waited, now
         return {"clips per second": rate, "MFU": rate * self.flops_a_clip / self.peak, "share of time waiting for data": share}
+
+
+def rates_line(rates: dict[str, float]) -> str:
+    """What `Meter.read` gives, in words."""
+    mfu = f"MFU {rates['MFU']:.1%}" if rates["MFU"] == rates["MFU"] else "MFU not known"
+    waiting = rates["share of time waiting for data"]
+    return f"{rates['clips per second']:.3g} clips/s, {mfu}, {waiting:.1%} of the time waiting for data"
 
 
 def _now(device: torch.device) -> float:

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from puppetmaster_core.files import locked, whole_file
 from puppetmaster_core.training.settings import FREE, RunSettings, TrainingError
 
@@ -23,6 +25,17 @@ def alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise TrainingError(f"{folder}: another process is training here: wait for it, or choose another folder") from None
         yield
+
+
+@contextmanager
+def saving(path: Path, otherwise: str = "what was there before is kept") -> Iterator[None]:
+    """Around the writing of `path`: what a full disk, or one that cannot be written, raises becomes one TrainingError."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own for it
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise TrainingError(f"{path}: cannot be written ({reason}); {otherwise}: make room and start the same command "
+                            "again") from error
 
 
 def check_same_run(folder: Path, record: dict) -> None:

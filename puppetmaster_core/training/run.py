@@ -26,7 +26,7 @@ from puppetmaster_core.training import watch
 from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.data import ClipArrays, Clips, ShardClips, cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, residual_scale, train_denoiser
-from puppetmaster_core.training.records import alone
+from puppetmaster_core.training.records import alone, saving
 from puppetmaster_core.training.settings import RunSettings, TrainingError, check_names, names_of
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
@@ -67,7 +67,8 @@ class Plan:
         share = self.changes.get("steps", settings.steps) / settings.steps
         scaled = {"warmup_steps": int(share * settings.warmup_steps), "decay_steps": int(share * settings.decay_steps)}
         left = max(0.0, self.until - time.monotonic())
-        return replace(settings, **(scaled if share != 1 else {}), **self.changes, max_seconds=left)
+        whole = {} if stage == "denoiser" else {"shard": False}  # a VAE fits anywhere
+        return replace(settings, **{**(scaled if share != 1 else {}), **self.changes, **whole}, max_seconds=left)
 
 
 def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
@@ -156,7 +157,8 @@ def stage_denoiser(plan: Plan, clips: Clips) -> bool:
     sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None  # in all processes or in none
     done = train_denoiser(model, items, pipeline.latent_space, record, sample)
     if crew().is_main_process:
-        pipeline.save_pretrained(plan.folder / "pipeline", max_shard_size=SHARD_SIZE)
+        with saving(plan.folder / "pipeline"):
+            pipeline.save_pretrained(plan.folder / "pipeline", max_shard_size=SHARD_SIZE)
     wait_for_main()
     return done
 
@@ -216,7 +218,7 @@ def _record(plan: Plan, clips: Clips) -> dict:
 def _save(vae: AutoencoderKLTemporalDecoder, final: Path) -> bool:
     """Save whole or not at all: that the folder is there says that the stage is done."""
     if crew().is_main_process:
-        with whole_folder(final) as folder:
+        with saving(final), whole_folder(final) as folder:
             vae.save_pretrained(folder, max_shard_size=SHARD_SIZE)
     wait_for_main()
     return True

@@ -28,6 +28,7 @@ class RunSettings:
     compile: bool = False  # torch.compile the model: minutes of waiting first, then up to twice the speed
     accumulate: int = 1  # rounds an update: each holds batch_size / (processes · accumulate) clips in memory
     activation_checkpointing: bool = False  # compute activations again in the backward pass: a third more work, far less memory
+    shard: bool = False  # several processes: each holds its part of weights, gradients, optimiser and EMA (FSDP), not the whole
     workers: int = 2  # threads that make batches ahead
     checkpoint_every: int = 500
     sample_every: int = 500
@@ -47,6 +48,8 @@ class RunSettings:
             raise TrainingError(f"ema_decay={self.ema_decay} given: it lies in [0, 1)")
         if self.mixed_precision not in ("no", "bf16"):
             raise TrainingError(f"mixed_precision={self.mixed_precision!r} given: it is 'no' or 'bf16'")
+        if self.shard and self.compile:
+            raise TrainingError("compile and shard given: layers are compiled whole, leave one of them out")
         if self.batch_size % self.accumulate:
             raise TrainingError(f"batch_size={self.batch_size} and accumulate={self.accumulate} given: the rounds must hold "
                                 "equally many clips, so give a divisor")
@@ -72,7 +75,7 @@ class RunSettings:
 
 
 # What may differ between two starts of one run: how long it goes on and how it is watched, not what it computes.
-FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "accumulate", "activation_checkpointing", "workers",
+FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "accumulate", "activation_checkpointing", "shard", "workers",
         "checkpoint_every", "sample_every", "log_every", "wandb")
 
 

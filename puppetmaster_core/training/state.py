@@ -21,6 +21,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from puppetmaster_core.checkpoints import ModelError, tensor_shapes
+from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import RunSettings, TrainingError
 
 MODEL, OPTIMIZER = "model.safetensors", "optimizer.bin"
@@ -28,24 +29,23 @@ EMA = ("ema.bin", "custom_checkpoint_1.pkl")  # the second: its name in older ru
 KEPT = 2
 
 
-def save(folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, ema: EMAModel) -> None:
-    """Write the checkpoint of `step`. Raises TrainingError where it cannot be written; the one before is kept."""
+def save(folder: Path, step: int, model: nn.Module, optimizer: dict, ema: dict) -> None:
+    """Write the checkpoint of `step`; optimizer and ema: their states. Raises TrainingError where it cannot be written; the one
+    before is kept."""
     final = folder / "checkpoints" / f"step-{step:08d}"
     if final.exists():
         return
     partial = final.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.mkdir(parents=True)
-        save_model(model, str(partial / MODEL))
-        torch.save(optimizer.state_dict(), partial / OPTIMIZER)
-        torch.save(ema.state_dict(), partial / EMA[0])
-        os.replace(partial, final)
-    except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own for a full disk
+        with saving(final, "the checkpoint before it is kept"):
+            partial.mkdir(parents=True)
+            save_model(model, str(partial / MODEL))
+            torch.save(optimizer, partial / OPTIMIZER)
+            torch.save(ema, partial / EMA[0])
+            os.replace(partial, final)
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-        raise TrainingError(f"{final}: the checkpoint cannot be written ({reason}); the one before it is kept: make room and "
-                            "start the same command again") from error
     for old in sorted(final.parent.glob("step-????????"))[:-KEPT]:
         shutil.rmtree(old)
 
