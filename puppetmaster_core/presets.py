@@ -105,8 +105,8 @@ TINY = Preset(
                 "ema_decay": 0.99},
         "decoder": {"steps": 600, "batch_size": 8, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 400,
                     "ema_decay": 0.99},
-        "recipe": {"sigma_mean": 1.3, "sigma_min": 0.4, "short_steps": 3600},
-        "denoiser": {"steps": 4000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1500,
+        "recipe": {"sigma_mean": 1.3, "sigma_min": 0.4, "short_steps": 3000},
+        "denoiser": {"steps": 3500, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1250,
                      "ema_decay": 0.998, "sample_every": 1000},
     },
 )
