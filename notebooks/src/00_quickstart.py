@@ -4,9 +4,9 @@
 # You give the model a picture and a drag. It gives back fourteen frames in which the dragged part moves and the rest stays.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what a drag does to a drawer, what half of it
-# does, and a door; and you can draw drags of your own. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing for
-# under two hours on two CPU cores. Expect the right place to change and the right way, mostly; expect blur and drifting colours
-# there. The model's card has the numbers.
+# does, and a door; and you can draw drags of your own. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing on
+# two CPU cores. It is a few hundred times smaller than the paper's network, and where things move that can be seen; the model's
+# card says how often they move the right way.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
