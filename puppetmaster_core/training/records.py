@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
@@ -34,8 +35,9 @@ def saving(path: Path, otherwise: str = "what was there before is kept") -> Iter
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own for it
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-        raise TrainingError(f"{path}: cannot be written ({reason}); {otherwise}: make room and start the same command "
-                            "again") from error
+        free = shutil.disk_usage(next(place for place in path.absolute().parents if place.exists())).free / 2**20
+        raise TrainingError(f"{path}: cannot be written ({reason}; {free:.0f} MB are free there); {otherwise}: make room and "
+                            "start the same command again") from error
 
 
 def check_same_run(folder: Path, record: dict) -> None:
