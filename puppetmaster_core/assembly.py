@@ -33,7 +33,7 @@ def make_modules(preset: Preset, seed: int, without: Container[str] = ()) -> dic
         "vae": lambda: AutoencoderKLTemporalDecoder(**preset.vae),
         "image_encoder": lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**preset.image_encoder)),
         "unet": lambda: DragUNet(**preset.unet),
-        "scheduler": lambda: make_solver("euler"),
+        "scheduler": lambda: make_solver("euler", preset.noise_levels),
     }
     made = {}
     with torch.random.fork_rng(devices=[]):

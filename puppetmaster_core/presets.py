@@ -22,6 +22,7 @@ class Preset:
     unet: dict  # DragUNet
     residual: bool = False  # diffuse z^n − z^1 (LatentSpace)
     anchor: float = 0.0  # anchored decoding's tolerance (LatentSpace), 0 = off
+    noise_levels: tuple[float, float] = (0.002, 700.0)  # the lowest and the highest σ of sampling, SVD's
     steps: int = 50  # sampling steps, App. C.2
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
@@ -91,7 +92,8 @@ TINY = Preset(
     image_encoder=_clip(64, 8, 64, 2, 64),
     unet=_unet((64, 64), 48, 64, (32, 48), 14) | {"prediction": "clean"},
     residual=True,
-    anchor=0.8,
+    anchor=0.25,
+    noise_levels=(0.4, 80.0),  # from where its training ends to where there is nothing left to see
     steps=10,
     max_guidance=4.0,
     qualities={  # from results/solvers_tiny.json: rows that score alike, so the fastest and the fastest of the best
@@ -103,8 +105,6 @@ TINY = Preset(
         "clips": 12000,
         "vae": {"steps": 600, "batch_size": 8, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 400,
                 "ema_decay": 0.99},
-        "decoder": {"steps": 600, "batch_size": 8, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 400,
-                    "ema_decay": 0.99},
         "recipe": {"sigma_mean": 1.3, "sigma_min": 0.4, "short_steps": 3000},
         "denoiser": {"steps": 3500, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1250,
                      "ema_decay": 0.998, "sample_every": 1000},

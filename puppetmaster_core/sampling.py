@@ -22,7 +22,7 @@ from puppetmaster_core.diffusion import SIGMA_MAX, SIGMA_MIN, guide
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.model import DragConditioning, DragUNet
 
-EDM = {"sigma_min": SIGMA_MIN, "sigma_max": SIGMA_MAX, "prediction_type": "v_prediction"}
+RANGE = (SIGMA_MIN, SIGMA_MAX)  # of noise levels σ, SVD's
 SVD = {
     "use_karras_sigmas": True, "timestep_type": "continuous", "timestep_spacing": "leading", "steps_offset": 1,
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
@@ -73,10 +73,11 @@ class Sampling:
         return replace(own, **named)
 
     def scheduler(self, own: Scheduler, device: torch.device | str | None = None) -> Scheduler:
-        """The scheduler at its first step; own: the model's."""
-        scheduler = own if self.solver is None else make_solver(self.solver)
+        """The scheduler at its first step; own: the model's, whose range of noise levels the others keep to."""
+        levels = noise_range(own)
+        scheduler = own if self.solver is None else make_solver(self.solver, levels)
         if self.solver == "ays":
-            scheduler.set_timesteps(sigmas=ays_sigmas(self.steps), device=device)
+            scheduler.set_timesteps(sigmas=ays_sigmas(self.steps, levels), device=device)
         else:
             scheduler.set_timesteps(self.steps, device=device)
         return scheduler
@@ -100,24 +101,37 @@ class Guidance:
         return self.interval is None or self.interval[0] <= sigma <= self.interval[1]
 
 
-def ays_sigmas(steps: int) -> list[float]:
-    """Align-Your-Steps' noise levels for so many steps, zero last: theirs for 10, else between theirs in log σ."""
-    known = np.linspace(0, 1, len(AYS_SIGMAS))
-    levels = np.exp(np.interp(np.linspace(0, 1, steps), known, np.log(AYS_SIGMAS)))
-    return [*(AYS_SIGMAS if steps == len(AYS_SIGMAS) else levels.tolist()), 0.0]
+def noise_range(own: Scheduler | None) -> tuple[float, float]:
+    """The lowest and the highest noise level at which a model's scheduler calls its network; SVD's where it does not say."""
+    config = getattr(own, "config", {})
+    levels = (config.get(name) for name in ("sigma_min", "sigma_max"))
+    return tuple(known if level is None else level for level, known in zip(levels, RANGE, strict=True))
 
 
-def make_solver(name: str) -> Scheduler:
+def ays_sigmas(steps: int, levels: tuple[float, float] = RANGE) -> list[float]:
+    """Align-Your-Steps' noise levels for so many steps, zero last: theirs for 10 of SVD's range, else between theirs in log σ.
+
+    levels: the lowest and the highest. Beyond theirs there are none.
+    """
+    known, log_sigmas = np.linspace(0, 1, len(AYS_SIGMAS)), np.log(AYS_SIGMAS)
+    first, last = np.interp(-np.log(levels[::-1]), -log_sigmas, known)  # falling, so negated: np.interp wants them to rise
+    if steps == len(AYS_SIGMAS) and (first, last) == (0, 1):
+        return [*AYS_SIGMAS, 0.0]
+    return [*np.exp(np.interp(np.linspace(first, last, steps), known, log_sigmas)).tolist(), 0.0]
+
+
+def make_solver(name: str, levels: tuple[float, float] = RANGE) -> Scheduler:
     """The scheduler called "euler", which is SVD's; "ays", the same for the noise levels of `ays_sigmas`; or "dpm++", of second
     order: 10 of its steps do what 50 of Euler's do.
 
     "dpm++" steps evenly in log σ, which suits it far better over SVD's range of σ than Karras's schedule. Both scale the
-    network's input and output as `diffusion.precondition` does.
+    network's input and output as `diffusion.precondition` does. levels: the lowest and the highest noise level σ.
     """
+    edm = {"sigma_min": levels[0], "sigma_max": levels[1], "prediction_type": "v_prediction"}
     if name in ("euler", "ays"):
-        return EulerDiscreteScheduler(**EDM, **SVD)
+        return EulerDiscreteScheduler(**edm, **SVD)
     if name == "dpm++":
-        return EDMDPMSolverMultistepScheduler(**EDM, sigma_data=1.0, sigma_schedule="exponential")
+        return EDMDPMSolverMultistepScheduler(**edm, sigma_data=1.0, sigma_schedule="exponential")
     raise ValueError(f"solver={name!r} came, wanted one of {', '.join(SOLVERS)}")
 
 

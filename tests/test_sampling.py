@@ -17,7 +17,7 @@ from puppetmaster_core.latents import decode, decode_tiled, encode
 from puppetmaster_core.model.speed import channels_last
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, Sampling, ays_sigmas
+from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, SOLVERS, Sampling, ays_sigmas, make_solver
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
 DOWN = Drags([[[0.3, 0.4], [0.3, 0.9]], [[0.7, 0.2], [0.7, 0.6]]])
@@ -290,3 +290,11 @@ def test_half_precision_is_refused_on_a_cpu(picture):
     pipe.unet.to(torch.bfloat16)
     with pytest.raises(ModelError, match=r"bfloat16 came to run on a CPU.*load it with dtype=torch\.float32, or move"):
         pipe(picture, RIGHT, seed=0)
+
+
+def test_every_solver_keeps_to_the_noise_levels_of_the_model():
+    own = make_solver("euler", (0.4, 80.0))
+    for solver in (None, *SOLVERS):
+        sigmas = Sampling(solver, 8).scheduler(own).sigmas
+        assert float(sigmas[0]) == pytest.approx(80, rel=1e-4) and float(sigmas[-2]) == pytest.approx(0.4, rel=1e-4)
+        assert sigmas[-1] == 0 and len(sigmas) == 9 and (sigmas[:-1] > sigmas[1:]).all()
