@@ -85,7 +85,7 @@ def unseen_subjects(count: int, size: int, frames: int, kinds: str = ALL) -> Ite
     for number in range(TRIES * count):
         asset, name = source.open(number), source.name(number)
         shot = next(film(asset, number, name, how))
-        if shot.clip is not None:
+        if shot.clip is not None and len(shot.clip.tracks):
             yield Subject(name, shot.clip, asset, asset.trajectories(0, asset.sample_times(0, frames)))
             found += 1
         if found == count:
