@@ -41,8 +41,8 @@ def funnel_figure(funnel: Mapping[str, Mapping[str, int]]) -> Figure:
 
 def paper_funnel_figure(published: Mapping[str, int] | None = None) -> Figure:
     """The paper's funnel (§4), in round numbers; beneath it, the lengths of its published id lists where they are given."""
-    stages = {"animated in Objaverse": {"in": 40_000, "out": 16_000, "dropped by a forest": 24_000},
-              "Objaverse-Animation": {"in": 16_000, "out": 10_000, "unrealistic, says GPT-4V": 6_000}}
+    stages = {"animated in Objaverse": {"in": 40_000, "out": 16_000, "dropped": 24_000},
+              "Objaverse-Animation": {"in": 16_000, "out": 10_000, "unrealistic": 6_000}}
     figure = funnel_figure({**stages, **{f"{name}, published ids": {"in": count, "out": count}
                                          for name, count in (published or {}).items()}})
     figure.axes[0].set_title("the paper's: what stays (blue), what is lost (orange)", fontsize=9, color=TEXT)
