@@ -85,7 +85,7 @@ def test_the_table_says_where_everything_comes_from(models, tmp_path, capsys):
     assert (door["licence"], spin["licence"]) == ("CC0-1.0", "CC-BY-4.0")
     assert (door["category"], door["group"]) == ("Animals", "Drag-a-Move")  # our furniture, whatever GObjaverse calls it
     assert (spin["category"], spin["group"]) == ("Daily-Used", "Daily-Used")
-    assert json.loads(door["tools"])["puppetmaster_core"] and door["seconds"] > 0
+    assert json.loads(door["tools"])["puppetmaster_core"] and door["seconds"] > 0 and door["cpu_seconds"] > 0
     assert set(METRICS) < set(ANIMATIONS.names) and set(door) == set(ANIMATIONS.names)
     assets = {row["asset"]: row for row in read_rows(tmp_path / "run" / "assets.parquet")}
     assert set(assets["aa11.glb"]) == set(ASSETS.names) and assets["deep/dd44.glb"]["author"] == "A. Smith"

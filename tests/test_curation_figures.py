@@ -84,8 +84,8 @@ def test_a_simulated_run_by_hand():
 
 def test_costs_are_those_of_the_tables_and_the_bill():
     """Asset 0: 0.5 s to read and two animations of 1 and 2 s; asset 1 none; asset 2 could not be read."""
-    assets = [{"number": 0, "seconds": 0.5}, {"number": 1, "seconds": 0.25}, {"number": 2, "seconds": None}]
-    animations = [{"number": 0, "seconds": 1.0}, {"number": 0, "seconds": 2.0}]
+    assets = [{"number": 0, "cpu_seconds": 0.5}, {"number": 1, "cpu_seconds": 0.25}, {"number": 2, "cpu_seconds": None}]
+    animations = [{"number": 0, "cpu_seconds": 1.0}, {"number": 0, "cpu_seconds": 2.0}]
     assert seconds_an_asset(assets, animations) == [3.5, 0.25]
     assert answers_cost({"answers": 4, "tokens_in": 4000, "tokens_out": 400}, 2.0, 10.0) == pytest.approx(0.003)
     with pytest.raises(ValueError, match="without answers"):

@@ -226,9 +226,9 @@ figures.funnel_figure(report["funnel"])
 # %% [markdown]
 # ## What forty thousand would cost
 #
-# Times drawn from those just measured (by the clock: longer where the machine has other work), each asset on the first core that
-# is free; pictures for the share that the paper's forest kept, and tokens as the answers above used them. Files from Objaverse
-# are larger than ours and wait for their download, so take this for the least. The prices are assumptions: set your own.
+# A core's seconds drawn from those just measured, each asset on the first core that is free; pictures for the share that the
+# paper's forest kept, and tokens as the answers above used them. Files from Objaverse are larger than ours and wait for disk and
+# download, so take this for the least. The prices are assumptions: set your own.
 
 # %%
 import time
@@ -240,14 +240,14 @@ a_core_hour = 0.05  # dollars
 a_million = (2.5, 10.0)  # dollars for a million tokens, in and out
 kept_share = 16_000 / 40_000  # of the paper's animations, that its forest kept
 an_answer = answers_cost(report["judge"], *a_million)
-began = time.perf_counter()
+began = time.process_time()
 for row in rows[:5]:
     quarters(source.open(row["number"]), row["animation"])
-drawing = (time.perf_counter() - began) / 5
+drawing = (time.process_time() - began) / 5
 measuring = seconds_an_asset(assets_rows, rows)
 plans = [simulate([s + kept_share * drawing for s in measuring], 40_000, cores, dollars_a_core_hour=a_core_hour,
                   kept=kept_share, dollars_an_answer=an_answer) for cores in (2, 16, 128)]
-print(f"an asset took {np.mean(measuring):.3f} s to measure, its pictures {drawing:.3f} s")
+print(f"an asset took a core {np.mean(measuring):.3f} s to measure, its pictures {drawing:.3f} s")
 print(f"an answer took {an_answer:.4f} dollars at these prices; the paper's took about {500 / 16_000:.4f}")
 table(["cores", "hours", "core hours", "cores, $", "judge, $", "together, $"],
       [[plan.cores, plan.hours, plan.core_hours, plan.dollars_cores, plan.dollars_judge, plan.dollars] for plan in plans])

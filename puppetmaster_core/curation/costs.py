@@ -45,11 +45,14 @@ def simulate(seconds: Sequence[float], assets: int, cores: int, *, dollars_a_cor
 
 
 def seconds_an_asset(assets: Sequence[Mapping], animations: Sequence[Mapping]) -> list[float]:
-    """What each asset of a run's tables took, to read it and to measure all of its animations; what was not read is left out."""
-    out = {row["number"]: row["seconds"] for row in assets if row["seconds"] is not None}
+    """A core's seconds for each asset of a run's tables, to read it and to measure all of its animations.
+
+    What was not read is left out. Not by the clock: what else a machine did meanwhile is no cost of the asset's.
+    """
+    out = {row["number"]: row["cpu_seconds"] for row in assets if row["cpu_seconds"] is not None}
     for row in animations:
         if row["number"] in out:
-            out[row["number"]] += row["seconds"] or 0.0
+            out[row["number"]] += row["cpu_seconds"] or 0.0
     return list(out.values())
 
 

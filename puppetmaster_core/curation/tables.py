@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from puppetmaster_core.curation.metrics import METRICS
 from puppetmaster_core.files import whole_file
 
-VOLATILE = ("seconds",)  # all that differs between two runs over the same assets
+VOLATILE = ("seconds", "cpu_seconds")  # all that differs between two runs over the same assets
 
 ASSETS = pa.schema([
     ("asset", pa.string()), ("number", pa.int64()), ("sha256", pa.string()), ("licence", pa.string()), ("author", pa.string()),
@@ -23,12 +23,12 @@ ASSETS = pa.schema([
     ("left_out", pa.string()),  # by the pre-filter, and why
     ("error", pa.string()),  # why it could not be read; one line
     ("stderr", pa.string()),  # what it left there when it failed
-    ("seconds", pa.float64()),  # to read it
+    ("seconds", pa.float64()), ("cpu_seconds", pa.float64()),  # to read it, by the clock and of a core
 ])
 MEASURED = pa.schema([
     ("asset", pa.string()), ("number", pa.int64()), ("animation", pa.int32()), ("name", pa.string()), ("duration", pa.float64()),
     *((name, pa.float64()) for name in METRICS),
-    ("error", pa.string()), ("seconds", pa.float64()),  # to measure it
+    ("error", pa.string()), ("seconds", pa.float64()), ("cpu_seconds", pa.float64()),  # to measure it
 ])
 # One row per animation: what is known of its asset, what was measured, and what became of it.
 ANIMATIONS = pa.schema([
