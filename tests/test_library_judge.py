@@ -184,6 +184,8 @@ def test_evaluate_writes_what_it_prints_and_the_ledger_reads_it(pipeline, tmp_pa
     gain = claims["psnr_moving_over_static_copy"]
     assert gain.ours == printed["over static copy"]["moving"]["mean"] and gain.bar == 8.0 and gain.clips == 2
     assert gain.id == "library_furniture.some.psnr_moving_over_static_copy"
+    ways = {claim.id for claim in claims_of("scores.json", {**written, "model": "some"}) if claim.id.endswith("right_direction")}
+    assert ways == {f"library_furniture.{whose}some.right_direction" for whose in ("", "vae_of_", "anchored_vae_of_")}
     assert claims["off_place"].better == "lower" and claims["sharpness_gap"].ours == printed["sharpness gap"]
 
 
