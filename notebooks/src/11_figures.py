@@ -71,7 +71,7 @@ for name in ("cabinets.tiny.right_direction", "cabinets.tiny.psnr_moving", "cabi
 # for the sizes. Look where A, B and C sit: in every layer that has attention, [Eq. 3](../book/equations.md#eq-3) before
 # [Eq. 4](../book/equations.md#eq-4), and nowhere else.
 
-# %% mystnb={"image": {"alt": "The U-Net as boxes in the shape of a U, with a row of lettered tiles for each layer"}}
+# %% mystnb={"image": {"alt": "The U-Net as boxes in the shape of a U, with a column of lettered tiles for each layer"}}
 from puppetmaster_core.bench import problem
 from puppetmaster_core.notebook import architecture
 from puppetmaster_core.presets import SVD, TINY

@@ -30,7 +30,8 @@ KINDS = {
     "picture": ("P", "#E69F00", "cross-attention to the picture alone, SVD's"),
     "time": ("T", "#CC79A7", "attention over time, SVD's"),
 }
-TILE, STEP, DOWN = 0.15, 0.19, 0.62  # inches: a tile, from one to the next, and from one level of the U to the next
+TILE, STEP, DOWN = 0.15, 0.19, 0.5  # inches: a tile, from one to the next, and from one level of the U to the next
+WIDE, GAP = 0.72, 0.13  # inches: a box, and from one to the next
 NEW = (".modulation.", ".tokens.")  # parameters that SVD does not have
 
 
@@ -93,11 +94,10 @@ def _layers(transformer, arm: str) -> tuple[str, ...]:
 
 
 def architecture(found: Sequence[Station], title: str = "") -> Figure:
-    """The U: a box for each block with a row of tiles for each of its layers, skip connections dashed, a legend below."""
-    wide = max(len(layer) for one in found for layer in one.layers) * STEP + 0.12  # of a box, in inches
-    pitch, across = wide + 0.28, len(found) * (wide + 0.28) + 0.2
+    """The U: a box for each block with a column of tiles for each of its layers, skip connections dashed, a legend below."""
+    across = max(len(found) * (WIDE + GAP) + 0.2, 4.8)
     depths = [one.level + (one.name == "middle") for one in found]
-    places = [(0.2 + i * pitch, -depth * DOWN) for i, depth in enumerate(depths)]
+    places = [(0.12 + i * (WIDE + GAP), -depth * DOWN) for i, depth in enumerate(depths)]
     low = min(y - _height(one) for one, (_, y) in zip(found, places, strict=True)) - 0.3
     kinds = [kind for kind in KINDS if any(kind in layer for one in found for layer in one.layers)]
     columns = max(1, int(across // 2.4))
@@ -107,33 +107,34 @@ def architecture(found: Sequence[Station], title: str = "") -> Figure:
     axis.set_axis_off()
     axis.patch.set_alpha(0)
     for one, place in zip(found, places, strict=True):
-        _box(axis, one, place, wide)
-    _arrows(axis, found, places, wide)
-    axis.text(0.2, 0.22, title, fontsize=9, color=TEXT)
+        _box(axis, one, place)
+    _arrows(axis, found, places)
+    axis.text(0.12, 0.22, title, fontsize=9, color=TEXT)
     for i, kind in enumerate(kinds):
-        x, y = 0.2 + (i % columns) * across / columns, low - (i // columns) * 0.22
+        x, y = 0.12 + (i % columns) * across / columns, low - (i // columns) * 0.22
         _tile(axis, kind, x, y - TILE / 2)
         axis.text(x + 0.24, y, KINDS[kind][2], fontsize=7.5, color=TEXT, va="center")
     return done(figure, tight=False)
 
 
 def _height(one: Station) -> float:
-    return 0.62 + len(one.layers) * STEP
+    return 0.82 + max(map(len, one.layers)) * STEP
 
 
-def _box(axis, one: Station, place: tuple[float, float], wide: float) -> None:
+def _box(axis, one: Station, place: tuple[float, float]) -> None:
     """One block, its upper left corner at a place."""
     (x, y), height = place, _height(one)
-    axis.add_patch(FancyBboxPatch((x, y - height), wide, height, boxstyle="round,pad=0.02,rounding_size=0.06", fill=False,
+    axis.add_patch(FancyBboxPatch((x, y - height), WIDE, height, boxstyle="round,pad=0.02,rounding_size=0.06", fill=False,
                                   edgecolor=TEXT, lw=0.9))
     h, w = one.grid
-    share = f", {one.new / 1e6:.2g} M new" if one.new else ""
-    for line, words in enumerate((one.name, f"{one.channels} × {h} × {w}", f"{one.parameters / 1e6:.3g} M{share}")):
-        axis.text(x + wide / 2, y - 0.11 - 0.16 * line, words, ha="center", va="center", color=TEXT,
-                  fontsize=(8.5, 7.5, 6.5)[line], weight="bold" if line == 0 else "normal")
-    for row, layer in enumerate(one.layers):
-        for column, kind in enumerate(layer):
-            _tile(axis, kind, x + 0.08 + column * STEP, y - 0.74 - row * STEP)
+    new = f"{one.new / 1e6:.2g} M new" if one.new else ""
+    for line, words in enumerate((one.name, f"{one.channels} ×", f"{h} × {w}", f"{one.parameters / 1e6:.3g} M", new)):
+        axis.text(x + WIDE / 2, y - 0.1 - 0.145 * line, words, ha="center", va="center", color=TEXT,
+                  fontsize=8.5 if line == 0 else 7, weight="bold" if line == 0 else "normal")
+    left = x + (WIDE - len(one.layers) * STEP + STEP - TILE) / 2
+    for column, layer in enumerate(one.layers):
+        for row, kind in enumerate(layer):
+            _tile(axis, kind, left + column * STEP, y - 0.95 - row * STEP)
 
 
 def _tile(axis, kind: str, x: float, y: float) -> None:
@@ -142,15 +143,15 @@ def _tile(axis, kind: str, x: float, y: float) -> None:
     axis.text(x + TILE / 2, y + TILE / 2 - 0.005, letter, ha="center", va="center", fontsize=6.5, color="white", weight="bold")
 
 
-def _arrows(axis, found: Sequence[Station], places: Sequence[tuple[float, float]], wide: float) -> None:
+def _arrows(axis, found: Sequence[Station], places: Sequence[tuple[float, float]]) -> None:
     """From each block to the next, and dashed from each block on the way down to its like on the way up."""
     style = {"arrowstyle": "->", "color": TEXT, "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
     spans = [(y - _height(one), y) for one, (_, y) in zip(found, places, strict=True)]
     for i, ((low, high), (to_low, to_high)) in enumerate(pairwise(spans)):
         at = (max(low, to_low) + min(high, to_high)) / 2  # where both boxes are
-        axis.annotate("", (places[i + 1][0] - 0.03, at), (places[i][0] + wide + 0.03, at), arrowprops=style)
+        axis.annotate("", (places[i + 1][0] - 0.03, at), (places[i][0] + WIDE + 0.03, at), arrowprops=style)
     last = len(found) - 1
     for i in range(last // 2):  # down 1 to the last up block, and so on inwards
         at = places[i][1] - 0.12
-        axis.annotate("", (places[last - i][0] - 0.03, at), (places[i][0] + wide + 0.03, at),
+        axis.annotate("", (places[last - i][0] - 0.03, at), (places[i][0] + WIDE + 0.03, at),
                       arrowprops=style | {"linestyle": "--"})
