@@ -33,6 +33,11 @@ drags = Drags(np.linspace((0.2, 0.3), (0.8, 0.9), frames)[None])
 DragEditor(picture, drags)
 
 # %%
+from PIL import Image
+
+Image.fromarray(picture)
+
+# %%
 Player(Video(np.stack([np.full((48, 64, 3), 18 * n, np.uint8) for n in range(frames)]), drags=drags))
 '''
 
@@ -83,6 +88,15 @@ def test_a_page_is_whole_without_a_network(opened):
     assert page.locator("mjx-container").count() == 2 and page.locator("mjx-merror").count() == 0
     assert page.locator("script[src^=http], link[href^=http][rel=stylesheet], img[src^=http]").count() == 0
     assert asked == []
+
+
+def test_figures_keep_their_clear_ground_and_their_colours_on_a_dark_page(opened):
+    """Their words are grey; the theme would put white behind them and dim them."""
+    page, _ = opened
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    style = page.locator(".cell_output img").evaluate("(one) => (({ backgroundColor, filter }) => [backgroundColor, filter])"
+                                                      "(getComputedStyle(one))")
+    assert style == ["rgba(0, 0, 0, 0)", "none"]
 
 
 def test_the_editor_draws_and_the_player_plays_on_it(opened):

@@ -51,7 +51,8 @@ def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
     fill_pages(pages, root)
     (pages / "scripts").mkdir()  # not _static: whatever is there, Jupyter Book loads on every page
     shutil.copy2(mathjax(), pages / "scripts")
-    shutil.copy2(Path(__file__).parent / "js" / "static.js", pages / "scripts" / "widgets.js")
+    for own, name in (("static.js", "widgets.js"), ("book.css", "book.css")):
+        shutil.copy2(Path(__file__).parent / "js" / own, pages / "scripts" / name)
 
 
 def replace_changed(fresh: Path, pages: Path) -> None:
