@@ -44,7 +44,8 @@ def picture():
 
 
 def same(a, b):
-    return np.array_equal(a.frames, b.frames)
+    """Up to one grey level: on some processors sums depend on where in memory a weight lies, and a loaded one lies elsewhere."""
+    return a.frames.shape == b.frames.shape and np.abs(a.frames.astype(int) - b.frames).max() <= 1
 
 
 # ---- solvers ---------------------------------------------------------------------------------------------------------
