@@ -110,6 +110,7 @@ def test_draw_undo_redo_generate_and_read_back(lab, page):
 
     page.get_by_label("seed", exact=True).fill("5")
     page.get_by_role("button", name="Generate").click()
+    page.get_by_role("progressbar").wait_for()
     run_cell(page, 1)  # while the video is in the making
     said = page.locator(".jp-OutputArea-output pre").filter(has_text="read back")
     said.wait_for()
