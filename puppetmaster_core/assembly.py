@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from puppetmaster_core.sampling import make_solver, rehearse
 from puppetmaster_core.tensor_files import ModelError, check_complete, variant_of
 
 MODULES = ("vae", "image_encoder", "unet", "scheduler")
+CACHE_LINE = 64  # bytes
 
 
 def settings_of(preset: Preset) -> dict:
@@ -81,6 +82,17 @@ def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
         rehearse(loaded.pop("scheduler"))
     for name, module in loaded.items():
         check_complete(folder / name, module.state_dict())
+
+
+def align_weights(modules: Iterable) -> None:
+    """Copy weights that lie across a line of the CPU's cache, as those mapped from a file do, to where they do not.
+
+    Some processors sum in another order there, and a loaded model's pictures would differ from those of the model it is.
+    """
+    for module in modules:
+        for weight in module.parameters() if isinstance(module, nn.Module) else ():
+            if weight.device.type == "cpu" and weight.data_ptr() % CACHE_LINE:
+                weight.data = weight.data.clone()
 
 
 def check_precision(unet: DragUNet, device: torch.device) -> None:

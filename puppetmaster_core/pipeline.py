@@ -17,7 +17,15 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
+from puppetmaster_core.assembly import (
+    align_weights,
+    assemble_svd,
+    check_loaded,
+    check_modules,
+    check_precision,
+    make_modules,
+    settings_of,
+)
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents import LatentSpace, check_tile, decode_video, encode
@@ -98,6 +106,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         with checkpoints.loading(folder):
             pipeline = super().from_pretrained(folder, **options)
             check_loaded(folder, pipeline.components, options)
+        align_weights(pipeline.components[name] for name in pipeline.components.keys() - options.keys())
         return pipeline
 
     def save_pretrained(self, save_directory, **options) -> None:
