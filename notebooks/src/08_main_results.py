@@ -34,12 +34,12 @@ Markdown(table("cabinets.", keep=lambda claim: claim.ours is not None))
 # %% [markdown]
 # ## Every category
 #
-# The same on clips of the whole procedural library, furniture, bodies, things of every day and soft ones in turn, with seeds that
-# no training has seen. Three scores are exact because the object is known. **Direction**: each dragged part is drawn anew, moving
-# by many shares of its true motion and against it; the share most like the video is the part's travel, and it is right where that is
-# positive. **Off place**: patches of the true picture outside the dragged parts are looked for in the video; how far from their
-# place they are found is what has moved that should not have. **Edge energy**: of the moving region, over that of the VAE's own
-# reconstruction, which no model can exceed without inventing edges.
+# The same on clips of the whole procedural library, furniture, bodies, things of every day and soft ones in turn, with seeds
+# that no training has seen. Three scores are exact because the object is known. **Direction**: each dragged part is drawn anew,
+# moving by many shares of its true motion and against it; the share most like the video is the part's travel, and it is right
+# where that is positive. **Off place**: patches of the true picture outside the dragged parts are looked for in the video; how
+# far from their place they are found is what has moved that should not have. **Edge energy**: of the moving region, over that
+# of the VAE's own reconstruction, which no model can exceed without inventing edges.
 
 # %%
 Markdown(table("library.", keep=lambda claim: claim.ours is not None))
