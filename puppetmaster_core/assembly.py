@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import torch
@@ -13,13 +13,13 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from puppetmaster_core import checkpoints
 from puppetmaster_core.latents import downscale
 from puppetmaster_core.model import DragUNet
+from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.svd import read_modules
 from puppetmaster_core.presets import SVD, Preset
 from puppetmaster_core.sampling import make_solver, rehearse
 from puppetmaster_core.tensor_files import ModelError, check_complete, variant_of
 
 MODULES = ("vae", "image_encoder", "unet", "scheduler")
-CACHE_LINE = 64  # bytes
 
 
 def settings_of(preset: Preset) -> dict:
@@ -62,6 +62,7 @@ def assemble_svd(folder: Path, options: dict) -> dict:
         modules["unet"] = nn.Module.to(DragUNet.from_released(given["unet"], **options.get("unet_config", {})), dtype)
     for name in {"vae", "image_encoder"} - given.keys():
         check_complete(folder / name, modules[name].state_dict())
+        align_weights(modules[name])
     rehearse(modules["scheduler"])
     known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
     known["null_picture"] = modules["unet"].config.token_mask  # with the authors' convention, the authors' null
@@ -82,17 +83,6 @@ def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
         rehearse(loaded.pop("scheduler"))
     for name, module in loaded.items():
         check_complete(folder / name, module.state_dict())
-
-
-def align_weights(modules: Iterable) -> None:
-    """Copy weights that lie across a line of the CPU's cache, as those mapped from a file do, to where they do not.
-
-    Some processors sum in another order there, and a loaded model's pictures would differ from those of the model it is.
-    """
-    for module in modules:
-        for weight in module.parameters() if isinstance(module, nn.Module) else ():
-            if weight.device.type == "cpu" and weight.data_ptr() % CACHE_LINE:
-                weight.data = weight.data.clone()
 
 
 def check_precision(unet: DragUNet, device: torch.device) -> None:

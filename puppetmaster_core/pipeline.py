@@ -17,19 +17,12 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.assembly import (
-    align_weights,
-    assemble_svd,
-    check_loaded,
-    check_modules,
-    check_precision,
-    make_modules,
-    settings_of,
-)
+from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents import LatentSpace, check_tile, decode_video, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
+from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
@@ -106,7 +99,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         with checkpoints.loading(folder):
             pipeline = super().from_pretrained(folder, **options)
             check_loaded(folder, pipeline.components, options)
-        align_weights(pipeline.components[name] for name in pipeline.components.keys() - options.keys())
+        for module in (pipeline.vae, pipeline.image_encoder, pipeline.unet):
+            align_weights(module)
         return pipeline
 
     def save_pretrained(self, save_directory, **options) -> None:

@@ -4,30 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from oracle import Oracle, anchored_smoke
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
 from puppetmaster_core.evaluation.cabinets import ROWS, evaluate_clip, reconstruct, summary, table
-from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.video import Video
 
 
 @pytest.fixture(scope="module")
 def pipeline():
-    made = build(SMOKE, anchor=0.25)
-    made.set_progress_bar_config(disable=True)
-    return made
-
-
-class Oracle:
-    """Stands for a pipeline that gives back known frames."""
-
-    def __init__(self, pipeline, frames):
-        self.vae, self.unet, self.config, self.frames = pipeline.vae, pipeline.unet, pipeline.config, frames
-
-    def __call__(self, image, drags, **_):
-        return Video(self.frames, 7.0, drags)
+    return anchored_smoke()
 
 
 def test_the_true_video_scores_as_true(pipeline):

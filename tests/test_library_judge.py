@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from oracle import Oracle, anchored_smoke
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.cabinets import TEST_SEEDS
@@ -14,10 +15,7 @@ from puppetmaster_core.evaluation.library import CEILING, COPY, MODEL, evaluate_
 from puppetmaster_core.evaluation.places import offsets_of_points
 from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.travel import PartMotion, part_travel
-from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.render import render
-from puppetmaster_core.video import Video
 
 KINDS = ("oven", "fan", "butterfly", "snake")  # hinges, more than a half turn, there and back, soft
 
@@ -29,19 +27,7 @@ def subjects():
 
 @pytest.fixture(scope="module")
 def pipeline():
-    made = build(SMOKE, anchor=0.25)
-    made.set_progress_bar_config(disable=True)
-    return made
-
-
-class Oracle:
-    """Stands for a pipeline that gives back known frames."""
-
-    def __init__(self, pipeline, frames):
-        self.vae, self.unet, self.config, self.frames = pipeline.vae, pipeline.unet, pipeline.config, frames
-
-    def __call__(self, image, drags, **_):
-        return Video(self.frames, 7.0, drags)
+    return anchored_smoke()
 
 
 # ---- directions ----------------------------------------------------------------------------------------------------------

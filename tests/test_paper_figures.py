@@ -132,7 +132,7 @@ def test_strips_show_the_frames_that_are_asked_for_and_how_they_were_made():
 
 
 def test_curation_keeps_the_door_and_says_why_the_spin_goes():
-    door, spin = paper.judged(["door", "spin"], Forest.load(), 32)
+    door, spin = paper.judged(["door", "spin"], Forest.load(), 32, 14)
     assert door.kept and door.scene is not None and not spin.kept and spin.scene is None
     figure = paper.curation_strips([door, spin], made="procedural library")
     above = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]

@@ -14,6 +14,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError, find_model
 from puppetmaster_core.model import DragUNet
+from puppetmaster_core.model.alignment import CACHE_LINE, align_weights
 from puppetmaster_core.model.released import RELEASED
 from puppetmaster_core.model.svd import explain_sizes
 from puppetmaster_core.sampling import SVD
@@ -90,7 +91,7 @@ def test_svds_weights_are_taken_over_and_drag_layers_added(published, caplog):
 @torch.no_grad()
 def test_without_drags_and_with_ordinary_attention_it_is_svd(published):
     net = DragUNet.from_svd(published, attention="spatial", **SMALL)
-    svd = UNetSpatioTemporalConditionModel.from_pretrained(published, subfolder="unet")
+    svd = align_weights(UNetSpatioTemporalConditionModel.from_pretrained(published, subfolder="unet"))  # as ours are
     sample, *rest = inputs(1, 3, 8, 8)
     sample = torch.cat([sample, sample[:, :, :2]], dim=2)
     assert torch.equal(net(sample, *rest).sample, svd(sample, *rest).sample)
@@ -235,3 +236,12 @@ def test_what_the_folder_settles_cannot_be_set(published):
     with pytest.raises(ValueError, match=r"block_out_channels=\(64, 64\) came, SVD's network has .*: leave it out"):
         DragUNet.from_svd(published, block_out_channels=(64, 64))
     assert DragUNet.from_svd(published, num_frames=3, **SMALL).config.num_frames == 3
+
+
+def test_weights_that_lie_across_cache_lines_are_moved_and_stay_what_they_are():
+    layer = torch.nn.Linear(8, 8)
+    wanted = {name: weight.detach().clone() for name, weight in layer.named_parameters()}
+    layer.weight.data = torch.cat([torch.zeros(1), wanted["weight"].flatten()])[1:].view(8, 8)  # four bytes behind a line's start
+    assert layer.weight.data_ptr() % CACHE_LINE
+    assert align_weights(layer) is layer and not layer.weight.data_ptr() % CACHE_LINE
+    assert all(torch.equal(weight, wanted[name]) for name, weight in layer.named_parameters()) and layer.weight.requires_grad

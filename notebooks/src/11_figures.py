@@ -96,7 +96,7 @@ assert all({"modulation", "all_to_first", "tokens"} <= set(layer) for layer in l
 # %%
 from puppetmaster_core.curation.forest import Forest
 
-looked_at = paper.judged(curated, Forest.load(), pipe.config.size)
+looked_at = paper.judged(curated, Forest.load(), pipe.config.size, pipe.config.frames)
 paper.curation_strips(looked_at, made=f"procedural library, {pipe.config.size} pixels a side; no network takes part")
 
 # %% [markdown]

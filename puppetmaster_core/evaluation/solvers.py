@@ -15,6 +15,9 @@ from puppetmaster_core.evaluation.cabinets import evaluate_clip, summary, unseen
 SETTINGS: dict[str, dict] = {
     "Euler 50": {"solver": "euler", "steps": 50},
     "Euler 25": {"solver": "euler", "steps": 25},
+    "Euler 10": {"solver": "euler", "steps": 10},
+    "Euler 5": {"solver": "euler", "steps": 5},
+    "Euler 3": {"solver": "euler", "steps": 3},
     "DPM-Solver++ 2M 25": {"solver": "dpm++", "steps": 25},
     "DPM-Solver++ 2M 15": {"solver": "dpm++", "steps": 15},
     "DPM-Solver++ 2M 10": {"solver": "dpm++", "steps": 10},

@@ -14,6 +14,8 @@ from diffusers.utils import logging as diffusers_log
 from torch import nn
 from transformers import CLIPVisionModelWithProjection
 
+from .alignment import align_weights
+
 NAME = "UNetSpatioTemporalConditionModel"
 ADVICE = "wanted Stable Video Diffusion's U-Net in safetensors: check the path and the variant, or get it again"
 
@@ -94,7 +96,7 @@ def with_drags(cls: type, svd: UNetSpatioTemporalConditionModel, source: str, se
             if transformer.modulation is not None or transformer.tokens is not None:
                 transformer.add_drag_layers(net.config)
     net.load_state_dict(weights, strict=False, assign=True)
-    net = nn.Module.to(net, svd.dtype).eval()
+    net = align_weights(nn.Module.to(net, svd.dtype).eval())
     net.additions = Additions(source, _count(svd), left_out, _count(net, ".modulation."), _count(net, ".tokens."))
     return net
 

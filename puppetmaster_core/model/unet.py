@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from puppetmaster_core.encoding import encode_drags
 
+from .alignment import align_weights
 from .checks import check_config, check_drags, check_inputs, check_maps
 from .conditioning import DragConditioning
 from .context import BlockCheckpoint, ForwardContext
@@ -132,7 +133,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         with torch.device("meta"):
             net = cls(**RELEASED | config)
         net.load_state_dict(read_released(source, net.state_dict()), strict=True, assign=True)
-        return net.eval()
+        return align_weights(net.eval())
 
     # SVD's network with new drag layers, which change nothing but its cross-attention yet (App. C.1). source: SVD's folder
     # in diffusers' layout, or OWNER/NAME on the hub; options: diffusers' for the hub, and this class's settings.

@@ -68,7 +68,7 @@ class Judged:
 
 
 # Fig. 3: which animations stay, and what training gets of them.
-def judged(kinds: Sequence[str], forest: Forest, size: int, seed: int = 0) -> list[Judged]:
+def judged(kinds: Sequence[str], forest: Forest, size: int, frames: int, seed: int = 0) -> list[Judged]:
     """Object `seed` of each kind, through metrics and forest; those that stay are filmed, with drags."""
     found = []
     for kind in kinds:
@@ -76,7 +76,7 @@ def judged(kinds: Sequence[str], forest: Forest, size: int, seed: int = 0) -> li
         measured = motion_metrics(asset)
         metrics = np.array([measured[name] for name in METRICS])
         kept = bool(forest.probability(metrics)[0] >= forest.threshold)
-        scene = objects([kind], size, 14, seed)[0] if kept else None
+        scene = objects([kind], size, frames, seed)[0] if kept else None
         found.append(Judged(kind, kept, str(forest.why(metrics, 1)[0]), quarters(asset, 0, size), scene))
     return found
 
