@@ -102,12 +102,12 @@ TINY = Preset(
         "paper": {"solver": "euler", "steps": 50},
     },
     training={
-        "clips": 12000,
+        "clips": 20000,
         "vae": {"steps": 600, "batch_size": 8, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 400,
                 "ema_decay": 0.99},
-        "recipe": {"sigma_mean": 1.3, "sigma_min": 0.4, "short_steps": 3000},
-        "denoiser": {"steps": 3350, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 1100,
-                     "ema_decay": 0.998, "sample_every": 1000},
+        "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 8500, "short_frames": 3},
+        "denoiser": {"steps": 8750, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 2750,
+                     "ema_decay": 0.998, "checkpoint_every": 250, "sample_every": 2000},
     },
 )
 

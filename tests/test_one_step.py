@@ -1,0 +1,44 @@
+"""What a network knows at each noise level, measured on networks of which it is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracle import anchored_smoke
+
+from puppetmaster_core.clips.cabinets import WATCH_SEEDS, cabinet_clip
+from puppetmaster_core.evaluation.one_step import one_step_errors
+from puppetmaster_core.pipeline import build
+from puppetmaster_core.presets import SMOKE
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [cabinet_clip(WATCH_SEEDS + number, SMOKE.size, SMOKE.frames) for number in range(2)]
+
+
+def silent(prediction):
+    """A pipeline on residual latents whose network's last layer gives 0."""
+    made = build(replace(SMOKE, residual=True, unet=SMOKE.unet | {"prediction": prediction}))
+    torch.nn.init.zeros_(made.unet.conv_out.weight)
+    torch.nn.init.zeros_(made.unet.conv_out.bias)
+    return made
+
+
+def test_who_always_says_that_nothing_moves_is_wrong_by_a_still_video(clips):
+    errors = one_step_errors(silent("clean"), clips, (80.0, 1.0))
+    np.testing.assert_allclose(errors, np.ones((2, 2)), rtol=1e-5)
+
+
+def test_who_gives_back_what_it_sees_is_right_where_there_is_no_noise(clips):
+    """A v of 0 means D = x_σ / (σ² + 1): nearly x itself at small σ, nearly 0 at large σ."""
+    errors = one_step_errors(silent("v"), clips, (1e-4, 1e4))
+    np.testing.assert_allclose(errors[:, 0], 0, atol=1e-3)
+    np.testing.assert_allclose(errors[:, 1], 1, rtol=1e-2)
+
+
+def test_the_same_seed_gives_the_same_numbers(clips):
+    pipeline = anchored_smoke()
+    first, again = (one_step_errors(pipeline, clips, (5.0,), seed=3) for _ in range(2))
+    assert np.array_equal(first, again) and not np.array_equal(first, one_step_errors(pipeline, clips, (5.0,), seed=4))
