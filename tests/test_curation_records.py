@@ -8,16 +8,17 @@ from puppetmaster_core.cli import main
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.curation import speed
 from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.curation.records import forest_record, save, speed_record
+from puppetmaster_core.curation.records import forest_record, speed_record
 from puppetmaster_core.curation.speed import EngineTime, as_text, compare_engines
 from puppetmaster_core.evaluation.claims import rebuild
+from puppetmaster_core.files import write_json
 
 TIMES = [EngineTime("local", 500, 2, 100.0, 2.0, 180.0, 210.0, 200.0),
          EngineTime("ray", 500, 2, 120.0, 12.0, 181.0, 205.0, 205.0)]
 
 
 def test_claims_of_a_measurement_hold_or_do_not(tmp_path):
-    save(tmp_path / "speed.json", speed_record(TIMES))
+    write_json(tmp_path / "speed.json", speed_record(TIMES))
     claims = {name: claim for name, claim in rebuild(tmp_path).items() if name.startswith("curation.")}
     assert {name: (claim.ours, claim.holds) for name, claim in claims.items()} == {
         "curation.local.seconds_1000": (200.0, "yes"), "curation.ray.seconds_1000": (240.0, "yes"),
@@ -28,7 +29,7 @@ def test_claims_of_a_measurement_hold_or_do_not(tmp_path):
 
 def test_claims_of_a_forest_are_those_of_its_figures(tmp_path):
     about = Forest.load().about
-    save(tmp_path / "forest.json", forest_record(about, {"measuring": 1.0, "fitting": 2.0}))
+    write_json(tmp_path / "forest.json", forest_record(about, {"measuring": 1.0, "fitting": 2.0}))
     claims = rebuild(tmp_path)
     figures = about["figures, objects not seen"]
     assert claims["curation.forest.auc"].ours == figures["auc"] and claims["curation.forest.auc"].holds == "yes"

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.files import try_writing
+from puppetmaster_core.files import try_writing, write_json
 from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "time and count the network's savings"
@@ -80,7 +80,7 @@ def _curation(arguments: argparse.Namespace) -> None:
     times = list(speed.compare_engines(find_source("library:all", arguments.curation), engines=engines))
     record = records.speed_record(times)
     if arguments.output:
-        records.save(arguments.output, record)
+        write_json(arguments.output, record)
     print(json.dumps(record) if arguments.json else speed.as_text(times))
 
 

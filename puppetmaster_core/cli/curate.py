@@ -30,7 +30,7 @@ from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, number, whole
 from puppetmaster_core.cli.judge import add_judge_arguments, ask_judge, find_judge
-from puppetmaster_core.files import try_writing
+from puppetmaster_core.files import try_writing, write_json
 
 HELP = "find the animations that are worth learning from"
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     with _bad_input():
         from puppetmaster_core.clips.plan import alone, settle
         from puppetmaster_core.curation.forest import Forest
-        from puppetmaster_core.curation.run import finish, write_json
+        from puppetmaster_core.curation.run import finish
 
         forest = Forest.load(*([arguments.forest] if arguments.forest else []))
         plan, categories = _plan(arguments)

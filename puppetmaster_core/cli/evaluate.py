@@ -24,7 +24,7 @@ from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
 from puppetmaster_core.cli.models import bad_input, load
-from puppetmaster_core.files import try_writing, whole_file
+from puppetmaster_core.files import try_writing, write_json
 
 HELP = "score a model on unseen clips, and make Table 1"
 NO_MODEL, CABINETS = "none", "cabinets"
@@ -71,8 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     record |= {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(),
                "seconds": round(time.perf_counter() - began + record.get("seconds", 0), 1)}
     if output:
-        with whole_file(output) as partial:
-            partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(output, record)
 
 
 def _procedural(arguments: argparse.Namespace) -> dict:

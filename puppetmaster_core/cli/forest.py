@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.files import try_writing
+from puppetmaster_core.files import try_writing, write_json
 
 HELP = "fit the forest of `puppetmaster curate`"
 
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report:
         from puppetmaster_core.curation import records
 
-        records.save(arguments.report, records.forest_record(forest.about, seconds))
+        write_json(arguments.report, records.forest_record(forest.about, seconds))
     print(json.dumps(forest.about | {"seconds": seconds}, ensure_ascii=False) if arguments.json else
           summary(arguments.output, forest.about) + "\n{measuring} s to measure, {fitting} s to fit and check".format(**seconds))
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, number, whole
-from puppetmaster_core.files import try_writing, whole_file
+from puppetmaster_core.files import try_writing, write_json
 
 EARLY = 100  # clips after which the memory of the workers should grow no more
 HELP = "render animated 3D objects to training clips"
@@ -74,8 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
             report = _make(folder, plan, arguments)
             if model:
                 report["features"] = _cache_features(folder, model)
-            with whole_file(folder / "report.json") as partial:
-                partial.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_json(folder / "report.json", report)
     if arguments.json:
         print(json.dumps(report))
     if not report["clips"]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
 from puppetmaster_core.cli.models import bad_input, load
-from puppetmaster_core.files import try_writing, whole_file
+from puppetmaster_core.files import try_writing, write_json
 
 HELP = "compare solvers, steps and guidance: quality against time"
 
@@ -53,5 +53,4 @@ def run(arguments: argparse.Namespace) -> None:
 
         record = {"model": arguments.model, "command": "puppetmaster " + " ".join(sys.argv[1:]), "commit": commit(),
                   "device": str(pipeline.device), "threads": torch.get_num_threads(), "seed": arguments.seed, "rows": rows}
-        with whole_file(output) as partial:
-            partial.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(output, record)

@@ -22,7 +22,7 @@ from puppetmaster_core.clips.plan import Plan
 from puppetmaster_core.clips.records import to_members, to_tar
 from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
 from puppetmaster_core.clips.studio import DAY, film
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.isolation import Outcome, run_isolated, still_going
 from puppetmaster_core.scale_out import ray_cluster
 
@@ -75,8 +75,7 @@ def finish_shard(folder: Path, plan: Plan, shard: int) -> int:
             pieces.append((_piece(work, number, "tar"), record["rows"]))
     if failures:
         (folder / "failures").mkdir(exist_ok=True)
-        with whole_file(_failures(folder, shard)) as file:
-            file.write_text(json.dumps(failures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(_failures(folder, shard), failures)
     else:
         _failures(folder, shard).unlink(missing_ok=True)
     clips = write_shard(folder, shard, pieces)

@@ -17,7 +17,7 @@ from puppetmaster_core.curation.judge import Judge, JudgeError, NoAnswer
 from puppetmaster_core.curation.measure import CurationPlan
 from puppetmaster_core.curation.pictures import quarters, strip, to_png, unstrip
 from puppetmaster_core.curation.prompt import PROMPT, VERSION, MalformedAnswer
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.isolation import run_isolated, still_going
 
 SAID = 2000  # characters of an answer, as it came, that are kept
@@ -150,9 +150,7 @@ def ask_all(judge: Judge, answers: Answers, strips: Sequence[Path], price: Price
 
 
 def _write(path: Path, judge: Judge, name: str, record: dict) -> None:
-    with whole_file(path) as file:
-        file.write_text(json.dumps({"model": judge.model, "prompt": VERSION, "strip": name, **record}, indent=1,
-                                   ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, {"model": judge.model, "prompt": VERSION, "strip": name, **record})
 
 
 def _give_up(judge: Judge, path: Path, name: str, error: str) -> None:

@@ -7,9 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
-from puppetmaster_core.curation.run import write_json
 from puppetmaster_core.curation.speed import EngineTime
 from puppetmaster_core.provenance import commit
 
@@ -53,11 +51,6 @@ def speed_record(times: Sequence[EngineTime]) -> dict:
                        "unit": "of 1", "better": "lower", "digits": 3, "bar": 0.15, "at": "overhead"})
     return _about("curation speed") | {"assets": count, "seconds": round(sum(time.seconds for time in times), 1),
                                        "engines": engines, **more, "claims": claims}
-
-
-def save(path: Path, record: dict) -> None:
-    """Write a record; the file appears whole. Raises OSError."""
-    write_json(path, record)
 
 
 def _about(kind: str) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -19,7 +18,7 @@ from puppetmaster_core.curation.prefilter import Categories
 from puppetmaster_core.curation.production import is_done, measure_parts, open_parts, tables_of
 from puppetmaster_core.curation.tables import ANIMATIONS, ASSETS, read_rows, write_table
 from puppetmaster_core.curation.verdicts import KEEP, animation_id, funnel, join_answers, judge_by_forest, subsets
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import write_json
 
 WORKERS = 2  # processes on one machine, where nothing else is asked for
 
@@ -117,8 +116,3 @@ def tools() -> dict[str, str]:
     """What made the tables, and in which version."""
     packages = ("numpy", "pyarrow", "scikit-learn", "skops")
     return {"puppetmaster_core": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def write_json(path: Path, value) -> None:
-    with whole_file(path) as file:
-        file.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import write_json
 from puppetmaster_core.pictures import WHITE, Placement, open_picture
 
 SUFFIXES = (".mp4", ".gif")
@@ -107,8 +107,7 @@ class Recipe:
             raise VideoError(f"{path}: cannot be read, wanted a JSON object with size, frames and keep") from None
 
     def save(self, folder: Path) -> None:
-        with whole_file(folder / RECIPE) as partial:
-            partial.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        write_json(folder / RECIPE, asdict(self))
 
     # App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
     def undo(self, frames: np.ndarray, count: int, size: int) -> np.ndarray:

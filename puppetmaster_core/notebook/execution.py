@@ -22,7 +22,7 @@ import papermill
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.notebook.pairs import KERNEL, PROSE, notebook_of, texts
 
 OUT = Path("build/book")
@@ -151,8 +151,7 @@ def _said(notebook: nbformat.NotebookNode) -> dict:
 
 def write_summary(out: Path, done: Iterable[Execution]) -> None:
     """Write how the notebooks went into `out`."""
-    with whole_file(out / SUMMARY) as partial:
-        partial.write_text(json.dumps([asdict(one) for one in done], indent=1) + "\n")
+    write_json(out / SUMMARY, [asdict(one) for one in done])
 
 
 def summary_table(root: Path) -> str:

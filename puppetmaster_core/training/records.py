@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from puppetmaster_core.files import locked, whole_file
+from puppetmaster_core.files import locked, write_json
 from puppetmaster_core.training.settings import FREE, RunSettings, TrainingError
 
 
@@ -62,8 +62,7 @@ def write_record(folder: Path, record: dict) -> None:
     path = folder / "settings.json"
     earlier = json.loads(path.read_text()) if path.is_file() else {}
     starts = earlier.pop("starts", []) + ([earlier] if earlier else [])
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps({**record, "starts": starts}, indent=1) + "\n")
+    write_json(path, {**record, "starts": starts})
 
 
 def versions() -> dict[str, str]:
