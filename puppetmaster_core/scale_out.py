@@ -39,7 +39,7 @@ def ray_cluster(workers: int | None = None, address: str | None = None) -> Itera
     there = _joined(address)
     own = {"address": there} if there else {"num_cpus": workers, "include_dashboard": False}
     try:
-        ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="warning", **own)
+        ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="error", **own)
     except Exception as error:  # Ray raises plain exceptions, of many lines
         ray.shutdown()
         what = f"join the cluster at {there}" if there else "start on this machine (is it busy?)"
@@ -112,6 +112,8 @@ def run_on_ray(function: Callable, jobs: Iterable, *, workers: int | None = None
     with _Cluster(workers, address, RayHost, Packed(pickle.dumps(function)), *limits.values()) as cluster:
         if not _joined(address):
             yield from run_isolated(function, _until(cluster.ready, jobs), workers=workers or os.cpu_count() or 1, **limits)
+        if not jobs:  # done before it was there, or would have been
+            return
         cluster.wait()
         bundles = iter(lambda: list(islice(_until(threading.Event(), jobs), JOBS)), [])
         yield from _deal(cluster.ray, cluster.hosts, bundles)

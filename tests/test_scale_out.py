@@ -142,6 +142,23 @@ def test_a_cluster_that_does_not_come_is_an_error(ray, monkeypatch):
         list(run_on_ray(who, range(40), address="head:1"))
 
 
+def test_a_cluster_that_fails_when_all_is_done_here_is_no_error(ray, monkeypatch):
+    """Ray may need a minute to find that it cannot start: what needed no cluster by then is not lost."""
+    done = threading.Event()
+
+    def fails(*_):
+        done.wait()
+        raise ConnectionError("Ray cannot start on this machine")
+
+    monkeypatch.setattr(scale_out, "ray_cluster", fails)
+    outcomes = []
+    for outcome in run_on_ray(who, range(4), workers=1, time_limit=60.0):
+        outcomes.append(outcome)
+        if len(outcomes) == 4:
+            done.set()
+    assert sorted(o.job for o in outcomes) == list(range(4))
+
+
 def test_nothing_to_do_starts_no_cluster(ray):
     assert list(run_on_ray(who, [])) == [] and not hasattr(ray, "joined")
 
