@@ -105,8 +105,8 @@ TINY = Preset(
         "clips": 20000,
         "vae": {"steps": 600, "batch_size": 8, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 400,
                 "ema_decay": 0.99},
-        "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 8500, "short_frames": 3},
-        "denoiser": {"steps": 8750, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 2750,
+        "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 6700, "short_frames": 3},
+        "denoiser": {"steps": 6860, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 2400,
                      "ema_decay": 0.998, "checkpoint_every": 250, "sample_every": 2000},
     },
 )

@@ -184,6 +184,16 @@ def test_a_stage_needs_the_one_before(trained, tmp_path):
         train(trained[1], str(tmp_path), stages=("denoiser",))
 
 
+def test_a_model_is_trained_on_and_keeps_its_vae(trained, tmp_path):
+    folder, preset = trained
+    assert train(preset, str(tmp_path), weights=str(folder / "pipeline"))
+    before, after = (PuppetMasterPipeline.from_pretrained(run / "pipeline") for run in (folder, tmp_path))
+    assert all(torch.equal(a, b) for a, b in zip(before.vae.parameters(), after.vae.parameters(), strict=True))
+    assert after.latent_space == before.latent_space and not (tmp_path / "decoder").exists()
+    moved = [(a - b).abs().max() for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True)]
+    assert 0 < max(moved) < 0.1  # two small steps from where it was, not from random weights
+
+
 def test_a_run_is_exported_with_its_log(trained, tmp_path):
     export(trained[0], tmp_path / "shipped")
     weights = sorted((tmp_path / "shipped").rglob("*.safetensors"))

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from puppetmaster_core.cli import main
+from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.feed import row_noise
 from puppetmaster_core.training.loop import fit
@@ -47,8 +48,10 @@ def test_unknown_and_conflicting_settings_are_named(text, said, tmp_path, capsys
     assert not (tmp_path / "run" / "clips").exists()  # before anything was rendered
 
 
-def test_weights_are_for_scales_that_take_them(tmp_path, capsys):
-    assert "trains from nothing: leave it out" in refused(capsys, "--weights", "svd", "--output", tmp_path / "run")
+def test_a_model_of_another_scale_is_no_beginning(tmp_path, capsys):
+    build(SMOKE).save_pretrained(tmp_path / "model")
+    said = refused(capsys, "--weights", tmp_path / "model", "--clips", "1", "--output", tmp_path / "run")
+    assert "4 frames of 64 pixels came, the scale 'tiny' has 14 of 64" in said
 
 
 def test_a_run_folder_in_use_is_left_alone(tmp_path):

@@ -8,6 +8,7 @@ examples:
   puppetmaster train --scale tiny --output runs/tiny
   puppetmaster render library --count 8000 --output clips/library
   puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
+  puppetmaster train --scale tiny --weights tiny --data my_clips --output runs/mine
   torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --shard --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
@@ -33,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", action="append", default=[], metavar="CLIPS",
                         help="a folder of clips at the scale's size; again for more folders (default: cabinets)")
     parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: cabinets to render and train on (the scale's)")
-    parser.add_argument("--weights", metavar="MODEL", help="what svd begins with: a folder in diffusers' layout, or OWNER/NAME")
+    parser.add_argument("--weights", metavar="MODEL",
+                        help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for another scale a "
+                        "model of it, whose VAE stays (default: nothing)")
     parser.add_argument("--config", type=Path, metavar="FILE.toml",
                         help="settings instead of the scale's, in tables vae, decoder, denoiser, recipe")
     parser.add_argument("--stage", choices=("all", "vae", "decoder", "denoiser"), default="all", help="a part (default: all)")
@@ -64,8 +67,6 @@ SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "sh
 def run(arguments: argparse.Namespace) -> None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
-    if arguments.weights and "vae" in SCALES[arguments.scale].training:
-        raise BadInput(f"--weights came for the scale {arguments.scale}, which trains from nothing: leave it out")
     if output.exists() and not output.is_dir():
         raise BadInput(f"{output}: this is a file, wanted a run folder: choose another name")
     if target and target.is_dir() and any(target.iterdir()) and not (target / "model_index.json").is_file():

@@ -44,7 +44,7 @@ class Plan:
     recipe: dict  # the preset's, with what the run changes
     changes: dict  # of all stages' RunSettings
     until: float  # of time.monotonic, when to stop
-    weights: str = ""  # a whole model to begin with, for scales that do not train from nothing
+    weights: str = ""  # a whole model to begin with
 
     def __post_init__(self):
         names = {"clips", "recipe", *STAGES}
@@ -76,9 +76,10 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     """Train `preset` into the folder `output`; True when all asked for is done, False when time ran out.
 
     data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural cabinets, None for
-    the recipe's number. weights: the model to begin with, where the scale does not train from nothing. config: values that
-    replace the recipe's, stage by stage; `changes` replace values of every stage's RunSettings (seed, mixed_precision, …),
-    where not None. Raises TrainingError where settings are unknown or conflict, an earlier stage is missing, or clips are.
+    the recipe's number. weights: the model to begin with; a scale that trains from nothing goes on from a model of its own, whose
+    VAE stays. config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's RunSettings
+    (seed, mixed_precision, …), where not None. Raises TrainingError where settings are unknown or conflict, an earlier stage is
+    missing, or clips are; ModelError where the weights are.
     """
     until = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
     if not preset.training:
@@ -125,6 +126,8 @@ def stage_vae(plan: Plan, clips: Clips) -> bool:
     final = Path(settings.output) / "final"
     if final.is_dir():
         return True
+    if plan.weights:
+        return _save(_given(plan).vae, final)
     vae = build(plan.preset, settings.seed).vae.to(crew().device)
     return train_vae(vae, clips, settings, _record(plan, clips)) and _save(vae, final)
 
@@ -132,7 +135,7 @@ def stage_vae(plan: Plan, clips: Clips) -> bool:
 def stage_decoder(plan: Plan, clips: Clips) -> bool:
     settings = plan.settings("decoder")
     final = Path(settings.output) / "final"
-    if final.is_dir():
+    if final.is_dir() or plan.weights:
         return True
     vae, latents = _trained(plan, "vae"), _latents(plan, clips, settings)
     if latents is None:
@@ -146,7 +149,7 @@ def stage_denoiser(plan: Plan, clips: Clips) -> bool:
     settings = plan.settings("denoiser")
     if finished(settings) and (plan.folder / "pipeline").is_dir():
         return True
-    begun = _from_nothing(plan, clips, settings) if "vae" in plan.recipe else _from_weights(plan, clips)
+    begun = _on_latents(plan, clips, settings) if "vae" in plan.recipe else _on_features(plan, clips)
     if begun is None:
         return False
     pipeline, model, latents, embeddings = begun
@@ -166,20 +169,33 @@ def stage_denoiser(plan: Plan, clips: Clips) -> bool:
 _RUN = {"vae": stage_vae, "decoder": stage_decoder, "denoiser": stage_denoiser}
 
 
-def _from_nothing(plan: Plan, clips: Clips, settings: RunSettings):
-    """The pipeline around our own VAE, with random weights; the denoiser; z of a clip; no embeddings. None: out of time."""
+def _given(plan: Plan) -> PuppetMasterPipeline:
+    """The model to begin with. Raises TrainingError where it is of another scale, ModelError where it cannot be loaded."""
+    pipeline, preset = PuppetMasterPipeline.from_pretrained(plan.weights), plan.preset
+    if (pipeline.config.size, pipeline.config.frames) != (preset.size, preset.frames):
+        raise TrainingError(f"{plan.weights}: {pipeline.config.frames} frames of {pipeline.config.size} pixels came, the scale "
+                            f"{preset.name!r} has {preset.frames} of {preset.size}: begin with a model of this scale")
+    return pipeline.to(crew().device)
+
+
+def _on_latents(plan: Plan, clips: Clips, settings: RunSettings):
+    """The pipeline around our own VAE, with random weights or those given; the denoiser; z of a clip; no embeddings. None: out of
+    time."""
     latents = _latents(plan, clips, settings)
     if latents is None:
         return None
     preset = plan.preset
-    vae = _trained(plan, "decoder" if (plan.folder / "decoder" / "final").is_dir() else "vae")
-    scale = residual_scale(latents, preset.residual)
-    pipeline = build(preset, settings.seed, vae=vae, latent_scale=scale).to(crew().device)
+    if plan.weights:
+        pipeline = _given(plan)
+    else:
+        vae = _trained(plan, "decoder" if (plan.folder / "decoder" / "final").is_dir() else "vae")
+        scale = residual_scale(latents, preset.residual)
+        pipeline = build(preset, settings.seed, vae=vae, latent_scale=scale).to(crew().device)
     return pipeline, Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids()), latents.__getitem__, None
 
 
-def _from_weights(plan: Plan, clips: Clips):
-    """The same from a whole model's weights: its VAE and image encoder stay, and what they see of every clip is cached."""
+def _on_features(plan: Plan, clips: Clips):
+    """The same of a model that is downloaded whole: its VAE and image encoder stay, and what they see of every clip is cached."""
     if not isinstance(clips, ShardClips) or len(clips.stores) != 1:
         raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
     pipeline = PuppetMasterPipeline.from_pretrained(plan.weights or plan.preset.name).to(crew().device)
@@ -218,7 +234,9 @@ def _record(plan: Plan, clips: Clips) -> dict:
 def _save(vae: AutoencoderKLTemporalDecoder, final: Path) -> bool:
     """Save whole or not at all: that the folder is there says that the stage is done."""
     if crew().is_main_process:
-        with saving(final), whole_folder(final) as folder:
-            vae.save_pretrained(folder, max_shard_size=SHARD_SIZE)
+        with saving(final):
+            final.parent.mkdir(exist_ok=True)
+            with whole_folder(final) as folder:
+                vae.save_pretrained(folder, max_shard_size=SHARD_SIZE)
     wait_for_main()
     return True
