@@ -5,8 +5,8 @@
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what a drag does to a drawer, what half of it
 # does, and a door; and you can draw drags of your own. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing on
-# two CPU cores. It is a few hundred times smaller than the paper's network and not trained enough yet: expect a blur where the
-# part should be, and now and then a part that stays. The model's card says how often it moves the right way.
+# two CPU cores. It is a few hundred times smaller than the paper's network: expect a blur where the part should be, and one part
+# in four that stays. The model's card says how often it moves the right way.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
