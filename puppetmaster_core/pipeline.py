@@ -99,8 +99,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         with checkpoints.loading(folder):
             pipeline = super().from_pretrained(folder, **options)
             check_loaded(folder, pipeline.components, options)
-        for module in (pipeline.vae, pipeline.image_encoder, pipeline.unet):
-            align_weights(module)
+        for name in {"vae", "image_encoder"} - options.keys():
+            align_weights(pipeline.components[name])
         return pipeline
 
     def save_pretrained(self, save_directory, **options) -> None:

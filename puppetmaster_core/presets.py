@@ -28,7 +28,7 @@ class Preset:
     max_guidance: float = 5.0  # App. C.2
     qualities: dict | None = None  # arguments of `Sampling` by the name of a quality, None: `sampling.QUALITIES`
     # RunSettings of each stage by its name; "recipe", values of the denoiser's Recipe; "clips", cabinets where none are given.
-    # Without a stage for the VAE, training begins with a whole model's weights.
+    # Without a stage for the VAE, training has to begin with a whole model's weights.
     training: dict = field(default_factory=dict)
 
     @property

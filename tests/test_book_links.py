@@ -20,6 +20,7 @@ from puppetmaster_core.model.released import RELEASED
 from puppetmaster_core.notebook import api, binding, equations, links, pairs
 from puppetmaster_core.notebook.sources import piece
 from puppetmaster_core.pipeline import PuppetMasterPipeline
+from puppetmaster_core.presets import Preset
 from puppetmaster_core.render.blender import Cycles
 from puppetmaster_core.training.denoiser import Recipe
 from puppetmaster_core.training.loop import RunSettings
@@ -110,6 +111,7 @@ OWNERS = {
     "PuppetMasterPipeline": (defaults(PuppetMasterPipeline.__init__), {}),
     "encode_drags": (defaults(encode_drags), {}),
     "Recipe": (defaults(Recipe), {}),
+    "Preset": (defaults(Preset), {}),
     "RunSettings": (defaults(RunSettings), {}),
     "Cycles": (defaults(Cycles), {}),
 }

@@ -38,6 +38,16 @@ def test_who_gives_back_what_it_sees_is_right_where_there_is_no_noise(clips):
     np.testing.assert_allclose(errors[:, 1], 1, rtol=1e-2)
 
 
+def test_a_network_in_half_precision_is_measured_too(clips):
+    errors = [one_step_errors(pipeline, clips[:1], (5.0,)) for pipeline in (anchored_smoke(), halved(anchored_smoke()))]
+    np.testing.assert_allclose(*errors, rtol=0.02)
+
+
+def halved(pipeline):
+    pipeline.unet.to(torch.bfloat16)
+    return pipeline
+
+
 def test_the_same_seed_gives_the_same_numbers(clips):
     pipeline = anchored_smoke()
     first, again = (one_step_errors(pipeline, clips, (5.0,), seed=3) for _ in range(2))

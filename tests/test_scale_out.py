@@ -147,7 +147,7 @@ def test_a_cluster_that_fails_when_all_is_done_here_is_no_error(ray, monkeypatch
     done = threading.Event()
 
     def fails(*_):
-        done.wait()
+        done.wait(60)
         raise ConnectionError("Ray cannot start on this machine")
 
     monkeypatch.setattr(scale_out, "ray_cluster", fails)

@@ -11,7 +11,7 @@ from networks import network
 from torch import nn
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.pipeline import PuppetMasterPipeline
+from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.data import ClipArrays, random_drags
 from puppetmaster_core.training.denoiser import Recipe, pick_frames
@@ -186,12 +186,25 @@ def test_a_stage_needs_the_one_before(trained, tmp_path):
 
 def test_a_model_is_trained_on_and_keeps_its_vae(trained, tmp_path):
     folder, preset = trained
-    assert train(preset, str(tmp_path), weights=str(folder / "pipeline"))
+    assert train(preset, str(tmp_path), clips=3, seed=1, weights=str(folder / "pipeline"))
     before, after = (PuppetMasterPipeline.from_pretrained(run / "pipeline") for run in (folder, tmp_path))
     assert all(torch.equal(a, b) for a, b in zip(before.vae.parameters(), after.vae.parameters(), strict=True))
     assert after.latent_space == before.latent_space and not (tmp_path / "decoder").exists()
     moved = [(a - b).abs().max() for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True)]
-    assert 0 < max(moved) < 0.1  # two small steps from where it was, not from random weights
+    assert 0 < max(moved) < 0.1  # two small steps from where it was; this seed's random weights are farther away
+
+
+def test_a_run_does_not_change_what_it_began_with(trained, tmp_path):
+    folder, preset = trained
+    given = str(folder / "pipeline")
+    assert train(preset, str(tmp_path / "run"), weights=given)
+    with pytest.raises(TrainingError, match=r"weights began as .*pipeline, this one.s as none: use another folder"):
+        train(preset, str(tmp_path / "run"), stages=("denoiser",), steps=3)
+    build(preset, 5).vae.save_pretrained(tmp_path / "other" / "vae" / "final")
+    with pytest.raises(TrainingError, match=r"another VAE than that of .*pipeline came"):
+        train(preset, str(tmp_path / "other"), weights=given)
+    with pytest.raises(TrainingError, match="keeps its VAE: leave one out"):
+        train(preset, str(tmp_path / "new"), stages=("decoder",), weights=given)
 
 
 def test_a_run_is_exported_with_its_log(trained, tmp_path):

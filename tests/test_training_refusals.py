@@ -51,7 +51,8 @@ def test_unknown_and_conflicting_settings_are_named(text, said, tmp_path, capsys
 def test_a_model_of_another_scale_is_no_beginning(tmp_path, capsys):
     build(SMOKE).save_pretrained(tmp_path / "model")
     said = refused(capsys, "--weights", tmp_path / "model", "--clips", "1", "--output", tmp_path / "run")
-    assert "4 frames of 64 pixels came, the scale 'tiny' has 14 of 64" in said
+    assert "a model of 4 frames of 64 pixels with up to 5 drags came, the scale 'tiny' has 14 of 64" in said
+    assert not (tmp_path / "run" / "clips").exists()  # before anything was rendered
 
 
 def test_a_run_folder_in_use_is_left_alone(tmp_path):

@@ -124,7 +124,7 @@ print(table(rows))
 assert [row["name"] for row in rows] == list(compared) and all(row["seconds"] > 0 for row in rows)
 
 # %% [markdown]
-# And the whole comparison, as `puppetmaster solvers --model tiny --output results/solvers_tiny.json` measured it once on many
+# And the whole comparison, as `puppetmaster solvers --model tiny --output results/solvers_tiny.json` measured it once on more
 # clips. Where that file is missing, the smoke run stands in. Each number is a setting, named in the legend; hollow marks
 # spare guidance at some noise levels or at all. Look for the leftmost mark whose interval still overlaps that of the best:
 # whatever lies to the right of it only costs time.

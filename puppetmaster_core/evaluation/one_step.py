@@ -34,10 +34,11 @@ def one_step_errors(pipeline, clips: Iterable[Clip], sigmas: Sequence[float] = S
         z_first, given, embedding = pipeline.look(pictures[:1], [None])
         conditioning = pipeline.condition([drags], tuple(z.shape[-2:]))
         space, steady = pipeline.latent_space, given[:, None].expand_as(z)
+        seen = embedding.to(pipeline.unet.dtype), pipeline.time_ids().to(pipeline.device, pipeline.unet.dtype)
 
-        def network(scaled, c_noise, steady=steady, embedding=embedding, conditioning=conditioning):
-            sample = torch.cat([scaled, steady], dim=2)
-            return pipeline.unet(sample, c_noise, embedding, pipeline.time_ids(), conditioning, return_dict=False)[0]
+        def network(scaled, c_noise, steady=steady, seen=seen, conditioning=conditioning):
+            sample = torch.cat([scaled, steady], dim=2).to(pipeline.unet.dtype)
+            return pipeline.unet(sample, c_noise, *seen, conditioning, return_dict=False)[0].float()
 
         x, still = space.diffused(z, z_first), space.diffused(z_first[:, None].expand_as(z), z_first)
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed + number)).to(x)

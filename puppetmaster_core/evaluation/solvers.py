@@ -18,6 +18,7 @@ SETTINGS: dict[str, dict] = {
     "Euler 10": {"solver": "euler", "steps": 10},
     "Euler 5": {"solver": "euler", "steps": 5},
     "Euler 3": {"solver": "euler", "steps": 3},
+    "Euler 2": {"solver": "euler", "steps": 2},
     "DPM-Solver++ 2M 25": {"solver": "dpm++", "steps": 25},
     "DPM-Solver++ 2M 15": {"solver": "dpm++", "steps": 15},
     "DPM-Solver++ 2M 10": {"solver": "dpm++", "steps": 10},

@@ -126,6 +126,13 @@ class DragUNet(UNetSpatioTemporalConditionModel):
     def drag_transformers(self) -> list[DragTransformer]:
         return [transformer for block, _ in self._blocks() for transformer in block.attentions]
 
+    # As diffusers', with weights that lie in memory as those of the network that was saved.
+    @classmethod
+    def from_pretrained(cls, *args, **options):
+        loaded = super().from_pretrained(*args, **options)
+        align_weights(loaded[0] if isinstance(loaded, tuple) else loaded)
+        return loaded
+
     # The authors' checkpoint, in their convention: released names to tensors, or a safetensors file of them.
     # config: what differs from SVD's sizes, in this class's names (`released_config` translates the authors').
     @classmethod
@@ -139,15 +146,8 @@ class DragUNet(UNetSpatioTemporalConditionModel):
     # in diffusers' layout, or OWNER/NAME on the hub; options: diffusers' for the hub, and this class's settings.
     # Sets `.additions` (printed, they say what was added) and logs them. Raises ValueError.
     @classmethod
-    def from_svd(
-        cls,
-        source: str | PathLike,
-        *,
-        variant: str | None = None,
-        torch_dtype: torch.dtype = torch.float32,
-        seed: int = 0,
-        **options,
-    ) -> "DragUNet":
+    def from_svd(cls, source: str | PathLike, *, variant: str | None = None, torch_dtype: torch.dtype = torch.float32,
+                 seed: int = 0, **options) -> "DragUNet":
         config = {name: options.pop(name) for name in set(options) & inspect.signature(cls.__init__).parameters.keys()}
         net = with_drags(cls, read_svd(source, variant, torch_dtype, **options), str(source), seed, config)
         logging.getLogger(__name__).info("%s", net.additions)
@@ -162,9 +162,8 @@ class DragUNet(UNetSpatioTemporalConditionModel):
     # points: (B, K, N, 2), xy in [0, 1]; present: bool (B, K), or (B, N, K) frame by frame; K may be below max_drags.
     # numbers: (N,), which frames of a longer video these are, where they are not frames 0 to N − 1.
     @apply_forward_hook  # a network that waits on the CPU (diffusers' offloading) comes to its GPU for this too
-    def condition(
-        self, points: Tensor, present: Tensor, size: tuple[int, int], numbers: Tensor | None = None
-    ) -> DragConditioning:
+    def condition(self, points: Tensor, present: Tensor, size: tuple[int, int],
+                  numbers: Tensor | None = None) -> DragConditioning:
         check_drags(points, present, size, self.config.max_drags, self.conv_in.weight.device)
         if present.ndim == 2:
             present = present[:, None].expand(-1, points.shape[2], -1)

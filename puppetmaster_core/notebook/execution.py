@@ -157,7 +157,7 @@ def write_summary(out: Path, done: Iterable[Execution]) -> None:
 def summary_table(root: Path) -> str:
     """The last run in Markdown, a row a notebook."""
     path = root / OUT / SUMMARY
-    done = [Execution(**one) for one in json.loads(path.read_text())] if path.exists() else []
+    done = [Execution(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
     if not done:
         return "Nothing was run."
     lines = ["| chapter | result | seconds | changed from CI size | scale |", "|---|---|--:|---|---|"]

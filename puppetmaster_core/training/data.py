@@ -192,8 +192,8 @@ def cache_latents(vae: AutoencoderKLTemporalDecoder, clips: Clips, path: Path, m
                   until: float = float("inf")) -> np.ndarray | None:
     """Latents z (n, N, C, h, w) float16 of all clips, mapped from `path` (.npy), where they are written once.
 
-    mixed_precision: "bf16" is five times as fast where it pays in training (`RunSettings`), "no" is float32. until: of
-    `time.monotonic`; None is returned where that came first. A stopped or killed call goes on where it was.
+    mixed_precision: "bf16" is faster where it pays in training (`RunSettings`), "no" is float32. until: of `time.monotonic`;
+    None is returned where that came first. A stopped or killed call goes on where it was.
     """
     if path.exists():
         return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -39,7 +39,7 @@ def scalars(stage: Path) -> dict[str, dict[int, float]]:
 
 def curves(stage: Path) -> dict:
     """A stage's settings, versions, commit and logged numbers: name → [[step, mean over the steps around it], …]."""
-    record = json.loads((stage / "settings.json").read_text())
+    record = json.loads((stage / "settings.json").read_text(encoding="utf-8"))
     kept = {key: record.get(key) for key in ("settings", "commit", "versions", "clips", "groups", "processes", "device")
             if key in record}
     kept["settings"] = {key: value for key, value in kept["settings"].items() if key not in ("output", "max_seconds", "wandb")}

@@ -41,11 +41,14 @@ def saving(path: Path, otherwise: str = "what was there before is kept") -> Iter
 
 
 def check_same_run(folder: Path, record: dict) -> None:
-    """TrainingError where `folder` holds checkpoints of a run with other settings or data. Settings it lacks are the defaults."""
+    """TrainingError where `folder` holds checkpoints of a run with other settings, data or weights to begin with.
+
+    Settings it lacks are the defaults.
+    """
     path = folder / "settings.json"
     if not path.is_file() or not any((folder / "checkpoints").glob("step-????????")):
         return
-    earlier = json.loads(path.read_text())
+    earlier = json.loads(path.read_text(encoding="utf-8"))
     old, new = earlier["settings"], record["settings"]
     for name in new.keys() - set(FREE):
         was = old.get(name, getattr(RunSettings, name, None))
@@ -55,12 +58,16 @@ def check_same_run(folder: Path, record: dict) -> None:
     if earlier.get("data", record.get("data")) != record.get("data"):
         raise TrainingError(f"{folder} holds a run on other clips ({earlier['data']}, now {record.get('data')}): use another "
                             "folder, or the same clips")
+    if earlier.get("weights") != record.get("weights"):
+        was, now = (one.get("weights") or "none" for one in (earlier, record))
+        raise TrainingError(f"{folder} holds a run whose weights began as {was}, this one's as {now}: use another folder, or the "
+                            "same weights")
 
 
 def write_record(folder: Path, record: dict) -> None:
     """settings.json: the resolved settings, the commit and the versions of this start; under "starts", those before it."""
     path = folder / "settings.json"
-    earlier = json.loads(path.read_text()) if path.is_file() else {}
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     starts = earlier.pop("starts", []) + ([earlier] if earlier else [])
     write_json(path, {**record, "starts": starts})
 

@@ -16,7 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from diffusers import AutoencoderKLTemporalDecoder
+from torch import nn
 
 from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.files import whole_folder
@@ -88,10 +90,14 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     plan = Plan(preset, Path(output), _merged(preset.training, config or {}), changes, until, weights or "")
     if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
         raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
+    if weights and "vae" in plan.recipe and tuple(stages) == ("decoder",):
+        raise TrainingError(f"weights={weights} and the stage 'decoder' given, but a given model keeps its VAE: leave one out")
     if data and clips:
         raise TrainingError(f"clips={clips} and folders of clips given: the folders say how many there are, leave one out")
     plan.folder.mkdir(parents=True, exist_ok=True)
     with alone(plan.folder) if crew().is_main_process else nullcontext():
+        if weights and "vae" in plan.recipe:
+            _given(plan)  # refused before anything is rendered
         with crew().main_process_first():
             found = _clips(plan, clips, data)
         return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
@@ -124,10 +130,10 @@ def _clips(plan: Plan, clips: int | None, data: Sequence[str]) -> Clips:
 def stage_vae(plan: Plan, clips: Clips) -> bool:
     settings = plan.settings("vae")
     final = Path(settings.output) / "final"
-    if final.is_dir():
-        return True
     if plan.weights:
         return _save(_given(plan).vae, final)
+    if final.is_dir():
+        return True
     vae = build(plan.preset, settings.seed).vae.to(crew().device)
     return train_vae(vae, clips, settings, _record(plan, clips)) and _save(vae, final)
 
@@ -172,9 +178,11 @@ _RUN = {"vae": stage_vae, "decoder": stage_decoder, "denoiser": stage_denoiser}
 def _given(plan: Plan) -> PuppetMasterPipeline:
     """The model to begin with. Raises TrainingError where it is of another scale, ModelError where it cannot be loaded."""
     pipeline, preset = PuppetMasterPipeline.from_pretrained(plan.weights), plan.preset
-    if (pipeline.config.size, pipeline.config.frames) != (preset.size, preset.frames):
-        raise TrainingError(f"{plan.weights}: {pipeline.config.frames} frames of {pipeline.config.size} pixels came, the scale "
-                            f"{preset.name!r} has {preset.frames} of {preset.size}: begin with a model of this scale")
+    size, frames, drags = pipeline.config.size, pipeline.config.frames, pipeline.unet.config.max_drags
+    if (size, frames, drags) != (preset.size, preset.frames, preset.max_drags):
+        raise TrainingError(f"{plan.weights}: a model of {frames} frames of {size} pixels with up to {drags} drags came, the "
+                            f"scale {preset.name!r} has {preset.frames} of {preset.size} with {preset.max_drags}: begin with one "
+                            "of this scale")
     return pipeline.to(crew().device)
 
 
@@ -187,6 +195,9 @@ def _on_latents(plan: Plan, clips: Clips, settings: RunSettings):
     preset = plan.preset
     if plan.weights:
         pipeline = _given(plan)
+        if not _same(pipeline.vae, _trained(plan, "vae")):
+            raise TrainingError(f"{plan.folder / 'vae' / 'final'}: another VAE than that of {plan.weights} came: use another "
+                                "folder")
     else:
         vae = _trained(plan, "decoder" if (plan.folder / "decoder" / "final").is_dir() else "vae")
         scale = residual_scale(latents, preset.residual)
@@ -204,6 +215,10 @@ def _on_features(plan: Plan, clips: Clips):
         features = Features(folder, cache_features(folder, pipeline.vae, pipeline.image_encoder))
     model = Denoiser(pipeline.unet, None, pipeline.time_ids())
     return pipeline, model, (lambda i: features[i][0].numpy()), (lambda i: features[i][1].numpy())
+
+
+def _same(one: nn.Module, other: nn.Module) -> bool:
+    return all(map(torch.equal, one.parameters(), other.parameters()))
 
 
 def _trained(plan: Plan, stage: str) -> AutoencoderKLTemporalDecoder:
@@ -233,7 +248,7 @@ def _record(plan: Plan, clips: Clips) -> dict:
 
 def _save(vae: AutoencoderKLTemporalDecoder, final: Path) -> bool:
     """Save whole or not at all: that the folder is there says that the stage is done."""
-    if crew().is_main_process:
+    if crew().is_main_process and not final.is_dir():
         with saving(final):
             final.parent.mkdir(exist_ok=True)
             with whole_folder(final) as folder:

@@ -24,7 +24,7 @@ class RunSettings:
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     ema_decay: float = 0.9999
-    mixed_precision: str = "no"  # "bf16" pays on GPUs, and on CPUs that multiply bf16 matrices in hardware (AMX)
+    mixed_precision: str = "no"  # "bf16" pays on GPUs, and on CPUs that multiply bf16 in hardware
     compile: bool = False  # torch.compile the model: minutes of waiting first, then up to twice the speed
     accumulate: int = 1  # rounds an update: each holds batch_size / (processes · accumulate) clips in memory
     activation_checkpointing: bool = False  # compute activations again in the backward pass: a third more work, far less memory
