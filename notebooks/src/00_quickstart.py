@@ -13,7 +13,7 @@ model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
 picture_path = ""  # your own picture; empty: the one that comes along
 drags_path = ""  # its drags, as JSON
 seed = 0
-steps = 8  # sampling steps; the model's own number is a little better and takes longer
+steps = 2  # sampling steps: the model's own number
 
 # %% [markdown]
 # ## A picture and a drag
