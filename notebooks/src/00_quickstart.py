@@ -13,7 +13,7 @@ model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
 picture_path = ""  # your own picture; empty: the one that comes along
 drags_path = ""  # its drags, as JSON
 seed = 0
-steps = 2  # sampling steps: the model's own number
+steps = 0  # sampling steps; 0: the model's own number
 
 # %% [markdown]
 # ## A picture and a drag
@@ -42,7 +42,7 @@ Image.fromarray(with_drags(picture, drags))
 # %%
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
-video = pipe(picture, drags, seed=seed, steps=steps)
+video = pipe(picture, drags, seed=seed, steps=steps or None)
 moving(video, alt="a cabinet, changing where the drag pulls at its drawer")
 
 # %% [markdown]
@@ -69,7 +69,7 @@ editor
 # *Generate* too; here, before you have changed anything, with the drag that came along:
 
 # %%
-take = editor.generate(seed=seed + 1, steps=steps)
+take = editor.generate(seed=seed + 1, steps=steps or None)
 print(f"take {take.number}: seed {take.seed}, frames {take.video.frames.shape}")
 
 # %% [markdown]
@@ -81,7 +81,7 @@ print(f"take {take.number}: seed {take.seed}, frames {take.video.frames.shape}")
 # %%
 origin = drags.points[:, :1]
 half, still = (Drags(origin + share * (drags.points - origin)) for share in (0.5, 0.0))
-shorter, unmoved = (pipe(picture, d, seed=seed, steps=steps) for d in (half, still))
+shorter, unmoved = (pipe(picture, d, seed=seed, steps=steps or None) for d in (half, still))
 moving({"as dragged": video, "half-way": shorter, "held still": unmoved}, size=200, alt="the same cabinet, dragged differently")
 
 # %% [markdown]
@@ -103,7 +103,7 @@ for name, share in changed.items():
 
 # %%
 door, door_drags = open_picture(examples / "door.png"), Drags.from_json(examples / "door.json")
-swing = pipe(door, door_drags, seed=seed, steps=steps)
+swing = pipe(door, door_drags, seed=seed, steps=steps or None)
 moving(swing, alt="a cabinet, changing where the drag pulls at its door")
 
 # %% [markdown]

@@ -113,7 +113,7 @@ assert 50 < calls["Euler 50, guidance at σ 0.2 to 20"] < calls["Euler 50"] == 1
 #
 # Time alone decides nothing. Every setting below animates the same unseen cabinets from the same noise, taking turns on
 # one machine. Two measures: how right the *moving* region is (PSNR, with a 95 % interval over clips), and the share of
-# parts that go the right way. First a smoke run, of two solvers with too few steps, to see the machinery; its intervals say how
+# parts that go the right way. First a smoke run, two solvers at three steps, to see the machinery; its intervals say how
 # little a few clips tell.
 
 # %%

@@ -14,7 +14,7 @@
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
 quality = "draft"  # draft, good or paper
-steps = 2  # sampling steps, far too few; 0: as many as the quality has
+steps = 2  # sampling steps; 0: as many as the quality has
 seed = 0
 count = 2  # unseen cabinets in the gallery
 kinds = ["human", "flag"]  # of the procedural library, in Figure 5
