@@ -251,3 +251,9 @@ def test_groups_cover_the_library():
     assert categories_of("storage") == ("storage",) and set(categories_of("all")) == set(GOOD) | set(BAD)
     assert set(GOOD) == {c for g in ("furniture", "bodies", "daily", "soft") for c in categories_of(g)}
     assert {r.label for r in CATEGORIES.values() if r.group != "bad"} <= LABELS
+
+
+def test_several_names_with_commas_are_their_categories_each_once():
+    assert categories_of("human, soft,flag") == ("human", *GROUPS["soft"])
+    with pytest.raises(UnknownCategory, match=r"'humam' came.*did you mean human"):
+        categories_of("soft,humam")

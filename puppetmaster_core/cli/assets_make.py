@@ -39,11 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
     from puppetmaster_core.assets.library import UnknownCategory, categories_of
     from puppetmaster_core.assets.library.folder import LibraryError, check_folder, make_library, planned
 
-    names = [name.strip() for name in arguments.category.split(",")]
     began = time.perf_counter()
     try:
-        categories = tuple(dict.fromkeys(c for name in names for c in categories_of(name)))
-        plan = planned(categories, arguments.count, arguments.seed)
+        plan = planned(categories_of(arguments.category), arguments.count, arguments.seed)
         check_folder(arguments.output)
         _check_sheet(arguments.sheet)
         rows = make_library(arguments.output, plan, progress=lambda todo: tqdm(todo, desc="making", unit="asset"))

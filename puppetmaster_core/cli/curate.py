@@ -1,10 +1,10 @@
 """Find the animations that are worth learning from: identify, measure, let the forest decide, ask a judge.
 
-ASSETS is a folder of .glb or .gltf files, one such file, 'library', 'library:CATEGORY' or 'library:GROUP' (library:all holds the
-bad ones too), or, with a network, 'objaverse:animated' or 'objaverse:IDS.json', which is downloaded first. OUTPUT gets
-animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet, animation.json (the ids that
-are kept), with a judge animation-HQ.json, and report.json. The same command goes on where a run was stopped or killed: nothing
-is lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
+ASSETS is a folder of .glb or .gltf files, one such file, 'library' or 'library:NAME[,NAME]' with categories or groups
+(library:all holds the bad ones too), or, with a network, 'objaverse:animated' or 'objaverse:IDS.json', which is downloaded first.
+OUTPUT gets animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet, animation.json (the
+ids that are kept), with a judge animation-HQ.json, and report.json. The same command goes on where a run was stopped or killed:
+nothing is lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
 
 example:
   puppetmaster curate models/ --output curated

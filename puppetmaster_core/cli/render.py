@@ -1,8 +1,8 @@
 """Render animated 3D objects to training clips: WebDataset shards with exact tracks and drags, and a Parquet index.
 
 SOURCE is a folder of .glb or .gltf files, one such file, 'library' (all good categories of the procedural library, in turn),
-'library:CATEGORY', 'library:GROUP', or 'cabinets'. The same command goes on where a run was stopped or killed: no clip is
-lost or made twice. An asset that fails, hangs or crashes costs itself only; OUTPUT/report.json says which and why.
+'library:NAME[,NAME]' with categories or groups, or 'cabinets'. The same command goes on where a run was stopped or killed: no
+clip is lost or made twice. An asset that fails, hangs or crashes costs itself only; OUTPUT/report.json says which and why.
 
 example:
   puppetmaster render library:storage --count 1000 --size 64 --output clips/storage

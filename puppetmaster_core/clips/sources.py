@@ -64,8 +64,8 @@ class Source:
 
 
 def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
-    """A source by what a user wrote: "cabinets", "library" (all good ones), "library:CATEGORY" or
-    "library:GROUP", a folder, or a .glb or .gltf file.
+    """A source by what a user wrote: "cabinets", "library" (all good ones), "library:NAME[,NAME]" with categories or groups of
+    them, a folder, or a .glb or .gltf file.
 
     count: how many assets; the procedural ones are endless, of files None takes all. Raises SourceError.
     """
@@ -89,9 +89,9 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
     return Source("files", tuple(names), len(names), 0, str(path.resolve()))
 
 
-def _categories(name: str) -> tuple[str, ...]:
+def _categories(names: str) -> tuple[str, ...]:
     try:
-        return categories_of(name or "good")
+        return categories_of(names or "good")
     except UnknownCategory as error:
         raise SourceError(str(error)) from None
 

@@ -31,8 +31,8 @@ def make_asset(category: str, seed: int) -> RiggedAsset:
     "good" or how the animation is bad, and `shape` the category the object is of. Raises UnknownCategory, ValueError.
     """
     if category not in CATEGORIES:
-        categories_of(category)  # says what is near
-        raise UnknownCategory(f"{category!r} is a group of categories, one category wanted: {', '.join(GROUPS[category])}")
+        several = categories_of(category)  # or says what is near
+        raise UnknownCategory(f"{category!r} is a group of categories, one category wanted: {', '.join(several)}")
     if seed < 0:
         raise ValueError(f"seed {seed} given, wanted 0 or more")
     recipe = CATEGORIES[category]
@@ -46,7 +46,10 @@ def make_asset(category: str, seed: int) -> RiggedAsset:
 
 
 def categories_of(name: str) -> tuple[str, ...]:
-    """The categories a name stands for: itself, or a group's. Raises UnknownCategory."""
+    """The categories a name stands for: itself, or a group's; of several names with commas between, each once. Raises
+    UnknownCategory."""
+    if "," in name:
+        return tuple(dict.fromkeys(category for one in name.split(",") for category in categories_of(one.strip())))
     if name in CATEGORIES:
         return (name,)
     if name in GROUPS:
