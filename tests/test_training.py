@@ -216,6 +216,15 @@ def test_a_run_is_exported_with_its_log(trained, tmp_path):
     assert PuppetMasterPipeline.from_pretrained(tmp_path / "shipped").unet.dtype == torch.float32
 
 
+def test_the_log_of_a_model_that_went_on_begins_with_what_it_began_with(trained, tmp_path):
+    export(trained[0], tmp_path / "first")
+    assert train(trained[1], str(tmp_path / "run"), weights=str(tmp_path / "first"), learning_rate=1e-4)
+    export(tmp_path / "run", tmp_path / "second")
+    first, second = (json.loads((tmp_path / name / "training_log.json").read_text()) for name in ("first", "second"))
+    assert {name: second[name] for name in first} == first and list(second) == [*first, "denoiser 2"]
+    assert second["denoiser 2"]["settings"]["learning_rate"] == 1e-4 != first["denoiser"]["settings"]["learning_rate"]
+
+
 def test_a_scale_without_a_recipe_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'smoke' has no training recipe"):
         train(SMOKE, str(tmp_path))

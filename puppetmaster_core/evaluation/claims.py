@@ -29,6 +29,7 @@ LIBRARY_BARS = (
 )
 LIBRARY_ROWS = {"model": "", "static copy": "static_copy_beside_", "VAE": "vae_of_", "VAE, anchored": "anchored_vae_of_"}
 CABINET_METRICS = {"whole": "psnr", "moving": "psnr_moving", "still": "psnr_still", "edge energy": "edge_energy"}
+CABINET_DIRECTION = 0.95  # the share of dragged parts that a model of cabinets is asked to move the right way; ours too
 
 # What the paper says of its own variants. At another scale only the sign is claimed, so the bar is 0.
 COMPARISONS = {
@@ -117,7 +118,7 @@ def _cabinets(name: str, record: dict) -> Iterator[Claim]:
                         better=about.better, digits=about.digits, what=f"unseen cabinets: {about.label}, {named}",
                         scale=model, clips=clips, note="held against the static copy" if over else "", **over)
     yield _made(name, record, "summary/right direction", id=f"cabinets.{slug(model)}.right_direction", unit="of 1", digits=3,
-                what=f"unseen cabinets: parts that went the drag's way, {model}", scale=model, clips=clips)
+                bar=CABINET_DIRECTION, what=f"unseen cabinets: parts that went the drag's way, {model}", scale=model, clips=clips)
 
 
 def _library(name: str, record: dict) -> Iterator[Claim]:

@@ -10,19 +10,28 @@ import torch
 
 from puppetmaster_core.checkpoints import quiet
 from puppetmaster_core.pipeline import PuppetMasterPipeline
+from puppetmaster_core.training.records import EARLIER_LOG, LOG
 from puppetmaster_core.training.run import SHARD_SIZE, STAGES
 
 POINTS = 200  # of each curve in the log
 
 
 def export(run: str | Path, target: str | Path) -> None:
-    """Write the run's pipeline to `target` in fp16, with training_log.json beside it; a card that is there stays."""
+    """Write the run's pipeline to `target` in fp16, with training_log.json beside it; a card that is there stays.
+
+    The log of a run that began with a model goes on from that model's: "denoiser", then "denoiser 2".
+    """
     run, target = Path(run), Path(target)
     pipeline = PuppetMasterPipeline.from_pretrained(run / "pipeline")
     with quiet():
         pipeline.to(torch.float16).save_pretrained(target, variant="fp16", max_shard_size=SHARD_SIZE)
-    stages = {stage: curves(run / stage) for stage in STAGES if (run / stage / "settings.json").is_file()}
-    (target / "training_log.json").write_text(json.dumps(stages) + "\n")
+    earlier = run / EARLIER_LOG
+    log = json.loads(earlier.read_text(encoding="utf-8")) if earlier.is_file() else {}
+    for stage in STAGES:
+        if (run / stage / "settings.json").is_file():
+            times = sum(name.split()[0] == stage for name in log)
+            log[f"{stage} {times + 1}" if times else stage] = curves(run / stage)
+    (target / LOG).write_text(json.dumps(log) + "\n", encoding="utf-8")
 
 
 def scalars(stage: Path) -> dict[str, dict[int, float]]:

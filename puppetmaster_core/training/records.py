@@ -11,8 +11,17 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from puppetmaster_core.files import locked, write_json
+from puppetmaster_core.files import locked, whole_file, write_json
 from puppetmaster_core.training.settings import FREE, RunSettings, TrainingError
+
+LOG, EARLIER_LOG = "training_log.json", "earlier_log.json"  # of a model that is shipped; in a run, of the model it began with
+
+
+def keep_log(model: Path | str, folder: Path) -> None:
+    """Copy the training log of the model that a run in `folder` begins with, where that has one on this machine."""
+    if Path(model, LOG).is_file() and not (folder / EARLIER_LOG).exists():
+        with saving(folder / EARLIER_LOG), whole_file(folder / EARLIER_LOG) as partial:
+            shutil.copyfile(Path(model, LOG), partial)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import nn
 
+from puppetmaster_core.checkpoints import find_model
 from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
@@ -28,7 +29,7 @@ from puppetmaster_core.training import watch
 from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.data import ClipArrays, Clips, ShardClips, cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, residual_scale, train_denoiser
-from puppetmaster_core.training.records import alone, saving
+from puppetmaster_core.training.records import alone, keep_log, saving
 from puppetmaster_core.training.settings import RunSettings, TrainingError, check_names, names_of
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
@@ -131,6 +132,7 @@ def stage_vae(plan: Plan, clips: Clips) -> bool:
     settings = plan.settings("vae")
     final = Path(settings.output) / "final"
     if plan.weights:
+        keep_log(find_model(plan.weights), plan.folder)
         return _save(_given(plan).vae, final)
     if final.is_dir():
         return True
