@@ -16,6 +16,8 @@ setup: $(READY) ## make .venv with the locked versions
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo 'requirements.lock is for Python 3.11: rm -rf .venv && make setup PYTHON=python3.11' >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --prefer-binary --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@

@@ -17,7 +17,7 @@ from numbers import Real
 from pathlib import Path
 
 from puppetmaster_core.files import whole_folder
-from puppetmaster_core.tensor_files import SAFE, ModelError, read_json, tensor_shapes
+from puppetmaster_core.tensor_files import SAFE, ModelError, read_json, readable, tensor_shapes
 
 SHIPPED = Path(__file__).parent / "weights"
 ON_HUB = {"svd": "stabilityai/stable-video-diffusion-img2vid"}  # names of models that are downloaded
@@ -82,7 +82,9 @@ def is_svd(folder: Path) -> bool:
 
 def read_index(folder: Path) -> dict:
     """model_index.json of a model's folder: its classes by component, its plain settings. Raises ModelError."""
-    if not (folder / INDEX).is_file():
+    with readable(folder):
+        there = (folder / INDEX).is_file()
+    if not there:
         raise ModelError(f"{folder}: no {INDEX} there, wanted the folder of a whole model: check the path")
     return _checked(folder / INDEX)
 

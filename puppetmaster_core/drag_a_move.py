@@ -16,7 +16,7 @@ from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.encoding import split_released
 from puppetmaster_core.restricted_pickle import PickleRefused, read_arrays
 
-WANTED = "wanted a Drag-a-Move clip with an array 'drags' (N frames, K drags, 4) of numbers"
+WANTED = "wanted a Drag-a-Move clip with an array 'drags' (N frames, K drags, 4) of numbers: get it again"
 PICKLES = (".pkl", ".pickle")
 LARGEST_PICTURE = 2048  # pixels a side of a video
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = "puppetmaster.drags/1"
+FAR = 100  # widths and heights of the picture: a point may leave it, and one beyond that is a slip
 
 
 class DragError(ValueError):
@@ -35,7 +36,7 @@ class DragError(ValueError):
 class Drags:
     """K drags over N frames: drag k starts at u = points[k, 0] and is at v^n = points[k, n - 1] in frame n.
 
-    Raises DragError unless points are finite, of shape (K, N, 2), with at least one drag and two frames.
+    Raises DragError unless points are finite and within FAR, of shape (K, N, 2), with at least one drag and two frames.
     """
 
     points: np.ndarray  # (K, N, 2) float32, read-only, xy in the unit square
@@ -50,7 +51,10 @@ class Drags:
         if points.shape[1] < 2:
             raise DragError(f"drags came with {points.shape[1]} frames, at least 2 are wanted: the start and the end")
         for k, n in np.argwhere(~np.isfinite(points).all(axis=2))[:1]:
-            raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, wanted finite numbers")
+            raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, wanted finite numbers: correct it")
+        for k, n in np.argwhere((np.abs(points) > FAR).any(axis=2))[:1]:
+            raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, in widths and heights of the picture, "
+                            f"wanted at most {FAR}: correct it")
         points.setflags(write=False)
         object.__setattr__(self, "points", points)
 
@@ -104,13 +108,13 @@ class Drags:
         """The same motion in another number of frames, linear between the old ones."""
         return Drags(resample_path(self.points, frames))
 
-    def check_inside(self) -> Drags:
-        """These drags, or DragError when no point of any of them lies in the picture."""
-        if not ((self.points >= 0) & (self.points <= 1)).all(axis=2).any():
-            raise DragError(
-                f"all drags lie outside the picture (drag 1 starts at {_xy(self.points[0, 0])}, "
-                "wanted 0 to 1 of its width and height): start on the object"
-            )
+    def check_inside(self, image_size=(1, 1)) -> Drags:
+        """These drags, or DragError when one of them has no point in the picture, of image_size (W, H) in what is said of it."""
+        inside = ((self.points >= 0) & (self.points <= 1)).all(axis=2).any(axis=1)  # (K,)
+        for k in np.flatnonzero(~inside)[:1]:
+            width, height = _image_size(image_size)
+            raise DragError(f"drag {k + 1} lies outside the picture (it starts at {_xy(self.pixels(image_size)[k, 0])}, wanted "
+                            f"points from (0, 0) to ({width}, {height})): start on the object")
         return self
 
     # Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
@@ -174,12 +178,12 @@ def _record(source):
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         came = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({reason})"
-        raise DragError(f"{came}, wanted a JSON file of drags") from None
+        raise DragError(f"{came}, wanted a JSON file of drags: check the path") from None
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise DragError(f'not valid JSON{place}, wanted the format "{FORMAT}"') from None
+        raise DragError(f'not valid JSON{place}, wanted the format "{FORMAT}": write it anew') from None
 
 
 def _is_text(source) -> bool:
@@ -189,12 +193,12 @@ def _is_text(source) -> bool:
 def _paths(record) -> list[np.ndarray]:
     """The paths (P, 2) of a puppetmaster.drags/1 record, in the unit square."""
     if not isinstance(record, Mapping):
-        raise DragError(f'{_show(record)} came, wanted an object of the format "{FORMAT}"')
+        raise DragError(f'{_show(record)} came, wanted an object of the format "{FORMAT}": write it anew')
     if record.get("format") != FORMAT:
-        raise DragError(f'"format" came as {_show(record.get("format"))}, wanted "{FORMAT}"')
+        raise DragError(f'"format" came as {_show(record.get("format"))}, wanted "{FORMAT}": write it into the file')
     image_size, drags = _image_size(record.get("image_size")), record.get("drags")
     if not isinstance(drags, list | tuple):
-        raise DragError(f'"drags" came as {_show(drags)}, wanted a list of {{"points": [[x, y], …]}}')
+        raise DragError(f'"drags" came as {_show(drags)}, wanted a list of {{"points": [[x, y], …]}}: correct it')
     if not drags:
         raise DragError("no drags came, at least one is wanted: draw one")
     return [_path(drag, k) / image_size for k, drag in enumerate(drags, start=1)]
@@ -203,12 +207,12 @@ def _paths(record) -> list[np.ndarray]:
 def _path(drag, k: int) -> np.ndarray:
     """The path (P, 2) of the k-th drag of a record, in pixels."""
     if not isinstance(drag, Mapping):
-        raise DragError(f'drag {k} came as {_show(drag)}, wanted {{"points": [[x, y], …]}}')
+        raise DragError(f'drag {k} came as {_show(drag)}, wanted {{"points": [[x, y], …]}}: correct it')
     path = _numbers(drag.get("points"), f'"points" of drag {k}')
     if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2:
-        raise DragError(f'"points" of drag {k} came with shape {path.shape}, wanted at least two [x, y] pairs')
+        raise DragError(f'"points" of drag {k} came with shape {path.shape}, wanted at least two [x, y] pairs: correct it')
     for p in np.flatnonzero(~np.isfinite(path).all(axis=1))[:1]:
-        raise DragError(f"point {p + 1} of drag {k} is {_xy(path[p])}, wanted finite numbers")
+        raise DragError(f"point {p + 1} of drag {k} is {_xy(path[p])}, wanted finite numbers: correct it")
     return path
 
 
@@ -218,8 +222,9 @@ def _numbers(values, what: str) -> np.ndarray:
         array = np.array(values)
     except ValueError:  # ragged
         array = np.array(None)
-    if array.dtype.kind not in "iuf":
-        raise DragError(f"{what} came as {_show(values)}, wanted [x, y] pairs of numbers")
+    truths = not isinstance(values, np.ndarray) and any(isinstance(leaf, bool) for leaf in np.array(values, object).flat)
+    if array.dtype.kind not in "iuf" or truths:
+        raise DragError(f"{what} came as {_show(values)}, wanted [x, y] pairs of numbers: correct it")
     return array.astype(np.float64)
 
 
@@ -230,7 +235,7 @@ def _image_size(size) -> np.ndarray:
         and len(size) == 2
         and all(isinstance(side, Integral) and not isinstance(side, bool) and 0 < side < 1e6 for side in size)
     ):
-        raise DragError(f"image_size came as {_show(size)}, wanted [width, height] in whole pixels, 1 or more")
+        raise DragError(f"image_size came as {_show(size)}, wanted [width, height] in whole pixels, 1 or more: correct it")
     return np.array(size)
 
 

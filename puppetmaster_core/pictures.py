@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from puppetmaster_core.drags import Drags
 
 WHITE = (255, 255, 255)
+FLOATS = 2.0  # resizing overshoots 1 by less than that; more is another unit
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the colours CLIP was trained on
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -47,10 +48,14 @@ def open_picture(source) -> Image.Image:
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file, wanted a picture: check the path") from None
     except Image.UnidentifiedImageError:
-        raise PictureError(f"{name}: not a picture in a known format, wanted PNG, JPEG, GIF or the like") from None
+        raise PictureError(f"{name}: not a picture in a known format, wanted PNG, JPEG, GIF or the like: convert it") from None
+    except Image.DecompressionBombError:
+        raise PictureError(f"{name}: more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels came, wanted fewer: shrink it") from None
+    except PictureError as error:
+        raise PictureError(f"{name}: {error}") from None
     except Exception as error:  # damaged bytes raise nearly anything in Pillow: struct.error, NotImplementedError, …
         reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:120]
-        raise PictureError(f"{name}: cannot be read ({reason}), wanted a whole PNG, JPEG, GIF or the like") from None
+        raise PictureError(f"{name}: cannot be read ({reason}), wanted a whole PNG, JPEG, GIF or so: save it again") from None
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,14 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Grey levels of 16 bits, or floats in [0, 1], as uint8; larger values saturate."""
-    scale = 255.0 if values.dtype.kind == "f" else 1 / 257
+    """Grey levels of 16 bits, of 8 bits in a wider type, or floats in [0, 1], as uint8; slightly larger values saturate.
+
+    Raises PictureError for floats that lie far beyond.
+    """
+    most, floats = np.nan_to_num(values).max(), values.dtype.kind == "f"
+    if floats and most > FLOATS:
+        raise PictureError(f"floats up to {most:g} came, wanted grey levels from 0 to 1: divide by 255, or by what they reach")
+    scale = 255.0 if floats else 1.0 if values.dtype.itemsize > 2 and most <= 255 else 1 / 257
     return (np.nan_to_num(values).astype(np.float64) * scale).round().clip(0, 255).astype(np.uint8)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 SAFE = ".safetensors"
@@ -19,6 +20,15 @@ BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16
 
 class ModelError(ValueError):
     """A model that cannot be used. The message is one line: what came, what was wanted, what to do."""
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What the system refuses of `path`, as ModelError."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error}), wanted a whole model: make it readable") from None
 
 
 def read_json(path: Path) -> dict:
@@ -35,7 +45,7 @@ def read_json(path: Path) -> dict:
 def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors in one safetensors file. Raises ModelError, naming the first tensor that is not whole."""
     try:
-        with open(path, "rb") as file:
+        with readable(path), open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length > MAX_HEADER:
                 raise ValueError("no header")
@@ -44,7 +54,9 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         places = sorted((begin, end, name) for name, entry in header.items() for begin, end in [map(int, entry["data_offsets"])])
         shapes = {name: tuple(entry["shape"]) for name, entry in header.items()}
         sizes = {name: BYTES.get(entry["dtype"], math.nan) * math.prod(shapes[name]) for name, entry in header.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    except ModelError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise ModelError(f"{path}: not a {SAFE} file, or damaged; wanted whole weights: get the file again") from None
     there, at = path.stat().st_size - 8 - length, 0
     for begin, end, name in places:
@@ -61,6 +73,8 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors in a component's safetensors files. Raises ModelError."""
+    with readable(folder):
+        list(folder.iterdir())  # which glob, unlike this, takes for empty where it may not be read
     files = sorted(folder.glob(f"*{SAFE}"))
     if not files:
         pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]

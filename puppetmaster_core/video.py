@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import GifImagePlugin, Image, ImageChops
 
 from puppetmaster_core.files import try_writing, whole_file, whole_folder
 
@@ -67,8 +67,11 @@ def check_output(path) -> Path:
     path = Path(path)
     if not path.name:
         raise OutputError(f"{path}: this is a folder, wanted a name ending in .gif or .mp4, or a new folder for PNGs")
+    if path.name.lower() in WRITERS:
+        raise OutputError(f"{path}: this is only an ending, wanted a name before it: choose one")
     if path.suffix.lower() not in WRITERS:
-        raise OutputError(f"{path}: files ending in {path.suffix} are not written, wanted .gif, .mp4 or a folder for PNGs")
+        raise OutputError(f"{path}: files ending in {path.suffix} are not written, wanted .gif, .mp4 or a folder for PNGs: "
+                          "choose another ending")
     with _one_line(path):
         if path.suffix and path.is_dir():
             raise OutputError(f"{path}: this is a folder, wanted a file: choose another name")
@@ -103,13 +106,22 @@ def _one_line(path: Path) -> Iterator[None]:
 
 
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
-    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever."""
+    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever.
+
+    A page for every frame: Pillow's own way of saving many makes one of several that are alike. A page holds what has changed.
+    """
     indices, palette = index_colours(frames)
     pages = [Image.fromarray(page) for page in indices]
     for page in pages:
         page.putpalette(palette.tobytes())
     duration = max(20, round(100 / fps) * 10)  # milliseconds; browsers slow down anything faster
-    pages[0].save(path, format="GIF", save_all=True, append_images=pages[1:], duration=duration, loop=0, optimize=False)
+    header, _ = GifImagePlugin.getheader(pages[0], info={"loop": 0})
+    with open(path, "wb") as file:
+        file.writelines(header)
+        for page, before in zip(pages, [None, *pages], strict=False):
+            box = (before and ImageChops.difference(page, before).getbbox()) or (0, 0, *(page.size if before is None else (1, 1)))
+            file.writelines(GifImagePlugin.getdata(page.crop(box), box[:2], duration=duration))
+        file.write(b";")
 
 
 def index_colours(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

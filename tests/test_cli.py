@@ -191,6 +191,14 @@ def flip(path):
     path.write_bytes(data[:middle] + bytes(255 - byte for byte in data[middle : middle + 40]) + data[middle + 40 :])
 
 
+def huge(_):
+    Image.new("1", (14_000, 14_000)).save("door.png")
+
+
+def bright(_):
+    Image.fromarray(np.full((60, 90), 128, np.float32)).save("door.tif")
+
+
 UNET, SOLVER = "unet/config.json", "scheduler/scheduler_config.json"
 # what is wrong, what the line says, how it is brought about, and the arguments that are not the usual ones
 BAD_INPUT = [
@@ -210,7 +218,16 @@ BAD_INPUT = [
     ("infinite numbers", "(5, inf)", lambda _: drags([[[5, 5], [5, float("inf")]]]), {}),
     ("no drags", "no drags came", lambda _: drags([]), {}),
     ("more than K_max drags", "6 drags given, this checkpoint encodes at most 5", lambda _: drags([[[5, 5], [9, 9]]] * 6), {}),
-    ("drags outside", "all drags lie outside the picture", lambda _: drags([[[-50, 5], [-9, 9]], [[500, 5], [600, 5]]]), {}),
+    ("drags outside", "drag 1 lies outside the picture (it starts at (-50, 5), wanted points from (0, 0) to (",
+     lambda _: drags([[[-50, 5], [-9, 9]], [[500, 5], [600, 5]]]), {}),
+    ("one drag outside", "drag 2 lies outside", lambda _: drags([[[5, 5], [9, 9]], [[-50, -5], [-9, -9]]]), {}),
+    ("a drag too far away", "widths and heights of the picture, wanted at most 100", lambda _: drags([[[5, 5], [1e8, 5]]]), {}),
+    ("truth values", "points", lambda _: drags([[[True, 1], [2, 3]]]), {}),
+    ("an output over the picture", "door.png.gif: this is what you gave", lambda _: shutil.copy("door.png", "door.png.gif"),
+     {"image": "door.png.gif", "output": "door.png.gif"}),
+    ("an output that is only an ending", "this is only an ending", None, {"output": ".gif"}),
+    ("a picture of too many pixels", "pixels came, wanted fewer", huge, {}),
+    ("a grey float picture of other units", "floats up to 128 came", bright, {"image": "door.tif"}),
     ("drags on another picture", "on a picture of 90×90 came", lambda _: drags([[[5, 5], [9, 9]]], (90, 90)), {}),
     ("binary drags", "door.json: cannot be read", lambda _: Path("door.json").write_bytes(b"\xff\x00\x80"), {}),
     ("an unknown model", "no model 'tinny', wanted a shipped model", None, {"model": "tinny"}),
@@ -247,7 +264,7 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, model, capsys, monkeypatc
     assert animate(**{"model": model} | arguments) == 2
     out, err = capsys.readouterr()
     assert not out and err.count("\n") == 1 and err.startswith("puppetmaster animate: error: ") and line in err
-    assert "wanted" in err or "draw fewer" in err
+    assert ("wanted" in err or "draw fewer" in err) and ": " in err.split("wanted")[-1]  # what to do comes last
     assert sorted(folder.rglob("*")) == before
 
 

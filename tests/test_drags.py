@@ -175,12 +175,23 @@ def test_pixels_have_their_corner_at_the_pictures_corner():
 def test_outside_the_picture():
     outside = [[1.2, 0.5], [1.1, 0.5]]
     entering = [[1.1, 0.5], [1.0, 0.5]]
-    with pytest.raises(DragError, match=r"all drags lie outside the picture \(drag 1 starts at \(1\.2, 0\.5\)"):
+    with pytest.raises(DragError, match=r"drag 1 lies outside the picture \(it starts at \(1\.2, 0\.5\), wanted"):
         Drags([outside]).check_inside()
     with pytest.raises(DragError, match="outside"):
         Drags([[[-0.1, 0.5], [0.5, -0.1]]]).check_inside()
-    drags = Drags([outside, entering])
+    with pytest.raises(DragError, match=r"drag 2 lies outside the picture \(it starts at \(240, 50\), wanted .* to \(200, 100\)"):
+        Drags([entering, outside]).check_inside((200, 100))
+    drags = Drags([entering, entering[::-1]])
     assert drags.check_inside() is drags
+
+
+def test_a_slip_of_the_keyboard_is_no_far_away_point():
+    """Beyond that, weights would give numbers that are not finite, and be blamed."""
+    assert Drags([[[0.5, 0.5], [100, -100]]]).frames == 2
+    with pytest.raises(DragError, match=r"drag 1 is at \(0.5, 4000\) in frame 2, in widths and heights of the picture, wanted"):
+        Drags([[[0.5, 0.5], [0.5, 4000]]])
+    with pytest.raises(DragError, match=r'"points" of drag 1 came as .*True.*, wanted'):
+        Drags.from_json({"format": "puppetmaster.drags/1", "image_size": [9, 9], "drags": [{"points": [[True, 1], [2, 3]]}]})
 
 
 def at(x, frames=4, size=256):

@@ -53,6 +53,15 @@ def test_gif_keeps_the_colours_of_the_overlay(video, tmp_path):
     assert np.quantile(error, 0.99) < 24
 
 
+def test_gif_has_a_page_for_every_frame_of_a_video_that_pauses(video, tmp_path):
+    paused = video.frames[[0, 1, 1, 1, 2, 0]]
+    pages = gif_frames(Video(paused).save(tmp_path / "a.gif"))
+    assert len(pages) == 6 and np.array_equal(pages[1], pages[2]) and np.array_equal(pages[0], pages[5])
+    assert not np.array_equal(pages[3], pages[4])
+    with Image.open(Video(paused[[0] * 5]).save(tmp_path / "still.gif")) as file:
+        assert file.n_frames == 5 and {file.seek(n) or file.info["duration"] for n in range(5)} == {140}
+
+
 def test_gif_of_few_colours_is_exact(tmp_path):
     frames = np.full((3, 8, 8, 3), 255, np.uint8)
     for n in range(3):
@@ -154,6 +163,7 @@ def test_places_that_cannot_be_written_to_are_known_before(tmp_path):
     (tmp_path / "folder.gif").mkdir()
     for name, message in {
         "a.avi": "wanted .gif, .mp4",
+        ".gif": "only an ending",
         "none/a.gif": "No such file",
         "file/a.gif": "Not a directory",
         "file": "this is a file",

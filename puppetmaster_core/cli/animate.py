@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -86,16 +87,28 @@ def check(arguments: argparse.Namespace):
     from puppetmaster_core.video import check_output
 
     check_output(arguments.output)
+    for given in (arguments.image, arguments.drags):
+        if all(map(os.path.exists, (given, arguments.output))) and os.path.samefile(given, arguments.output):
+            raise BadInput(f"{arguments.output}: this is what you gave, wanted a file to be made: choose another name")
     with silent_libraries():
         picture = open_picture(arguments.image)
     folder = find_model(arguments.model)
     if isinstance(folder, str):  # on the hub: its settings are not known yet
-        return picture, read_drags(arguments.drags, 14, picture.size).check_inside()
+        return picture, _inside(arguments.drags, picture.size, 14)
     check_model(folder)
     frames, most = read_index(folder).get("frames", 14), read_config(folder, "unet").get("max_drags", 5)
 
-    from puppetmaster_core.drags import check_count
+    return picture, _inside(arguments.drags, picture.size, frames, most)
 
-    drags = read_drags(arguments.drags, frames, picture.size).check_inside()
-    check_count(len(drags), most)
-    return picture, drags
+
+def _inside(path: Path, size: tuple[int, int], frames: int, most: int | None = None):
+    """The drags of a file, each with a point in the picture of `size` (W, H), and at most `most` of them."""
+    from puppetmaster_core.drags import DragError, check_count
+
+    drags = read_drags(path, frames, size)
+    try:
+        drags.check_inside(size)
+        check_count(len(drags), most or len(drags))
+    except DragError as error:
+        raise DragError(f"{path}: {error}") from None
+    return drags
