@@ -1,11 +1,13 @@
 """What a training run refuses, and what it leaves behind when something breaks: settings, folders, checkpoints, disks."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 
 import pytest
 import torch
+from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file
 from torch import nn
 
@@ -17,6 +19,7 @@ from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.records import alone
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.settings import RunSettings, TrainingError
+from puppetmaster_core.training.state import load
 
 STAGE = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1}
 TRAINED = replace(SMOKE, training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE})
@@ -39,6 +42,20 @@ def refused(capsys, *words):
         ("[vae]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3 given"),
         ("[denoiser]\nshard = true\ncompile = true", "compile and shard given"),
         ("vae = 3", "vae=3 given, wanted a table of settings"),
+        ("[clips]\nsteps = 3", "given, wanted a number"),
+        ('clips = "many"', "clips='many' given: it must be a whole number of 1 or more"),
+        ("[decoder]\nsteps = 3", "stage 'decoder' came without batch_size, learning_rate, and the scale 'tiny' has no"),
+        ("[denoiser]\noutput = 'elsewhere'", "stage 'denoiser': unknown setting 'output'"),
+        ("[denoiser]\nmax_seconds = 5", "stage 'denoiser': unknown setting 'max_seconds'"),
+        ('[denoiser]\nlearning_rate = "fast"', "learning_rate='fast' given: it must be a number"),
+        ("[denoiser]\nlearning_rate = -1", "learning_rate=-1 given: it must be above 0"),
+        ('[denoiser]\nwarmup_steps = "a"', "warmup_steps='a' given: it must be a whole number"),
+        ("[denoiser]\nbatch_size = true", "batch_size=True given: it must be a whole number"),
+        ('[denoiser]\nshard = "no"', "shard='no' given: it must be true or false"),
+        ("[denoiser]\nema_decay = nan", "ema_decay=nan given: it must be a number"),
+        ("[recipe]\ndrag_dropout = 7", "drag_dropout=7 given: it must lie between 0 and 1"),
+        ("[recipe]\nshort_frames = 1", "short_frames=1 given: it must lie between 2 and"),
+        ('[recipe]\nsigma_min = "a"', "sigma_min='a' given: it must be a number"),
         ("[vae", "wanted TOML with tables"),
     ],
 )
@@ -74,6 +91,34 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     with pytest.raises(TrainingError, match=r"another architecture came, 'weight' is \(1, 3\), wanted \(1, 5\)"):
         small(tmp_path, width=5, steps=8)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == before
+
+
+def test_a_checkpoint_of_a_smaller_network_is_not_called_damaged(tmp_path):
+    small(tmp_path)
+    bigger = nn.Sequential()
+    bigger.weight, bigger.bias, bigger.more = nn.Parameter(torch.ones(1, 3)), nn.Parameter(torch.ones(1)), nn.Linear(3, 1)
+    optimizer, average = torch.optim.AdamW(bigger.parameters()), EMAModel(bigger.parameters())
+    with pytest.raises(TrainingError, match=r"another architecture came, without 'more.bias' and 1 more of its weights"):
+        load(tmp_path, bigger, optimizer, average)
+
+
+def test_a_run_does_not_go_on_with_another_recipe_or_network(tmp_path):
+    run = tmp_path / "run"
+    cabinets = {"clips": 2, "config": {"recipe": {"drag_dropout": 0.2}}}
+    stage = {**STAGE, "warmup_steps": 0}
+    preset = replace(TRAINED, training={"clips": 2, "vae": stage, "decoder": stage, "denoiser": stage})
+    assert train(preset, str(run), **cabinets)
+    assert train(preset, str(run), **cabinets, steps=3)  # longer is the same run
+    with pytest.raises(TrainingError, match=r"whose recipe has drag_dropout=0.2, this one's has 0.9: use another folder"):
+        train(preset, str(run), clips=2, config={"recipe": {"drag_dropout": 0.9}}, steps=4)
+    wider = replace(preset, unet={**TRAINED.unet, "modulation_channels": (16, 32)})
+    with pytest.raises(TrainingError, match=r"whose preset has unet=.*, this one's has"):
+        train(wider, str(run), **cabinets, steps=4)
+    other = replace(preset, vae={**TRAINED.vae, "latent_channels": 8}, unet={**TRAINED.unet, "in_channels": 12})
+    shutil.copytree(run / "vae", tmp_path / "other" / "vae")
+    with pytest.raises(TrainingError, match=r"a VAE of another preset came, with latent_channels=4, wanted 8"):
+        train(other, str(tmp_path / "other"), clips=2)
+    assert not list((tmp_path / "other").glob("latents-*"))  # before anything was encoded
 
 
 def test_a_damaged_checkpoint_is_said_and_never_runs_code(tmp_path):

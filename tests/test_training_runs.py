@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.diffusion import SIGMA_MIN, diffusion_loss
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import MINI, SMOKE, SVD, TINY
+from puppetmaster_core.training import plan as planning
 from puppetmaster_core.training import run as runs
 from puppetmaster_core.training.data import ShardClips, cache_latents
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, train_denoiser
@@ -176,6 +178,9 @@ def test_a_scale_begins_with_a_models_weights(clips, tmp_path):
     assert all(torch.equal(a, b) for a, b in kept)
     assert any(not torch.equal(a, b) for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True))
     assert list((clips / "features").glob("*/*.safetensors"))
+    more = replace(preset, unet={**preset.unet, "max_drags": 7})
+    with pytest.raises(TrainingError, match=r"with up to 5 drags came, the scale 'smoke' has 4 of 64 with 7: begin with"):
+        train(more, str(tmp_path / "another"), data=[str(clips)], weights=str(tmp_path / "model"))
 
 
 def test_latents_go_on_where_they_stopped(trained, clips, tmp_path):
@@ -191,16 +196,32 @@ def test_latents_go_on_where_they_stopped(trained, clips, tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_disk_without_room_for_the_latents_is_said_before_any_is_encoded(clips, tmp_path):
-    """No file may grow beyond 4 KB here, and the system says so as of a full disk; found later, it would kill the process."""
-    vae, found = build(TRAINED, 0).vae, ShardClips([clips], 64, 4, tmp_path)
+@contextmanager
+def no_file_beyond(size):
+    """As on a full disk, for files that grow beyond `size` bytes: the system says so while they are written."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        with pytest.raises(TrainingError, match=r"z.npy: cannot be written \(File too large; .*\); latents encoded so far are"):
-            cache_latents(vae, found, tmp_path / "z.npy")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_without_room_for_what_is_cached_or_exported_is_said(trained, clips, tmp_path):
+    preset = replace(SMOKE, training={"denoiser": STAGE})
+    build(preset, 4).save_pretrained(tmp_path / "model")
+    folder = shutil.copytree(clips, tmp_path / "clips", ignore=shutil.ignore_patterns("features"))
+    with no_file_beyond(4096), pytest.raises(TrainingError, match=r"features: cannot be written .*cached so far are kept"):
+        train(preset, str(tmp_path / "run"), data=[str(folder)], weights=str(tmp_path / "model"))
+    with no_file_beyond(4096), pytest.raises(TrainingError, match=r"target: cannot be written .*make room and start the same"):
+        export(trained, tmp_path / "target")
+
+
+def test_a_disk_without_room_for_the_latents_is_said_before_any_is_encoded(clips, tmp_path):
+    """Found later, a full disk would kill the process: latents are written through a map."""
+    vae, found = build(TRAINED, 0).vae, ShardClips([clips], 64, 4, tmp_path)
+    with no_file_beyond(4096), pytest.raises(TrainingError, match=r"z.npy: cannot be written \(File too large; .*\); latents"):
+        cache_latents(vae, found, tmp_path / "z.npy")
     assert not (tmp_path / "z.npy").exists()
 
 
@@ -313,7 +334,7 @@ def test_the_recipes_of_all_scales_are_sound(tmp_path):
     """svd as App. C.1 has it: 12,500 updates of 64 clips, log σ ~ N(0.7, 1.6²), drags dropped with 0.1, EMA 0.9999."""
     for preset in (TINY, MINI, SVD):
         runs.Plan(preset, tmp_path, preset.training, {}, math.inf)
-    settings = runs.Plan(SVD, tmp_path, SVD.training, {}, math.inf).settings("denoiser")
+    settings = planning.Plan(SVD, tmp_path, SVD.training, {}, math.inf).settings("denoiser")
     assert (settings.steps, settings.batch_size, settings.accumulate, settings.ema_decay) == (12_500, 64, 64, 0.9999)
     assert (Recipe(**SVD.training["recipe"]).sigma_mean, Recipe().drag_dropout, SVD.frames, SVD.size) == (0.7, 0.1, 14, 256)
 

@@ -87,14 +87,14 @@ def run(arguments: argparse.Namespace) -> None:
         done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
                      weights=arguments.weights, config=config, max_seconds=arguments.max_seconds,
                      **{name: getattr(arguments, name) for name in SETTINGS})
+        if target and crew().is_main_process and (output / "pipeline").is_dir():
+            from puppetmaster_core.training.export import export
+
+            export(output, target)
     except (TrainingError, ClipError, ModelError, FloatingPointError) as error:
         raise BadInput(str(error)) from error
     if not crew().is_main_process:
         return
-    if target and (output / "pipeline").is_dir():
-        from puppetmaster_core.training.export import export
-
-        export(output, target)
     report = {"done": done, "pipeline": str(output / "pipeline") if (output / "pipeline").is_dir() else None}
     print(json.dumps(report) if arguments.json else f"{'trained' if done else 'time is up, the same command goes on'}: {output}")
 

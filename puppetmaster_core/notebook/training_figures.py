@@ -15,7 +15,7 @@ from puppetmaster_core.diffusion import P_STD
 from puppetmaster_core.notebook.exercises import WAITING
 from puppetmaster_core.presets import MINI, SVD, TINY, Preset
 from puppetmaster_core.training.denoiser import Recipe
-from puppetmaster_core.training.run import Plan
+from puppetmaster_core.training.plan import Plan
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito's
 

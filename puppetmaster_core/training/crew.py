@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -11,11 +12,12 @@ from accelerate.utils import DistributedDataParallelKwargs, DistributedType, Pro
 from puppetmaster_core.training.settings import RunSettings, TrainingError
 
 ON_CPU = not torch.cuda.is_available()
+PATIENCE = timedelta(days=7)  # the others wait while the main process renders or encodes; torch would give up after 10 minutes
 
 
 def crew() -> PartialState:
     """This process's place among them, and its device: a CUDA GPU of its own, or the CPU."""
-    return PartialState(cpu=ON_CPU)
+    return PartialState(cpu=ON_CPU, timeout=PATIENCE)
 
 
 def wait_for_main() -> None:

@@ -24,7 +24,7 @@ from puppetmaster_core.pictures import clip_pixels
 from puppetmaster_core.training.data import Clips, random_drags
 from puppetmaster_core.training.feed import Batch, as_pictures, row_generator, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
-from puppetmaster_core.training.settings import RunSettings
+from puppetmaster_core.training.settings import RunSettings, TrainingError, check_kinds
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,13 @@ class Recipe:
     straight: float = 0.5  # share of items whose drags are straight lines, as Drag-a-Move's and as people draw them
     short_steps: int = 0  # in the first ones items have fewer frames: a third of the work for nearly as much to learn from
     short_frames: int = 5
+
+    def __post_init__(self):
+        check_kinds(self)
+        for name, low, high in (("sigma_mean", -20, 20), ("sigma_min", 0, 1e3), ("drag_dropout", 0, 1), ("straight", 0, 1),
+                                ("short_steps", 0, float("inf")), ("short_frames", 2, float("inf"))):
+            if not low <= getattr(self, name) <= high:
+                raise TrainingError(f"{name}={getattr(self, name)!r} given: it must lie between {low:g} and {high:g}")
 
 
 COMPILED = (DragTransformer, SpatioTemporalResBlock)  # the layers that repeat: compiled once for each shape they are given

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from puppetmaster_core.checkpoints import quiet
+from puppetmaster_core.files import whole_file
 from puppetmaster_core.pipeline import PuppetMasterPipeline
-from puppetmaster_core.training.records import EARLIER_LOG, LOG
+from puppetmaster_core.training.records import EARLIER_LOG, LOG, saving
 from puppetmaster_core.training.run import SHARD_SIZE, STAGES
 
 POINTS = 200  # of each curve in the log
@@ -23,7 +24,7 @@ def export(run: str | Path, target: str | Path) -> None:
     """
     run, target = Path(run), Path(target)
     pipeline = PuppetMasterPipeline.from_pretrained(run / "pipeline")
-    with quiet():
+    with quiet(), saving(target):
         pipeline.to(torch.float16).save_pretrained(target, variant="fp16", max_shard_size=SHARD_SIZE)
     earlier = run / EARLIER_LOG
     log = json.loads(earlier.read_text(encoding="utf-8")) if earlier.is_file() else {}
@@ -31,7 +32,8 @@ def export(run: str | Path, target: str | Path) -> None:
         if (run / stage / "settings.json").is_file():
             times = sum(name.split()[0] == stage for name in log)
             log[f"{stage} {times + 1}" if times else stage] = curves(run / stage)
-    (target / LOG).write_text(json.dumps(log) + "\n", encoding="utf-8")
+    with saving(target / LOG), whole_file(target / LOG) as partial:
+        partial.write_text(json.dumps(log) + "\n", encoding="utf-8")
 
 
 def scalars(stage: Path) -> dict[str, dict[int, float]]:

@@ -49,8 +49,11 @@ def saving(path: Path, otherwise: str = "what was there before is kept") -> Iter
                             "start the same command again") from error
 
 
+PARTS = ("size", "frames", "vae", "image_encoder", "unet", "residual")  # of a preset: what its networks are, and see
+
+
 def check_same_run(folder: Path, record: dict) -> None:
-    """TrainingError where `folder` holds checkpoints of a run with other settings, data or weights to begin with.
+    """TrainingError where `folder` holds checkpoints of a run with other settings, network, data or weights to begin with.
 
     Settings it lacks are the defaults.
     """
@@ -64,6 +67,12 @@ def check_same_run(folder: Path, record: dict) -> None:
         if was != new[name]:
             raise TrainingError(f"{folder} holds a run with {name}={was}, this one has {name}={new[name]}: use another "
                                 "folder, or the same settings")
+    for what, free in (("recipe", {"short_steps"}), ("preset", set(record.get("preset", {})) - set(PARTS))):
+        was, now = (json.loads(json.dumps(one.get(what) or {})) for one in (earlier, record))  # as JSON has it: no tuples
+        for name in sorted((was.keys() & now.keys()) - free):
+            if was[name] != now[name]:
+                raise TrainingError(f"{folder} holds a run whose {what} has {name}={was[name]}, this one's has {now[name]}: use "
+                                    "another folder, or the same")
     if earlier.get("data", record.get("data")) != record.get("data"):
         raise TrainingError(f"{folder} holds a run on other clips ({earlier['data']}, now {record.get('data')}): use another "
                             "folder, or the same clips")

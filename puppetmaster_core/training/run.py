@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -28,50 +28,14 @@ from puppetmaster_core.presets import Preset
 from puppetmaster_core.training import watch
 from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.data import ClipArrays, Clips, ShardClips, cache_latents, latents_file
-from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, residual_scale, train_denoiser
-from puppetmaster_core.training.records import alone, keep_log, saving
-from puppetmaster_core.training.settings import RunSettings, TrainingError, check_names, names_of
+from puppetmaster_core.training.denoiser import Denoiser, Items, residual_scale, train_denoiser
+from puppetmaster_core.training.plan import STAGES, Plan, merged
+from puppetmaster_core.training.records import alone, check_same_run, keep_log, saving
+from puppetmaster_core.training.settings import RunSettings, TrainingError
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
 
-STAGES = ("vae", "decoder", "denoiser")
 SHARD_SIZE = "15MB"  # of the saved weights
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is made of, resolved and checked before anything is computed."""
-
-    preset: Preset
-    folder: Path
-    recipe: dict  # the preset's, with what the run changes
-    changes: dict  # of all stages' RunSettings
-    until: float  # of time.monotonic, when to stop
-    weights: str = ""  # a whole model to begin with
-
-    def __post_init__(self):
-        names = {"clips", "recipe", *STAGES}
-        check_names(self.recipe, names, "recipe")
-        check_names(self.changes, names_of(RunSettings), "settings")
-        check_names(self.recipe.get("recipe", {}), names_of(Recipe), "recipe of the denoiser")
-        for stage in self.stages:
-            check_names(self.recipe[stage], names_of(RunSettings), f"stage {stage!r}")
-            self.settings(stage)
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Those that the recipe has: one without a VAE begins with a model's."""
-        return tuple(stage for stage in STAGES if stage in self.recipe)
-
-    def settings(self, stage: str) -> RunSettings:
-        """The stage's settings; with another number of steps the warm-up and the decay keep their shares."""
-        own = self.recipe[stage]
-        settings = RunSettings(**{"output": str(self.folder / stage), **own})
-        share = self.changes.get("steps", settings.steps) / settings.steps
-        scaled = {"warmup_steps": int(share * settings.warmup_steps), "decay_steps": int(share * settings.decay_steps)}
-        left = max(0.0, self.until - time.monotonic())
-        whole = {} if stage == "denoiser" else {"shard": False}  # a VAE fits anywhere
-        return replace(settings, **{**(scaled if share != 1 else {}), **self.changes, **whole}, max_seconds=left)
 
 
 def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
@@ -88,7 +52,7 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     if not preset.training:
         raise TrainingError(f"the scale {preset.name!r} has no training recipe: use one that has, or fill in its preset")
     changes = {name: value for name, value in changes.items() if value is not None}
-    plan = Plan(preset, Path(output), _merged(preset.training, config or {}), changes, until, weights or "")
+    plan = Plan(preset, Path(output), merged(preset.training, config or {}), changes, until, weights or "")
     if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
         raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
     if weights and "vae" in plan.recipe and tuple(stages) == ("decoder",):
@@ -102,17 +66,6 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
         with crew().main_process_first():
             found = _clips(plan, clips, data)
         return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
-
-
-def _merged(recipe: dict, config: dict) -> dict:
-    """The recipe with a run's values in place of its own."""
-    merged = dict(recipe)
-    for name, value in config.items():
-        known = merged.get(name)
-        if name in (*STAGES, "recipe") and not isinstance(value, dict):
-            raise TrainingError(f"config: {name}={value!r} given, wanted a table of settings")
-        merged[name] = {**(known or {}), **value} if isinstance(value, dict) else value
-    return merged
 
 
 def _clips(plan: Plan, clips: int | None, data: Sequence[str]) -> Clips:
@@ -157,13 +110,15 @@ def stage_denoiser(plan: Plan, clips: Clips) -> bool:
     settings = plan.settings("denoiser")
     if finished(settings) and (plan.folder / "pipeline").is_dir():
         return True
+    record = {**_record(plan, clips), "recipe": asdict(plan.items)}
+    check_same_run(Path(settings.output), {"settings": asdict(settings), **record})  # before hours of encoding
     begun = _on_latents(plan, clips, settings) if "vae" in plan.recipe else _on_features(plan, clips)
     if begun is None:
         return False
     pipeline, model, latents, embeddings = begun
-    settings, recipe = plan.settings("denoiser"), Recipe(**plan.recipe.get("recipe", {}))
-    items = Items(clips, latents, embeddings, settings, recipe, plan.preset.max_drags)
-    record = {**_record(plan, clips), "recipe": asdict(recipe), "latent space": asdict(pipeline.latent_space)}
+    settings = plan.settings("denoiser")
+    items = Items(clips, latents, embeddings, settings, plan.items, plan.preset.max_drags)
+    record["latent space"] = asdict(pipeline.latent_space)
     shown = watch.unseen(plan.preset, procedural_library=isinstance(clips, ShardClips)) if crew().is_main_process else []
     sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None  # in all processes or in none
     done = train_denoiser(model, items, pipeline.latent_space, record, sample)
@@ -179,10 +134,11 @@ _RUN = {"vae": stage_vae, "decoder": stage_decoder, "denoiser": stage_denoiser}
 
 def _given(plan: Plan) -> PuppetMasterPipeline:
     """The model to begin with. Raises TrainingError where it is of another scale, ModelError where it cannot be loaded."""
-    pipeline, preset = PuppetMasterPipeline.from_pretrained(plan.weights), plan.preset
+    name, preset = plan.weights or plan.preset.name, plan.preset
+    pipeline = PuppetMasterPipeline.from_pretrained(name)
     size, frames, drags = pipeline.config.size, pipeline.config.frames, pipeline.unet.config.max_drags
     if (size, frames, drags) != (preset.size, preset.frames, preset.max_drags):
-        raise TrainingError(f"{plan.weights}: a model of {frames} frames of {size} pixels with up to {drags} drags came, the "
+        raise TrainingError(f"{name}: a model of {frames} frames of {size} pixels with up to {drags} drags came, the "
                             f"scale {preset.name!r} has {preset.frames} of {preset.size} with {preset.max_drags}: begin with one "
                             "of this scale")
     return pipeline.to(crew().device)
@@ -211,9 +167,8 @@ def _on_features(plan: Plan, clips: Clips):
     """The same of a model that is downloaded whole: its VAE and image encoder stay, and what they see of every clip is cached."""
     if not isinstance(clips, ShardClips) or len(clips.stores) != 1:
         raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
-    pipeline = PuppetMasterPipeline.from_pretrained(plan.weights or plan.preset.name).to(crew().device)
-    folder = clips.stores[0].folder
-    with crew().main_process_first():
+    pipeline, folder = _given(plan), clips.stores[0].folder
+    with crew().main_process_first(), saving(folder / "features", "features cached so far are kept"):
         features = Features(folder, cache_features(folder, pipeline.vae, pipeline.image_encoder))
     model = Denoiser(pipeline.unet, None, pipeline.time_ids())
     return pipeline, model, (lambda i: features[i][0].numpy()), (lambda i: features[i][1].numpy())
@@ -227,7 +182,11 @@ def _trained(plan: Plan, stage: str) -> AutoencoderKLTemporalDecoder:
     final = plan.folder / stage / "final"
     if not final.is_dir():
         raise TrainingError(f"no trained VAE in {final}: run the stage {stage!r} first")
-    return AutoencoderKLTemporalDecoder.from_pretrained(final).to(crew().device)
+    vae = AutoencoderKLTemporalDecoder.from_pretrained(final)
+    for name, wanted in ({} if plan.weights else plan.preset.vae).items():
+        if (came := vae.config[name]) != (list(wanted) if isinstance(wanted, tuple) else wanted):
+            raise TrainingError(f"{final}: a VAE of another preset came, with {name}={came}, wanted {wanted}: use another folder")
+    return vae.to(crew().device)
 
 
 def _latents(plan: Plan, clips: Clips, settings: RunSettings) -> np.ndarray | None:

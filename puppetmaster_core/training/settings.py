@@ -38,9 +38,16 @@ class RunSettings:
     seed: int = 0
 
     def __post_init__(self):
+        check_kinds(self)
         for name in ("steps", "batch_size", "accumulate", "workers", "checkpoint_every", "sample_every", "log_every"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+            if getattr(self, name) < 1:
                 raise TrainingError(f"{name}={getattr(self, name)!r} given: it must be a whole number of 1 or more")
+        for name in ("warmup_steps", "decay_steps", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise TrainingError(f"{name}={getattr(self, name)!r} given: it must be 0 or more")
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise TrainingError(f"{name}={getattr(self, name)!r} given: it must be above 0")
         if self.warmup_steps + self.decay_steps > self.steps:
             raise TrainingError(f"warmup_steps={self.warmup_steps} and decay_steps={self.decay_steps} given for "
                                 f"{self.steps} steps: together they must not be more")
@@ -86,6 +93,29 @@ def check_names(given: Mapping, known, what: str) -> None:
             near = get_close_matches(str(name), known, 1, 0.5)
             hint = f", did you mean {near[0]!r}?" if near else ": wanted some of " + ", ".join(sorted(known))
             raise TrainingError(f"{what}: unknown setting {name!r}{hint}")
+
+
+# The kinds of values by the annotation of a field: what is one, and how it is called in an error.
+KINDS = {
+    "int": (lambda value: is_whole(value), "a whole number"),
+    "float": (lambda value: is_whole(value) or (isinstance(value, float) and value == value), "a number"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "str": (lambda value: isinstance(value, str), "a text"),
+}
+
+
+def is_whole(value) -> bool:
+    """Whether it is an integer; True and False are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_kinds(settings) -> None:
+    """Raise TrainingError for a field of a dataclass whose value is of another kind than its annotation says."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        fits, called = KINDS[field.type]
+        if not fits(value):
+            raise TrainingError(f"{field.name}={value!r} given: it must be {called}")
 
 
 def names_of(cls: type) -> tuple[str, ...]:

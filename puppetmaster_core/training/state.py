@@ -86,6 +86,12 @@ def _check_shapes(checkpoint: Path, model: nn.Module) -> None:
     if odd := sorted(there.keys() - wanted.keys()):
         raise TrainingError(f"{checkpoint}: a checkpoint of another architecture came, with {odd[0]!r} and {len(odd) - 1} more "
                             "weights that this one lacks: use another folder, or the preset that it was made with")
+    homes: dict[int, list[str]] = {}  # weights that share their memory are stored under one of their names
+    for name, tensor in model.state_dict().items():
+        homes.setdefault(tensor.data_ptr() if tensor.numel() else -1, []).append(name)
+    if missing := sorted(name for names in homes.values() if not there.keys() & set(names) for name in names):
+        raise TrainingError(f"{checkpoint}: a checkpoint of another architecture came, without {missing[0]!r} and "
+                            f"{len(missing) - 1} more of its weights: use another folder, or the preset that it was made with")
     for name, shape in there.items():
         if shape != wanted[name]:
             raise TrainingError(f"{checkpoint}: a checkpoint of another architecture came, {name!r} is {shape}, wanted "
