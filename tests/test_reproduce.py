@@ -119,6 +119,14 @@ def test_data_that_is_not_here_is_said(small, monkeypatch, capsys):
     assert "again elsewhere is not here" in capsys.readouterr().out
 
 
+def test_a_command_that_fails_costs_its_own_result_only(small, monkeypatch):
+    done = []
+    scored(small, monkeypatch, code=3)
+    monkeypatch.setattr(reproduction.execution, "run", lambda *_: done.append("notebooks") or ([], []))
+    assert reproduction.reproduce(small, "tiny") == ["tiny_cabinets.json: its command ended with exit code 3"]
+    assert done == ["notebooks"]
+
+
 def test_a_scale_that_is_not_shipped_wants_a_model(small, capsys, monkeypatch):
     monkeypatch.setattr(reproduction, "shipped_models", lambda: ["tiny"])
     assert reproduction.main(["--scale", "mini", "--root", str(small)]) == 2
