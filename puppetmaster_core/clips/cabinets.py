@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,12 +13,14 @@ from tqdm import tqdm
 
 from puppetmaster_core.assets import make_cabinet
 from puppetmaster_core.clips.clip import Clip, make_clip
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.clips.records import ClipError
+from puppetmaster_core.files import read_arrays, whole_file
 
 GENERATION = 1  # raise it when the cabinets, the cameras or the light change: rendered files are then made anew
 WATCH_SEEDS = 900_000  # clips with a seed from here on are never trained on; a training run shows its progress on them
 TEST_SEEDS = 1_000_000  # and from here on they are only judged on
 SHARD = 250  # clips in a file
+ARRAYS = ("frames", "tracks", "track_parts")  # of a file, beside its seeds
 MAX_TRACKS = 12  # three moving parts, four candidates each
 
 
@@ -55,6 +58,27 @@ def render_cabinets(folder: str | os.PathLike, clips: int, size: int, *, frames:
         with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
             list(tqdm(pool.map(_render_shard, *zip(*todo, strict=True)), total=len(todo), desc="rendering"))
     return [job[0] for job in jobs]
+
+
+def load_cabinets(folder: str | os.PathLike, clips: int, size: int, *, frames: int = 14,
+                  workers: int = 2) -> list[list[np.ndarray]]:
+    """Frames, tracks and track_parts of each file that `render_cabinets` makes; a damaged one is rendered again.
+
+    Raises ValueError as that does, ClipError where what was just rendered cannot be read.
+    """
+    paths = render_cabinets(folder, clips, size, frames=frames, workers=workers)
+    found = {path: read_arrays(path, ARRAYS) for path in paths}
+    damaged = [path for path, arrays in found.items() if arrays is None]
+    for path in damaged:
+        tqdm.write(f"{path}: cannot be read, so it is rendered again", file=sys.stderr)
+        path.unlink()
+    if damaged:
+        render_cabinets(folder, clips, size, frames=frames, workers=workers)
+    for path in damaged:
+        found[path] = read_arrays(path, ARRAYS)
+        if found[path] is None:
+            raise ClipError(f"{path}: cannot be read though just rendered, wanted clips: use a folder on another disk")
+    return list(found.values())
 
 
 def _render_shard(path: Path, start: int, stop: int, size: int, frames: int) -> None:

@@ -1,13 +1,15 @@
 """What a model sees of every clip, computed once: the VAE's latents of its frames and the image embedding of frame 1.
 
 They lie beside the shards, features/MODEL/shard-000000.safetensors, in the order of the shard's index; MODEL is a digest of the
-weights, so that another model makes another folder. Letters: n clips, N frames, C channels, (h, w) latent grid, D width.
+weights, so that another model makes another folder. A clip that cannot be read keeps its row, of NaN, and its key there is empty.
+Letters: n clips, N frames, C channels, (h, w) latent grid, D width.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,8 @@ def model_digest(vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionMod
 @torch.no_grad()
 def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionModelWithProjection,
                    batch: int = 4) -> Path:
-    """Encode all clips of `folder`; the features' folder. Shards that are encoded already are kept.
+    """Encode all clips of `folder`; the features' folder. Shards that are encoded already are kept; a clip that cannot be read
+    is left out, and a line says why.
 
     Each file holds latents (n, N, C, h, w) float16 as they leave the encoder, embeddings (n, D) float16, and the clips'
     keys. Raises ClipError where clips cannot be encoded by this model.
@@ -54,28 +57,53 @@ def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder,
     with tqdm(total=len(store), desc="encoding", mininterval=1) as bar:
         for shard in dict.fromkeys(shards):
             numbers, path = np.flatnonzero(shards == shard), target / Path(shard).with_suffix(".safetensors").name
-            own = "\n".join(keys[i] for i in numbers)
-            if _keys(path) != own:
+            if not _are_encoded(store, numbers, [keys[i] for i in numbers], path):
                 batches = np.split(numbers, range(batch, len(numbers), batch))
-                pairs = [_encode(store, some, vae, image_encoder) for some in batches]
-                latents, embeddings = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+                encoded = [_encode(store, some, vae, image_encoder) for some in batches]
+                latents, embeddings, lost = (torch.cat(parts) for parts in zip(*encoded, strict=True))
+                own = "\n".join("" if none else keys[i] for i, none in zip(numbers, lost.tolist(), strict=True))
                 with whole_file(path) as partial:
                     save_file({"latents": latents, "embeddings": embeddings}, partial, metadata={"keys": own})
             bar.update(len(numbers))
     return target
 
 
-def _encode(store: ClipStore, numbers, vae, image_encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    pictures = to_tensor(np.stack([store.frames(int(i)) for i in numbers])).to(vae.device, vae.dtype)  # (n, N, 3, H, W)
+def _are_encoded(store: ClipStore, numbers: np.ndarray, keys: list[str], path: Path) -> bool:
+    """Whether `path` has the features of these clips, all but those that still cannot be read."""
+    known = _keys(path)
+    if known is None or len(known) != len(keys) or any(there not in ("", key) for there, key in zip(known, keys, strict=True)):
+        return False
+    return all(isinstance(_frames(store, i), str) for i, there in zip(numbers, known, strict=True) if not there)
+
+
+def _frames(store: ClipStore, number: int) -> np.ndarray | str:
+    """A clip's frames, or why they cannot be read."""
+    try:
+        return store.frames(int(number))
+    except ClipError as error:
+        return str(error)
+
+
+def _encode(store: ClipStore, numbers, vae, image_encoder) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Latents and embeddings of clips, and of which (n,) they are NaN, as the clip cannot be read."""
+    read = [_frames(store, i) for i in numbers]
+    lost = torch.tensor([isinstance(frames, str) for frames in read])
+    for row in lost.nonzero().flatten().tolist():
+        tqdm.write(f"left out: {read[row]}", file=sys.stderr)
+        side = store.column("size")[numbers[row]]
+        read[row] = np.zeros((store.column("frames")[numbers[row]], side, side, 3), np.uint8)
+    pictures = to_tensor(np.stack(read)).to(vae.device, vae.dtype)  # (n, N, 3, H, W)
     latents = encode(vae, pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
     first = clip_pixels(pictures[:, 0], image_encoder.config.image_size).to(image_encoder.device, image_encoder.dtype)
-    return latents.half().cpu(), image_encoder(first).image_embeds.half().cpu()
+    latents, embeddings = latents.half().cpu(), image_encoder(first).image_embeds.half().cpu()
+    latents[lost], embeddings[lost] = torch.nan, torch.nan
+    return latents, embeddings, lost
 
 
-def _keys(path: Path) -> str | None:
+def _keys(path: Path) -> list[str] | None:
     try:
         with safe_open(path, "pt") as stored:
-            return stored.metadata()["keys"]
+            return stored.metadata()["keys"].split("\n")
     except (OSError, SafetensorError, KeyError, TypeError):
         return None
 
@@ -93,11 +121,16 @@ class Features:
         return len(self._row)
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """latents (N, C, h, w) and embedding (D,) of clip `number`, float16; only its part of the file is read."""
+        """latents (N, C, h, w) and embedding (D,) of clip `number`, float16; only its part of the file is read.
+
+        Raises ClipError where that cannot be read, or the clip could not when it was encoded.
+        """
         path = self.folder / Path(self._shard[number]).with_suffix(".safetensors").name
         try:
             with safe_open(path, "pt") as stored:
                 row = self._row[number]
+                if not stored.metadata()["keys"].split("\n")[row]:
+                    raise ClipError(f"{path}: no features came of clip {number}, which could not be read: render its shard again")
                 return stored.get_slice("latents")[row], stored.get_slice("embeddings")[row]
         except (OSError, SafetensorError) as error:
             raise ClipError(f"{path}: cannot be read ({error}), wanted features: cache them again") from None

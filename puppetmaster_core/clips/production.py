@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from tqdm import tqdm
+
 from puppetmaster_core.clips.plan import Plan
 from puppetmaster_core.clips.records import to_members, to_tar
-from puppetmaster_core.clips.shards import index_path, shard_name, write_shard
+from puppetmaster_core.clips.shards import damage_of, index_path, shard_name, write_shard
 from puppetmaster_core.clips.studio import DAY, film
 from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.isolation import Outcome, run_isolated, still_going
@@ -54,6 +57,23 @@ def _note(work: Path, number: int, record: dict) -> None:
 
 def _piece(work: Path, number: int, ending: str) -> Path:
     return work / f"{number:06d}.{ending}"
+
+
+def _read(path: Path):
+    """What a .json holds; None where it is not there or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _known(work: Path, number: int) -> dict | None:
+    """The record of an asset that is done; None where it is not, or its pieces are damaged."""
+    record = _read(_piece(work, number, "json"))
+    if record and record["rows"]:
+        end, tar = record["rows"][-1]["offset"] + record["rows"][-1]["length"], _piece(work, number, "tar")
+        return record if tar.is_file() and tar.stat().st_size >= end else None
+    return record
 
 
 def failed(plan: Plan, outcome: Outcome) -> dict:
@@ -113,22 +133,37 @@ class Progress:
 
 
 def open_shards(folder: Path, plan: Plan, retry: bool = False) -> list[int]:
-    """The shards still to be made, after clearing what a killed run left. retry: also those in which an asset failed."""
-    (folder / "work").mkdir(exist_ok=True)
+    """The shards still to be made, after clearing what a killed run left; a damaged one is made again, and a line says why.
+
+    retry: also those in which an asset failed.
+    """
+    for name in ("work", "index"):
+        (folder / name).mkdir(exist_ok=True)
     for hidden in [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")]:
         hidden.unlink()
     todo = []
     for shard in range(plan.shards):
-        there = index_path(folder, shard).is_file() and (folder / shard_name(shard)).is_file()
-        if there and not (retry and _failures(folder, shard).is_file()):
+        if _is_made(folder, shard) and not (retry and _failures(folder, shard).is_file()):
             clear_pieces(folder, plan, shard)
         else:
             todo.append(shard)
     if retry:  # of unfinished shards too
         for path in (folder / "work").glob("*.json"):
-            if json.loads(path.read_text(encoding="utf-8"))["failures"]:
+            if (_read(path) or {}).get("failures"):
                 path.unlink()
     return todo
+
+
+def _is_made(folder: Path, shard: int) -> bool:
+    """Whether a shard is there and whole, as is what failed in it."""
+    if not (index_path(folder, shard).is_file() and (folder / shard_name(shard)).is_file()):
+        return False
+    wrong, failures = damage_of(folder, shard), _failures(folder, shard)
+    if failures.is_file() and _read(failures) is None:
+        wrong = f"{failures}: cannot be read, wanted what failed"
+    if wrong:
+        tqdm.write(f"shard {shard} is made again, as {wrong}", file=sys.stderr)
+    return not wrong
 
 
 def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2, time_limit: float | None = None,
@@ -145,7 +180,7 @@ def make_shards(folder: Path, plan: Plan, shards: list[int], *, workers: int = 2
         return progress
 
     numbers = [number for shard in shards for number in plan.assets(shard)]
-    kept = [number for number in numbers if _piece(folder / "work", number, "json").is_file()]
+    kept = [number for number in numbers if _known(folder / "work", number) is not None]
     for number in kept:
         record = json.loads(_piece(folder / "work", number, "json").read_text(encoding="utf-8"))
         yield done(number, Progress(len(record["rows"]), tuple(record["failures"])))

@@ -63,9 +63,10 @@ def frames_of(members: Mapping[str, bytes], some: slice = slice(None)) -> np.nda
 
 
 def labels_of(members: Mapping[str, bytes], names: Collection[str]) -> dict[str, np.ndarray]:
-    """Some of the labels only. Raises ClipError."""
+    """Some of the labels only. Raises ClipError, also where one is missing."""
     try:
-        return _labels(members, names)
+        labels = _labels(members, names)
+        return {name: labels[name] for name in names}
     except Exception as error:
         raise _unreadable(error) from None
 
@@ -102,12 +103,15 @@ def to_tar(key: str, members: Mapping[str, bytes]) -> bytes:
 
 def from_tar(data: bytes) -> dict[str, bytes]:
     """The members of the one key in `data`, tar blocks without an end. Nothing is unpacked to disk. Raises ClipError."""
-    members = {}
+    members, end = {}, 0
     try:
         with tarfile.open(fileobj=io.BytesIO(data + END)) as tar:
             for entry in tar:
                 if entry.isfile():
                     members[entry.name.partition(".")[2]] = data[entry.offset_data : entry.offset_data + entry.size]
+            end = tar.offset
     except Exception as error:  # tarfile raises its own, and ValueError, OverflowError, …
         raise ClipError(f"a clip cannot be read ({type(error).__name__}), wanted tar members") from None
+    if end != len(data):  # tarfile takes a damaged header for the end of the file
+        raise ClipError(f"a clip cannot be read ({end} of {len(data)} bytes are whole), wanted tar members")
     return members

@@ -3,7 +3,7 @@
     shard-000000.tar          clips of some assets, in order (see records)
     index/shard-000000.parquet    one row a clip; DuckDB reads them together as 'index/*.parquet'
 
-A shard counts once its index is there, which is written after it. Letters: n clips, N frames.
+A shard counts once its index is there, which is written after it, and as long as both are whole. Letters: n clips, N frames.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ SCHEMA = pa.schema([
     ("source", pa.string()),
     ("source_sha256", pa.string()),  # of the file, or of the geometry and textures of a procedural asset
 ])
+PLACE = ("shard", "offset", "length", "key")  # where a clip lies
 
 
 def shard_name(number: int) -> str:
@@ -78,13 +79,48 @@ def read_index(folder: str | os.PathLike) -> pa.Table:
     paths = sorted(Path(folder, "index").glob("shard-*.parquet"))
     if not paths:
         raise ClipError(f"{folder}: no index/*.parquet came, wanted clips: make some with puppetmaster render")
-    tables = []
-    for path in paths:
+    try:
+        return pa.concat_tables([_table(path) for path in paths])
+    except ClipError as error:
+        raise ClipError(f"{error}: render again") from None
+
+
+def _table(path: Path) -> pa.Table:
+    """One shard's rows. Raises ClipError, which leaves open what to do."""
+    try:
+        table = pq.read_table(path, schema=SCHEMA)
+        table.validate(full=True)
+        if any(table.column(name).null_count for name in PLACE):
+            raise pa.ArrowInvalid("a clip without a place")
+        return table
+    except (OSError, pa.ArrowException) as error:
+        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), wanted an index") from None
+
+
+def damage(folder: Path, index: pa.Table) -> str | None:
+    """Of the shards of some rows, what is wrong with the first that cannot be opened or ends before its clips do; None: all are
+    whole."""
+    ends: dict[str, int] = {}
+    for shard, offset, length in zip(*(index.column(name).to_pylist() for name in PLACE[:3]), strict=True):
+        ends[shard] = max(ends.get(shard, 0), offset + length)
+    for shard, end in ends.items():
+        path = folder / Path(shard).name
         try:
-            tables.append(pq.read_table(path, schema=SCHEMA))
-        except (OSError, pa.ArrowException) as error:
-            raise ClipError(f"{path}: cannot be read ({type(error).__name__}), wanted an index: render again") from None
-    return pa.concat_tables(tables)
+            with open(path, "rb") as file:
+                there = file.seek(0, os.SEEK_END)
+        except OSError as error:
+            return f"{path}: cannot be opened ({error.strerror}), wanted {end} bytes"
+        if there < end:
+            return f"{path}: {there} bytes came, wanted at least {end}: a half-written shard"
+    return None
+
+
+def damage_of(folder: Path, number: int) -> str | None:
+    """What is wrong with shard `number` or its index, which is there; None: both are whole."""
+    try:
+        return damage(folder, _table(index_path(folder, number)))
+    except ClipError as error:
+        return str(error)
 
 
 class ClipStore:
@@ -95,7 +131,7 @@ class ClipStore:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder, self.index = Path(folder), read_index(folder)
-        self._place = [self.index.column(name).to_pylist() for name in ("shard", "offset", "length", "key")]
+        self._place = [self.index.column(name).to_pylist() for name in PLACE]
 
     def __len__(self) -> int:
         return self.index.num_rows

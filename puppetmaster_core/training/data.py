@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,17 +22,20 @@ from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor
 from tqdm import tqdm
 
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS, render_cabinets
+from puppetmaster_core.clips.cabinets import WATCH_SEEDS, load_cabinets
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.sampling import choose_paths
-from puppetmaster_core.clips.shards import ClipStore
+from puppetmaster_core.clips.shards import ClipStore, damage
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import read_arrays, whole_file, write_json
 from puppetmaster_core.latents import downscale, encode
 from puppetmaster_core.pictures import to_tensor
+from puppetmaster_core.training.crew import crew
 from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import TrainingError
+
+PATHS = ("tracks", "track_parts", "starts", "left_out", "reasons")  # arrays of a run folder's paths-DIGEST.npz
 
 
 class Clips(Protocol):
@@ -67,11 +72,7 @@ class ClipArrays:
     @classmethod
     def cabinets(cls, folder, clips: int, size: int, frames: int, workers: int = 2) -> ClipArrays:
         """The procedural cabinets, rendered into `folder` on first use."""
-        paths = render_cabinets(folder, clips, size, frames=frames, workers=workers)
-        parts = []
-        for path in paths:
-            with np.load(path, allow_pickle=False) as stored:
-                parts.append([stored[name] for name in ("frames", "tracks", "track_parts")])
+        parts = load_cabinets(folder, clips, size, frames=frames, workers=workers)
         return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def frames(self, number: int, some: slice = slice(None)) -> np.ndarray:
@@ -87,29 +88,38 @@ class ClipArrays:
 class ShardClips:
     """The clips of some folders that `puppetmaster render` made, drawn in the balanced mixture of App. C.1.
 
-    Groups without clips give their share to the others. Raises TrainingError for folders without whole clips of the given
-    frames and size, and for procedural assets that are kept for judging.
+    Groups without clips give their share to the others. A clip that cannot be read is left out of the mixture, for as long as the
+    run folder is used, and left_out-DIGEST.json there says why; it keeps its number, and another's frames stand for its own. All
+    clips are tried at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders
+    without whole clips of the given frames and size, and for procedural assets that are kept for judging.
     """
 
     def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path):
-        """cache: a folder for the tracks of all clips, which are then read from there."""
+        """cache: a folder for the tracks of all clips, which are then read from there, and for why clips are left out."""
         try:
             self.stores = [ClipStore(folder) for folder in folders]
             for store in self.stores:
                 _check_store(store, size, frames)
+            self._frames = frames
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
-            self._tracks, self._parts, self._starts = self._read_paths(cache)
+            self._tracks, self._parts, self._starts, self.left_out = self._read_paths(cache / f"paths-{self._stored}.npz")
+            self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
 
     def __len__(self) -> int:
         return len(self._place)
 
-    @cached_property
+    @property
     def digest(self) -> str:
+        """Of the clips that are stored, and of which are left out: a mended clip makes other latents, and another run."""
+        return _digest([self._stored, *map(str, self.left_out)]) if self.left_out else self._stored
+
+    @cached_property
+    def _stored(self) -> str:
         keys = (f"{shard}/{key}/{length}" for store in self.stores
                 for shard, key, length in zip(*(store.column(name) for name in ("shard", "key", "length")), strict=True))
-        return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:8]
+        return _digest(keys)
 
     @cached_property
     def groups(self) -> dict[str, int]:
@@ -134,19 +144,51 @@ class ShardClips:
     def _groups(self) -> np.ndarray:
         groups = np.array([group for store in self.stores for group in store.column("group")], dtype=object)
         groups[np.diff(self._starts) == 0] = "no drag"
+        groups[list(self.left_out)] = "cannot be read"
         return groups.astype(str)
 
-    def _read_paths(self, cache: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        path = cache / f"paths-{self.digest}.npz"
-        if not path.is_file():
-            read = [store.labels(number, ("tracks", "track_parts")) for store, number
-                    in tqdm(self._place, desc="reading tracks", mininterval=5)]
-            starts = np.cumsum([0, *(len(labels["tracks"]) for labels in read)])
-            with whole_file(path) as partial, open(partial, "wb") as file:
-                np.savez(file, starts=starts, **{name: np.concatenate([labels[name] for labels in read])
-                                                 for name in ("tracks", "track_parts")})
-        with np.load(path, allow_pickle=False) as stored:
-            return stored["tracks"], stored["track_parts"], stored["starts"]
+    def _read_paths(self, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, str]]:
+        """Tracks and parts of all clips, where each clip's begin (n + 1,), and which clips are left out and why."""
+        arrays = read_arrays(path, PATHS)
+        if arrays is None:
+            with ThreadPoolExecutor() as pool:
+                read = list(tqdm(pool.map(self._read, range(len(self))), total=len(self), desc="reading clips", mininterval=5))
+            tracks, parts, reasons = zip(*read, strict=True)
+            lost = [number for number, reason in enumerate(reasons) if reason]
+            if len(lost) == len(self):
+                raise ClipError(f"no clip came that can be read, wanted some; the first: {reasons[0]}")
+            arrays = [np.concatenate(tracks), np.concatenate(parts), np.cumsum([0, *map(len, tracks)]), np.array(lost, int),
+                      np.array([reasons[number] for number in lost], str)]
+            with saving(path), whole_file(path) as partial, open(partial, "wb") as file:
+                np.savez(file, **dict(zip(PATHS, arrays, strict=True)))
+        return *arrays[:3], dict(zip(arrays[3].tolist(), arrays[4].tolist(), strict=True))
+
+    def _read(self, number: int) -> tuple[np.ndarray, np.ndarray, str]:
+        """Tracks and parts of a clip, or none and why, where they or a frame cannot be read."""
+        store, own = self._place[number]
+        try:
+            store.frames(own)
+            labels = store.labels(own, PATHS[:2])
+        except ClipError as error:
+            return np.zeros((0, self._frames, 2), np.float32), np.zeros(0, np.int16), str(error)
+        return labels["tracks"], labels["track_parts"], ""
+
+    def _leave_out(self, path: Path) -> None:
+        """Write which clips are left out, say so, and let the first that is not stand for them."""
+        if not self.left_out:
+            return
+        with saving(path):
+            write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
+        if crew().is_main_process:
+            tqdm.write(f"left out, as they cannot be read: {len(self.left_out)} of {len(self)} clips, listed in {path}; the "
+                       f"first: {next(iter(self.left_out.values()))}", file=sys.stderr)
+        whole = next(number for number in range(len(self)) if number not in self.left_out)
+        for number in self.left_out:
+            self._place[number] = self._place[whole]
+
+
+def _digest(words: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
 
 
 def _check_store(store: ClipStore, size: int, frames: int) -> None:
@@ -162,14 +204,8 @@ def _check_store(store: ClipStore, size: int, frames: int) -> None:
     if kept:
         raise TrainingError(f"{store.folder}: {kept[0]} came, but procedural assets with seeds from {WATCH_SEEDS} on are kept "
                             "for judging: render others")
-    ends: dict[str, int] = {}
-    for shard, offset, length in zip(*(store.column(c) for c in ("shard", "offset", "length")), strict=True):
-        ends[shard] = max(ends.get(shard, 0), offset + length)
-    for shard, end in ends.items():
-        path = store.folder / Path(shard).name
-        there = path.stat().st_size if path.is_file() else 0
-        if there < end:
-            raise ClipError(f"{path}: {there} bytes came, wanted at least {end}: a half-written shard, render it again")
+    if wrong := damage(store.folder, store.index):
+        raise ClipError(f"{wrong}, render it again: the same puppetmaster render command does")
 
 
 def random_drags(clips: Clips, number: int, rng: np.random.Generator, max_drags: int, straight: float) -> tuple[Tensor, Tensor]:
@@ -195,8 +231,8 @@ def cache_latents(vae: AutoencoderKLTemporalDecoder, clips: Clips, path: Path, m
     mixed_precision: "bf16" is faster where it pays in training (`RunSettings`), "no" is float32. until: of `time.monotonic`;
     None is returned where that came first. A stopped or killed call goes on where it was.
     """
-    if path.exists():
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if (made := _mapped(path)) is not None:
+        return made
     device, first = next(vae.parameters()).device, clips.frames(0)
     shape = (len(clips), len(first), vae.config.latent_channels, *(side // downscale(vae) for side in first.shape[1:3]))
     partial, count = path.with_suffix(".partial"), path.with_suffix(".done.partial")
@@ -220,4 +256,12 @@ def cache_latents(vae: AutoencoderKLTemporalDecoder, clips: Clips, path: Path, m
             bar.update(len(clip))
     partial.replace(path)
     count.unlink()
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return _mapped(path)
+
+
+def _mapped(path: Path) -> np.ndarray | None:
+    """An .npy file's array, on disk; None where it is not there or damaged."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
