@@ -20,9 +20,10 @@ from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training.data import ClipArrays, ShardClips, cache_latents
+from puppetmaster_core.training.data import ClipArrays, cache_latents
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.shard_clips import ShardClips
 
 SIZE, FRAMES = SMOKE.size, SMOKE.frames
 PLAN = Plan(find_source("library", 6), Filming(size=SIZE, frames=FRAMES), assets_a_shard=3)

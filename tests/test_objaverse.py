@@ -16,7 +16,7 @@ from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.curation.less_is_more import two_arms
 from puppetmaster_core.curation.objaverse import ObjaverseError, animated_ids, compare, compare_all, fetch, read_ids
 from puppetmaster_core.curation.tables import read_rows
-from puppetmaster_core.training.data import ShardClips
+from puppetmaster_core.training.shard_clips import ShardClips
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "objaverse_ids"
 DOOR, SPIN, POOR, GONE = (letter * 32 for letter in "abcd")

@@ -28,13 +28,14 @@ from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import MINI, SMOKE, SVD, TINY
 from puppetmaster_core.training import plan as planning
 from puppetmaster_core.training import run as runs
-from puppetmaster_core.training.data import ShardClips, cache_latents
+from puppetmaster_core.training.data import cache_latents
 from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, train_denoiser
 from puppetmaster_core.training.export import export, scalars
 from puppetmaster_core.training.feed import Feed
 from puppetmaster_core.training.meter import Meter, flops_of, rates_line
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.settings import RunSettings, TrainingError
+from puppetmaster_core.training.shard_clips import ShardClips
 
 STAGE = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1}
 TRAINED = replace(SMOKE, residual=True, anchor=0.25, training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE})

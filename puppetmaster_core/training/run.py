@@ -27,11 +27,12 @@ from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.training import watch
 from puppetmaster_core.training.crew import crew, wait_for_main
-from puppetmaster_core.training.data import ClipArrays, Clips, ShardClips, cache_latents, latents_file
+from puppetmaster_core.training.data import ClipArrays, Clips, cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, residual_scale, train_denoiser
 from puppetmaster_core.training.plan import STAGES, Plan, merged
 from puppetmaster_core.training.records import alone, check_same_run, keep_log, saving
 from puppetmaster_core.training.settings import RunSettings, TrainingError
+from puppetmaster_core.training.shard_clips import ShardClips
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
 
