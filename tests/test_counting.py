@@ -7,6 +7,7 @@ import pytest
 from browser import packed, show
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.evaluation.videos import VideoError, keep_video
 from puppetmaster_core.notebook.counting import ANSWERS, Counting
 from puppetmaster_core.video import Video
 
@@ -49,6 +50,16 @@ def test_answers_survive_in_a_file(tmp_path):
     (tmp_path / "counts.csv").write_text("row,clip,answer\nother,z,right\n")
     with pytest.raises(ValueError, match="of these videos"):
         again.load(tmp_path / "counts.csv")
+
+
+def test_kept_videos_are_asked_about_with_their_drags(tmp_path):
+    for row, given in (("m", videos(50)), ("n", videos(150))):
+        for clip, video in given:
+            keep_video(tmp_path / row, clip, video)
+    count = Counting.of(tmp_path, seed=0)
+    assert sorted(count.asked) == [(row, clip) for row in "mn" for clip in "abc"] and len(count.films[0]["drags"][0]) == 4
+    with pytest.raises(VideoError, match="no videos came"):
+        Counting.of(tmp_path / "m")
 
 
 def test_bad_videos():

@@ -13,6 +13,7 @@ from puppetmaster_core.evaluation import library
 from puppetmaster_core.evaluation.claims import claims_of
 from puppetmaster_core.evaluation.library import CEILING, COPY, MODEL, evaluate_library, evaluate_subject, right_direction, table
 from puppetmaster_core.evaluation.places import offsets_of_points
+from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.travel import PartMotion, part_travel
 from puppetmaster_core.render import render
@@ -152,11 +153,12 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(pipeline, tmp_path,
         return evaluate_subject(pipeline, subject, **options)
 
     monkeypatch.setattr(library, "evaluate_subject", killed)
-    with pytest.raises(KeyboardInterrupt):
-        evaluate_library(pipeline, 2, "oven", output=output, model="smoke")
+    with pytest.raises(KeyboardInterrupt), Progress(output) as progress:
+        evaluate_library(pipeline, 2, "oven", progress=progress, model="smoke")
     judged.append("alive")
-    again, _ = evaluate_library(pipeline, 2, "oven", output=output, model="smoke")
-    assert again == whole and len(judged) == 3 and len(set(judged)) == 3 and not list(tmp_path.iterdir())
+    with Progress(output) as progress:
+        again, _ = evaluate_library(pipeline, 2, "oven", progress=progress, model="smoke")
+    assert again == whole and len(judged) == 3 and len(set(judged)) == 3
 
 
 def test_evaluate_writes_what_it_prints_and_the_ledger_reads_it(pipeline, tmp_path, capsys):

@@ -10,7 +10,16 @@ import torch
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
 from puppetmaster_core.evaluation import trackers
 from puppetmaster_core.evaluation.motion import direction_counts, end_point_error, foreground_points, motion_error, ways
-from puppetmaster_core.evaluation.trackers import CoTracker, DenseFlow, ExactTracks, LucasKanade, TrackerError, load_tracker
+from puppetmaster_core.evaluation.trackers import (
+    CoTracker,
+    DenseFlow,
+    ExactTracks,
+    LucasKanade,
+    Standing,
+    TrackerError,
+    load_tracker,
+    tracker_error,
+)
 
 
 def path(*points):
@@ -116,6 +125,12 @@ def test_exact_tracks_are_the_clips_own():
     np.testing.assert_array_equal(found.visible, clip.visibility[::-1])
     with pytest.raises(TrackerError, match="no track of"):
         tracker(clip.frames, np.array([[1.0, 1.0]]))
+
+
+def test_a_tracker_is_scored_by_the_exact_tracks():
+    clip = cabinet_clip(TEST_SEEDS + 1, 64, 4)
+    way = np.linalg.norm(256 * (clip.tracks - clip.tracks[:, :1]), axis=2).mean()
+    assert tracker_error(ExactTracks.of(clip), clip) == 0 and tracker_error(Standing(), clip) == pytest.approx(way)
 
 
 class StandIn(torch.nn.Module):

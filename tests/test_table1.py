@@ -61,6 +61,14 @@ def folder(tmp_path):
     return place
 
 
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """A small model with random weights, as a folder."""
+    place = tmp_path_factory.mktemp("models") / "smoke"
+    build(SMOKE).save_pretrained(place)
+    return str(place)
+
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -103,6 +111,10 @@ def test_a_recipe_picks_frames_as_it_says():
     assert even[:, 0, 0, 0].tolist() == np.linspace(0, 80, 14).round().tolist()
     with pytest.raises(VideoError, match="13 frames came, wanted 16"):
         Recipe(frames=16).undo(frames[:13], 14, 2)
+    for came in (20, 80, 82):  # spread over another number of frames, the drags would not take the whole video
+        with pytest.raises(VideoError, match=f"{came} frames came, wanted 81"):
+            Recipe(frames=81, keep="spread").undo(np.resize(frames, (came, 2, 2, 3)), 14, 2)
+    np.testing.assert_array_equal(Recipe(frames=81, keep="spread").undo(frames, 14, 2), even)
     with pytest.raises(VideoError, match="square ones or ones padded left and right"):
         unpad(np.zeros((1, 8, 4, 3), np.uint8))
 
@@ -111,7 +123,7 @@ def test_a_recipe_is_read_and_refused(tmp_path):
     recipe = Recipe((576, 320), 14, "spread", "A Furniture")
     recipe.save(tmp_path)
     assert Recipe.of(tmp_path) == recipe and Recipe.of(tmp_path / "nowhere") == Recipe()
-    for text in ("{", "[]", '{"keep": "last"}', '{"size": 7}'):
+    for text in ("{", "[]", '{"keep": "last"}', '{"size": 7}', '{"frames": "81"}'):
         (tmp_path / "method.json").write_text(text)
         with pytest.raises(VideoError, match=r"method\.json"):
             Recipe.of(tmp_path)
@@ -148,7 +160,7 @@ def test_videos_that_are_not_square_or_are_long_are_made_to_fit(tmp_path):
 
 def test_rows_are_scored_and_a_damaged_clip_costs_itself(folder):
     rows = [STATIC_COPY, BLEND, Row("truth", lambda clip: clip.frames.copy()), Row("backwards", reversed_film)]
-    records = evaluate_suite(open_suite(folder, 64), rows, Judges(Centre()), Progress(None, {}))
+    records = evaluate_suite(open_suite(folder, 64), rows, Judges(Centre()), Progress())
     summary = summarise(records)
     assert {name: (row["clips"], row["failed"]) for name, row in summary.items()} == dict.fromkeys(
         ("static copy", "first-last blend", "truth", "backwards"), (2, 1))
@@ -205,13 +217,21 @@ def test_a_kill_costs_the_clip_in_hand(folder, tmp_path):
     made = []
     row = Row("m", lambda clip: made.append(clip.id) or clip.frames.copy())
     kept, suite = tmp_path / "p", open_suite(folder, 64)
-    first = evaluate_suite(suite, [row], Judges(), Progress(kept, {"seed": 0}))
-    with open(kept, "a") as file:
+    first = evaluate_suite(suite, [row], Judges(), begun(kept, seed=0))
+    with open(tmp_path / "p.progress", "a") as file:
         file.write('{"row": "m", "cl')  # a line the kill cut
-    again = evaluate_suite(suite, [row], Judges(), Progress(kept, {"seed": 0}))
-    assert made == ["a", "b"] and json.dumps(again) == json.dumps(first)
-    evaluate_suite(suite, [row], Judges(), Progress(kept, {"seed": 1}))
+    for _ in range(2):
+        again = evaluate_suite(suite, [row], Judges(), begun(kept, seed=0))
+        assert made == ["a", "b"] and json.dumps(again) == json.dumps(first)
+    evaluate_suite(suite, [row], Judges(), begun(kept, seed=1))
     assert made == ["a", "b"] * 2  # other settings believe nothing
+
+
+def begun(output, **settings):
+    progress = Progress(output)
+    with progress:
+        progress.begin(settings)
+    return progress
 
 
 def test_a_models_noise_depends_on_the_clip_and_not_on_its_place():
@@ -222,8 +242,9 @@ def test_a_models_noise_depends_on_the_clip_and_not_on_its_place():
     size, frames = pipeline.config.size, pipeline.config.frames
     pictures, drag = film(frames=frames)
     clip = SimpleNamespace(id="a", frames=pictures, drags=drag)
-    row = model_row("smoke", pipeline, steps=1)
-    assert row.note == f"made at {size} pixels and enlarged"
+    row = model_row("smoke", pipeline, 64, steps=1)
+    notes = [model_row("smoke", pipeline, at).note for at in (2 * size, size, size // 2)]
+    assert notes == [f"made at {size} pixels and enlarged", "", f"made at {size} pixels and reduced"]
     one, two = row.make(clip), row.make(clip)
     assert one.shape == pictures.shape
     np.testing.assert_array_equal(one, two)
@@ -269,6 +290,7 @@ def test_evaluate_makes_table_1_of_a_methods_videos(folder, tmp_path, capsys):
         (["--model", "a", "--model", "b"], "2 models came"),
         (["--data", "x", "--straight"], "--straight came with --data"),
         (["--clips", "1"], "wanted a whole number from 2"),
+        (["--data", "x", "--model", "none", "--videos", "v"], "--videos came with --model none"),
     ],
 )
 def test_bad_words_get_one_line(words, line, tmp_path, monkeypatch, capsys):
@@ -286,6 +308,31 @@ def test_metrics_that_cannot_be_had_stop_before_anything_is_computed(folder, mon
     monkeypatch.setattr(report, "table_1", lambda *_, **__: pytest.fail("it began"))
     assert main(["evaluate", "--data", str(folder), "--model", "none", "--perceptual", "lpips"]) == 2
     assert "lpips cannot be imported" in capsys.readouterr().err
+
+
+def test_two_lpips_are_refused_rather_than_one_of_them_dropped(folder, capsys):
+    assert main(["evaluate", "--data", str(folder), "--model", "none", "--perceptual", "lpips", "lpips-vgg"]) == 2
+    assert "lpips and lpips-vgg came together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("method", "models", "name"), [
+    ("static copy", ["none"], "static copy"), ("some", ["some"], "some"), ("other", ["some", "some"], "some")])
+def test_a_name_that_two_rows_have_gets_one_line(method, models, name, folder, tmp_path, capsys):
+    (tmp_path / "methods" / method).mkdir(parents=True)
+    words = ["--data", str(folder), "--size", "64", "--methods", str(tmp_path / "methods")]
+    assert main(["evaluate", *words, *(word for model in models for word in ("--model", model))]) == 2
+    said = capsys.readouterr().err
+    assert f"two rows came with the name {name!r}" in said and said.count("\n") == 1
+
+
+def test_a_model_is_not_scored_on_a_clip_that_brings_no_drags(folder, smoke, tmp_path):
+    (folder / "b.json").unlink()
+    out = tmp_path / "t.json"
+    assert main(["evaluate", "--data", str(folder), "--model", smoke, "--size", "64", "--frames", "4", "--output", str(out)]) == 0
+    record = json.loads(out.read_text())
+    assert record["summary"][smoke]["clips"] == 1 and record["summary"]["static copy"]["clips"] == 2
+    assert [r["failed"] for r in record["records"] if (r["row"], r["clip"]) == (smoke, "b")] == [
+        "no drags came with b, wanted b.json beside its video, for the model to follow"]
 
 
 def test_methods_must_be_there(tmp_path):

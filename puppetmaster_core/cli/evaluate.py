@@ -5,7 +5,7 @@ and the VAE's reconstruction. With --data FOLDER: Table 1. FOLDER
 holds Drag-a-Move's test clips (ID.npz or ID.pkl with ID.gif), or any videos (CLIP.mp4, CLIP.gif or a folder of PNG pictures, with
 CLIP.json for the drags and CLIP.mask.png for the object). --methods FOLDER adds a row for each METHOD/ in it, whose videos are
 METHOD/CLIP.mp4 or .gif; METHOD/method.json, which `puppetmaster export` writes, says how they are brought back to the square. A
-folder called Human3.6M gets the paper's figures for it underneath.
+folder called Human3.6M gets the paper's figures for it underneath. --videos FOLDER keeps the models' videos in the same layout.
 
 examples:
   puppetmaster evaluate --model tiny --clips 64 --output results/tiny_cabinets.json
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
 from puppetmaster_core.cli.models import bad_input, load
+from puppetmaster_core.evaluation.progress import Progress, ProgressError
 from puppetmaster_core.files import try_writing, write_json
 
 HELP = "score a model on unseen clips, and make Table 1"
@@ -49,9 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="with --data: motion errors by this tracker; lk and dis are rough (default: none)")
     parser.add_argument("--tracker-weights", metavar="FILE", help="CoTracker's, for its git install; without: torch.hub")
     parser.add_argument("--perceptual", nargs="+", default=[], choices=("lpips", "lpips-vgg", "fvd-i3d", "fvd-videomae"),
-                        help="with --data: these too; they need the extra `perceptual` and weights")
+                        help="with --data: these too, one of the LPIPS; they need the extra `perceptual` and weights")
+    parser.add_argument("--videos", type=Path, metavar="FOLDER",
+                        help="keep what the models make, for --methods or to count by hand: MODEL/CLIP/, a PNG a frame, and "
+                             "MODEL/CLIP.json, its drags")
     parser.add_argument("--output", type=Path, metavar="SCORES.json",
-                        help="write the summary and every clip's scores; Table 1 goes on from here after a kill")
+                        help="write the summary and every clip's scores; after a kill the same command goes on from here")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -65,16 +69,31 @@ def run(arguments: argparse.Namespace) -> None:
         except OSError as error:
             raise BadInput(f"{output}: cannot be written ({error.strerror}): choose another place") from None
     began = time.perf_counter()
-    record = _table_1(arguments) if arguments.data else _procedural(arguments)
-    from puppetmaster_core.provenance import commit
+    try:
+        with Progress(output) as progress:
+            record, shown = (_table_1 if arguments.data else _procedural)(arguments, progress)
+            if output:
+                from puppetmaster_core.provenance import commit
 
-    record |= {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(),
-               "seconds": round(time.perf_counter() - began + record.get("seconds", 0), 1)}
-    if output:
+                about = {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit()}
+                _write(output, {**record, **about, "seconds": round(time.perf_counter() - began, 1)}, progress)
+    except ProgressError as error:
+        raise BadInput(str(error)) from None
+    print(json.dumps(record["summary"]) if arguments.json else shown)
+
+
+def _write(output: Path, record: dict, progress: Progress) -> None:
+    """The result first; what it was made from goes once it is there."""
+    try:
         write_json(output, record)
+    except OSError as error:
+        raise BadInput(f"{output}: cannot be written ({error.strerror}), the scores are kept in {progress.path}: make room there "
+                       "and start the same command again") from None
+    progress.done()
 
 
-def _procedural(arguments: argparse.Namespace) -> dict:
+def _procedural(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str]:
+    """The result on procedural clips, and how it is shown."""
     models = arguments.model or ["tiny"]
     given = {"--methods": arguments.methods, "--tracker": arguments.tracker != "none", "--perceptual": arguments.perceptual}
     for name in (name for name, value in given.items() if value):
@@ -85,6 +104,7 @@ def _procedural(arguments: argparse.Namespace) -> dict:
     from puppetmaster_core.clips.sources import SourceError
     from puppetmaster_core.evaluation import cabinets, library
     from puppetmaster_core.evaluation.subjects import unseen_source
+    from puppetmaster_core.evaluation.videos import VideoError
 
     try:
         if kinds != CABINETS:
@@ -94,21 +114,24 @@ def _procedural(arguments: argparse.Namespace) -> dict:
         pipeline.set_progress_bar_config(disable=True)
         sampling = {"steps": arguments.steps or pipeline.config.steps, "solver": arguments.solver}
         options = {"seed": arguments.seed, "straight": arguments.straight, **sampling}
+        kept = {"progress": progress, "model": models[0], "videos": arguments.videos and arguments.videos.resolve()}
         with bad_input():
             if kinds == CABINETS:
                 about, judge = {"kind": "cabinets"}, cabinets
-                summary, scores = cabinets.evaluate_cabinets(pipeline, clips, **options)
+                summary, scores = cabinets.evaluate_cabinets(pipeline, clips, **kept, **options)
             else:
                 about, judge = {"kind": "library", "kinds": kinds}, library
-                summary, scores = library.evaluate_library(pipeline, clips, kinds, output=arguments.output, model=models[0],
-                                                           **options)
+                summary, scores = library.evaluate_library(pipeline, clips, kinds, **kept, **options)
     except SourceError as error:
         raise BadInput(f"--kinds: {error}") from None
-    print(json.dumps(summary) if arguments.json else judge.table(summary))
-    return {**about, "model": models[0], "device": str(pipeline.device), **options, "summary": summary, "clips": scores}
+    except VideoError as error:
+        raise BadInput(f"--videos: {error}") from None
+    record = {**about, "model": models[0], "device": str(pipeline.device), **options, "summary": summary, "clips": scores}
+    return record, judge.table(summary)
 
 
-def _table_1(arguments: argparse.Namespace) -> dict:
+def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str]:
+    """Table 1's result, and how it is shown."""
     if arguments.straight:
         raise BadInput("--straight came with --data, whose clips bring their own drags: leave it out")
     if arguments.kinds:
@@ -117,21 +140,25 @@ def _table_1(arguments: argparse.Namespace) -> dict:
     from puppetmaster_core.evaluation import report
     from puppetmaster_core.evaluation.perceptual import MetricError
     from puppetmaster_core.evaluation.suites import open_suite
+    from puppetmaster_core.evaluation.table1 import check_names
     from puppetmaster_core.evaluation.trackers import TrackerError
     from puppetmaster_core.evaluation.videos import VideoError
 
     models = [] if arguments.model == [NO_MODEL] else arguments.model or ["tiny"]
+    if arguments.videos and not models:
+        raise BadInput("--videos came with --model none, wanted a model that makes some: leave one out")
     sampling = {name: getattr(arguments, name) for name in ("steps", "solver") if getattr(arguments, name) is not None}
     try:
         suite = open_suite(arguments.data, arguments.size, arguments.frames).first(arguments.clips)
         judges = report.judges(arguments.tracker, arguments.tracker_weights, arguments.perceptual)
         rows = report.reference_rows(arguments.methods)
+        check_names([*(row.name for row in rows), *models])  # before a model is loaded
         with bad_input():
             pipelines = {name: load(name) for name in models}
         for pipeline in pipelines.values():
             pipeline.set_progress_bar_config(disable=True)
-        record = report.table_1(suite, rows, pipelines, judges, seed=arguments.seed, sampling=sampling, output=arguments.output)
+        record = report.table_1(suite, rows, pipelines, judges, seed=arguments.seed, sampling=sampling, progress=progress,
+                                videos=arguments.videos and arguments.videos.resolve())
     except (DragError, MetricError, TrackerError, VideoError) as error:
         raise BadInput(str(error)) from None
-    print(json.dumps(record["summary"]) if arguments.json else report.table_1_text(record))
-    return record
+    return record, report.table_1_text(record)

@@ -47,10 +47,10 @@ def run(arguments: argparse.Namespace) -> None:
         pipeline = load(arguments.model)
         pipeline.set_progress_bar_config(disable=True)
         rows = compare_settings(pipeline, arguments.clips, settings, arguments.seed)
-    print(json.dumps(rows) if arguments.json else table(rows))
     if output:
         import torch
 
         record = {"model": arguments.model, "command": "puppetmaster " + " ".join(sys.argv[1:]), "commit": commit(),
                   "device": str(pipeline.device), "threads": torch.get_num_threads(), "seed": arguments.seed, "rows": rows}
         write_json(output, record)
+    print(json.dumps(rows) if arguments.json else table(rows))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,9 +23,12 @@ from puppetmaster_core.evaluation.metrics import (
     psnr_still,
     static_copy,
 )
+from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.travel import joint_travel
+from puppetmaster_core.evaluation.videos import keep_video, model_folder
 from puppetmaster_core.latents import decode, decode_anchored, encode
 from puppetmaster_core.pictures import to_frames, to_tensor
+from puppetmaster_core.provenance import commit
 from puppetmaster_core.render import Camera
 
 ROWS = ("model", "static copy", "VAE", "VAE, anchored")
@@ -34,15 +39,18 @@ def unseen_clips(count: int, size: int, frames: int) -> Iterable[Clip]:
     return (cabinet_clip(TEST_SEEDS + i, size, frames) for i in range(count))
 
 
-def evaluate_clip(pipeline, clip: Clip, *, seed: int = 0, straight: bool = False, **sampling) -> dict:
+def evaluate_clip(pipeline, clip: Clip, *, seed: int = 0, straight: bool = False, videos: Path | None = None,
+                  **sampling) -> dict:
     """Scores of one clip: the model's, repeating frame 1's, and the VAE's reconstruction's (the ceiling). PSNR in dB.
 
     Drags are the true tracks of one visible point a moving part, or straight lines between their ends. Noise and drags
-    are drawn from `seed` and the clip's own seed.
+    are drawn from `seed` and the clip's own seed. videos: the folder that keeps the model's.
     """
     own = clip.provenance["seed"]
     drags = sample_drags(clip, np.random.default_rng([seed, own]), max_drags=pipeline.unet.config.max_drags, straight=straight)
-    video = pipeline(clip.frames[0], drags, seed=(seed + own) % 2**32, **sampling).frames
+    made = pipeline(clip.frames[0], drags, seed=(seed + own) % 2**32, **sampling)
+    keep_video(videos, name_of(clip), made)
+    video = made.frames
     asset, camera = make_cabinet(own), Camera(**clip.camera)
     travel = [joint_travel(video[-1], asset, camera, part) for part in dragged_parts(clip, drags)]
     rows = {"model": video, "static copy": static_copy(clip.frames), "VAE": reconstruct(pipeline, clip.frames),
@@ -51,6 +59,11 @@ def evaluate_clip(pipeline, clip: Clip, *, seed: int = 0, straight: bool = False
               for name, v in rows.items()}
     scores["model"]["edge energy"] = edge_energy_ratio(video, clip.frames, moving_region(clip.frames))
     return {"seed": own, "travel": travel, **scores}
+
+
+def name_of(clip: Clip) -> str:
+    """A cabinet's name among others: what its video is called."""
+    return f"cabinet-{clip.provenance['seed']}"
 
 
 def dragged_parts(clip: Clip, drags: Drags) -> list[int]:
@@ -89,10 +102,15 @@ def summary(scores: list[dict]) -> dict:
             "clips with every part right": float(np.mean([min(one) > 0 for one in told if one] or [np.nan]))}
 
 
-def evaluate_cabinets(pipeline, count: int = 64, **options) -> tuple[dict, list[dict]]:
-    """Summary and per-clip scores of a pipeline on `count` unseen cabinets."""
+def evaluate_cabinets(pipeline, count: int = 64, *, progress: Progress | None = None, model: str = "model",
+                      videos: Path | None = None, **options) -> tuple[dict, list[dict]]:
+    """Summary and per-clip scores of a pipeline on `count` unseen cabinets; the rest as for `library.evaluate_library`."""
+    progress = progress or Progress()
+    progress.begin({"kind": "cabinets", "model": model, "commit": commit(), "videos": videos and str(videos), **options})
+    folder, scores = model_folder(videos, model, again=progress.resumed), []
     clips = unseen_clips(count, pipeline.config.size, pipeline.config.frames)
-    scores = [evaluate_clip(pipeline, clip, **options) for clip in tqdm(clips, total=count, desc="evaluating")]
+    for clip in tqdm(clips, total=count, desc="evaluating"):
+        scores.append(progress.once("model", name_of(clip), partial(evaluate_clip, pipeline, clip, videos=folder, **options)))
     return summary(scores), scores
 
 

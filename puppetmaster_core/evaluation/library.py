@@ -6,6 +6,7 @@ anchored: the ceilings.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -19,6 +20,7 @@ from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.rows import clip_seed
 from puppetmaster_core.evaluation.subjects import ALL, Subject, unseen_subjects
 from puppetmaster_core.evaluation.table1 import interval
+from puppetmaster_core.evaluation.videos import keep_video, model_folder
 from puppetmaster_core.provenance import commit
 
 MODEL, COPY, PLAIN, CEILING = ROWS = ("model", "static copy", "VAE", "VAE, anchored")
@@ -26,46 +28,46 @@ TOLD = (MODEL, PLAIN, CEILING)  # whose directions are told
 METRICS = ("whole", "moving", "still", "off place", "edge energy")
 
 
-def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, straight: bool = False, **sampling) -> dict:
+def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, straight: bool = False, videos: Path | None = None,
+                     **sampling) -> dict:
     """Scores of one clip by row: PSNR in dB, offsets in pixels at 64, edge energy in the moving region over the true one.
 
     Drags are the true tracks of one visible point a moving part, or straight lines between their ends. Noise and drags are
-    drawn from `seed` and the clip's name.
+    drawn from `seed` and the clip's name. videos: the folder that keeps the model's.
     """
     clip, most = subject.clip, pipeline.unet.config.max_drags
     rng = np.random.default_rng([seed, crc32(subject.name.encode())])
     drags = sample_drags(clip, rng, max_drags=most, straight=straight)
     parts, moving = dragged_parts(clip, drags), moving_region(clip.frames)
-    made = pipeline(clip.frames[0], drags, seed=clip_seed(seed, subject.name), **sampling).frames
-    videos = {MODEL: made, COPY: static_copy(clip.frames), PLAIN: reconstruct(pipeline, clip.frames),
-              CEILING: reconstruct(pipeline, clip.frames, anchored=True)}
-    away = subject.off_place(videos, parts)
+    made = pipeline(clip.frames[0], drags, seed=clip_seed(seed, subject.name), **sampling)
+    keep_video(videos, subject.name, made)
+    shown = {MODEL: made.frames, COPY: static_copy(clip.frames), PLAIN: reconstruct(pipeline, clip.frames),
+             CEILING: reconstruct(pipeline, clip.frames, anchored=True)}
+    away = subject.off_place(shown, parts)
     scores = {row: {"whole": psnr(video, clip.frames), "moving": psnr_moving(video, clip.frames),
                     "still": psnr_still(video, clip.frames), "off place": away[row],
-                    "edge energy": edge_energy_ratio(video, clip.frames, moving)} for row, video in videos.items()}
-    travel = subject.travel({row: videos[row] for row in TOLD}, parts)
+                    "edge energy": edge_energy_ratio(video, clip.frames, moving)} for row, video in shown.items()}
+    travel = subject.travel({row: shown[row] for row in TOLD}, parts)
     return {"group": subject.group, "travel": {row: list(map(_plain, own)) for row, own in travel.items()},
             "scores": {row: {name: _plain(value) for name, value in own.items()} for row, own in scores.items()}}
 
 
-def evaluate_library(pipeline, count: int, kinds: str = ALL, *, output: Path | None = None, model: str = "",
-                     **options) -> tuple[dict, list[dict]]:
-    """Summary and per-clip scores of a pipeline on `count` unseen clips of `kinds`. Raises SourceError.
+def evaluate_library(pipeline, count: int, kinds: str = ALL, *, progress: Progress | None = None, model: str = "model",
+                     videos: Path | None = None, **options) -> tuple[dict, list[dict]]:
+    """Summary and per-clip scores of a pipeline on `count` unseen clips of `kinds`. Raises SourceError, and
+    VideoError for `videos`.
 
-    output: where the result will be written; beside it, OUTPUT.progress keeps what is done, and goes when all is. model: its
-    name, so that what is kept belongs to it.
+    progress: what a killed run has done already, and where this one's is kept; the caller says when it is done. model: its name,
+    to which that belongs. videos: a folder; the model's are kept in a folder of its name there.
     """
-    settings = {"kind": "library", "model": model, "kinds": kinds, "commit": commit(), **options}
-    kept = Progress(output.with_name(output.name + ".progress") if output else None, settings)
-    scores = []
+    progress = progress or Progress()
+    progress.begin({"kind": "library", "model": model, "kinds": kinds, "commit": commit(), "videos": videos and str(videos),
+                    **options})
+    folder, scores = model_folder(videos, model, again=progress.resumed), []
     subjects = unseen_subjects(count, pipeline.config.size, pipeline.config.frames, kinds)
     for subject in tqdm(subjects, total=count, desc="evaluating"):
-        record = kept.get(MODEL, subject.name)
-        if record is None:
-            record = {"row": MODEL, "clip": subject.name, **evaluate_subject(pipeline, subject, **options)}
-            kept.add(record)
-        scores.append({name: value for name, value in record.items() if name != "row"})
-    kept.done()
+        judge = partial(evaluate_subject, pipeline, subject, videos=folder, **options)
+        scores.append({"clip": subject.name, **progress.once(MODEL, subject.name, judge)})
     return summary(scores), scores
 
 

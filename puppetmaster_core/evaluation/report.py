@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from puppetmaster_core.evaluation import tables
-from puppetmaster_core.evaluation.perceptual import Lpips, VideoFeatures
+from puppetmaster_core.evaluation.perceptual import Lpips, MetricError, VideoFeatures
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.rows import REFERENCES, Row, folder_rows, model_row
 from puppetmaster_core.evaluation.suites import Suite
-from puppetmaster_core.evaluation.table1 import TRUTH, Judges, evaluate_suite, summarise
+from puppetmaster_core.evaluation.table1 import TRUTH, Judges, check_names, evaluate_suite, summarise
 from puppetmaster_core.evaluation.trackers import load_tracker
-from puppetmaster_core.evaluation.videos import VideoError
+from puppetmaster_core.evaluation.videos import VideoError, folder_name, model_folder
 from puppetmaster_core.provenance import commit
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -23,6 +23,8 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def judges(tracker: str = "none", checkpoint: str | None = None, perceptual: Sequence[str] = (), device: str = DEVICE) -> Judges:
     """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins."""
     lpips = next((name for name in perceptual if name.startswith("lpips")), None)
+    if {"lpips", "lpips-vgg"} <= set(perceptual):
+        raise MetricError("lpips and lpips-vgg came together, wanted one of them: the table has one column for it")
     networks = [name.removeprefix("fvd-") for name in perceptual if name.startswith("fvd-")]
     return Judges(
         None if tracker == "none" else load_tracker(tracker, device, checkpoint),
@@ -37,24 +39,27 @@ def reference_rows(methods: Path | None) -> list[Row]:
 
 
 def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], judges: Judges, *, seed: int = 0,
-            sampling: Mapping | None = None, output: Path | None = None) -> dict:
+            sampling: Mapping | None = None, progress: Progress | None = None, videos: Path | None = None) -> dict:
     """The result of a suite: `summary` by row, `records` by row and clip, and what they depend on. Raises VideoError where no
-    clip could be scored.
+    clip could be scored, or two rows share a name.
 
-    output: where the result will be written; beside it, OUTPUT.progress keeps what is done, and goes when all is.
+    progress: what a killed run has done already, and where this one's is kept; the caller says when it is done. videos: a folder;
+    the models' are kept in folders of their names there.
     """
-    sampling = dict(sampling or {})
-    rows = [*rows, *(model_row(name, pipeline, seed=seed, **sampling) for name, pipeline in pipelines.items())]
+    sampling, progress = dict(sampling or {}), progress or Progress()
+    check_names([folder_name(name) for name in pipelines] if videos else [])
     named = {"tracker": judges.tracker.name if judges.tracker else None, "lpips": judges.lpips.name if judges.lpips else None,
              "fvd": sorted(judges.features)}
     settings = {"kind": "table1", "suite": suite.name, "size": suite.size, "frames": suite.frames, "models": list(pipelines),
                 "seed": seed, **sampling, **named}
-    kept = Progress(output.with_name(output.name + ".progress") if output else None, settings | {"commit": commit()})
-    records = evaluate_suite(suite, rows, judges, kept)
+    progress.begin(settings | {"data": str(suite.folder.resolve()), "commit": commit(), "videos": videos and str(videos)})
+    folders = {name: model_folder(videos, name, again=progress.resumed) for name in pipelines}
+    rows = [*rows, *(model_row(name, pipeline, suite.size, seed=seed, videos=folders[name], **sampling)
+                     for name, pipeline in pipelines.items())]
+    records = evaluate_suite(suite, rows, judges, progress)
     summary = summarise(records)
     if not any(row["clips"] for row in summary.values()):
         raise VideoError(f"no clip of {suite.folder} could be scored: {records[0]['failed'] if records else 'it has none'}")
-    kept.done()
     return {**settings, "clips": len(suite), "rough_tracker": bool(judges.tracker and judges.tracker.rough), "device": DEVICE,
             "notes": {row.name: row.note for row in rows if row.note}, "summary": summary,
             "records": [without_features(r) for r in records if r["row"] != TRUTH]}

@@ -14,7 +14,7 @@ import numpy as np
 
 from puppetmaster_core.evaluation.metrics import first_last_blend, static_copy
 from puppetmaster_core.evaluation.suites import TestClip
-from puppetmaster_core.evaluation.videos import Recipe, VideoError, find_video, read_video, resize
+from puppetmaster_core.evaluation.videos import Recipe, VideoError, find_video, keep_video, read_video, resize
 
 ORACLE = "knows the true last frame, which is not scored"
 
@@ -34,21 +34,26 @@ BLEND = Row("first-last blend", lambda clip: first_last_blend(clip.frames), ORAC
 REFERENCES = (STATIC_COPY, BLEND)
 
 
-def model_row(name: str, pipeline, *, seed: int = 0, **sampling) -> Row:
-    """A row of a pipeline's videos. A clip's noise depends on `seed` and the clip's id, not on which clips are judged with it.
+def model_row(name: str, pipeline, size: int, *, seed: int = 0, videos: Path | None = None, **sampling) -> Row:
+    """A row of a pipeline's videos of clips of `size` pixels. A clip's noise depends on `seed` and the clip's id, not on which
+    clips are judged with it. A clip without drags has no video: it asks for nothing.
 
-    A model of another size works at its own, and its video is resized to the clip's: the note says so.
+    A model of another size works at its own, and its video is resized to the clip's: the note says so. videos: the folder that
+    keeps them, as they were made.
     """
 
     def make(clip: TestClip) -> np.ndarray:
-        frames = pipeline(clip.frames[0], clip.drags, seed=clip_seed(seed, clip.id), **sampling).frames
-        if len(frames) != len(clip.frames):
-            made = len(frames)
+        if clip.drags is None:
+            raise VideoError(f"no drags came with {clip.id}, wanted {clip.id}.json beside its video, for the model to follow")
+        video = pipeline(clip.frames[0], clip.drags, seed=clip_seed(seed, clip.id), **sampling)
+        if len(video.frames) != len(clip.frames):
+            made = len(video.frames)
             raise VideoError(f"the model makes {made} frames, the clip has {len(clip.frames)}: choose --frames {made}")
-        return resize(frames, clip.frames.shape[1])
+        keep_video(videos, clip.id, video)
+        return resize(video.frames, clip.frames.shape[1])
 
-    size = pipeline.config.size
-    return Row(name, make, "" if size == 256 else f"made at {size} pixels and enlarged")
+    own = pipeline.config.size
+    return Row(name, make, "" if own == size else f"made at {own} pixels and {'enlarged' if own < size else 'reduced'}")
 
 
 def clip_seed(seed: int, clip: str) -> int:

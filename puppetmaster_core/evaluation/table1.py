@@ -38,10 +38,10 @@ def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: 
     """A record for every row and clip: {"row", "clip", "scores"} or {"row", "clip", "failed": why}.
 
     A clip that cannot be read fails for every row; a row without a video of a clip fails for that clip. Neither stops the rest.
+    Raises VideoError where two rows share a name.
     """
     names = [row.name for row in rows]
-    if len(set(names)) != len(names) or TRUTH in names:
-        raise ValueError(f"rows came with names {names}, wanted each once, and not {TRUTH!r}")
+    check_names(names)
     records = []
     for name, clip in tqdm(suite, total=len(suite), desc=suite.name):
         wanted = [*names, *([TRUTH] if judges.features else [])]
@@ -57,6 +57,14 @@ def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: 
             progress.add(record)
         records += fresh
     return records
+
+
+def check_names(names: Sequence[str]) -> None:
+    """VideoError where a name of a row came twice, or is taken by the true videos."""
+    for k, name in enumerate(names):
+        if name in (TRUTH, *names[:k]):
+            raise VideoError(f"two rows came with the name {name!r}, wanted one: rename the folder of that method, or leave out "
+                             "the model")
 
 
 def _evaluate_clip(clip: TestClip, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:

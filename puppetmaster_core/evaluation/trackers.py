@@ -13,6 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from puppetmaster_core.evaluation.motion import motion_error
+
 HUB = "facebookresearch/co-tracker"
 # Entry points of the repository's hubconf.py and their weights. Not its "cotracker2": there are versions of hubconf.py in which
 # that one forgets to pass the version on and builds version 3. 16 frames are version 2.1's window; ours have 14.
@@ -93,6 +95,17 @@ class DenseFlow:
         return _tracks(placed, seen)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Every point stays where it was: what a tracker has to be better than."""
+
+    name: str = "standing still"
+    rough: bool = True
+
+    def __call__(self, frames: np.ndarray, points: np.ndarray) -> Tracks:
+        return Tracks(np.repeat(np.asarray(points, float)[:, None], len(frames), 1), np.ones((len(points), len(frames)), bool))
+
+
 @dataclass(frozen=True, eq=False)
 class ExactTracks:
     """The true tracks of a rendered clip's own points: where they go in the truth, whatever video it is given."""
@@ -116,6 +129,14 @@ class ExactTracks:
             raise TrackerError("a point came that the clip has no track of: ask for the first points of clip.tracks")
         nearest = distance.argmin(1)
         return Tracks(own[nearest].astype(np.float64), self.visibility[nearest])
+
+
+def tracker_error(tracker: PointTracker, clip) -> float:
+    """How far a tracker is off in a rendered `Clip`: its motion error against the exact tracks, in pixels at 256."""
+    size = clip.frames.shape[1]
+    points = clip.tracks[:, 0] * size
+    found, true = (follow(clip.frames, points).points for follow in (tracker, ExactTracks.of(clip)))
+    return motion_error(found, true, size)
 
 
 class CoTracker:

@@ -1,4 +1,4 @@
-"""Videos of any method as files: read, brought back to the square that is scored (App. C.2), and cut to the frames that count.
+"""Videos of any method as files: kept, read, brought back to the square that is scored (App. C.2), cut to the frames that count.
 
 Letters: N frames, (H, W) pixels, S side of the square that is scored.
 """
@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
-from puppetmaster_core.files import write_json
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.files import whole_folder, write_json
 from puppetmaster_core.pictures import WHITE, Placement, open_picture
+from puppetmaster_core.video import WRITERS, Video
 
 SUFFIXES = (".mp4", ".gif")
 MOST_FRAMES = 1000
@@ -76,6 +78,55 @@ def find_video(folder: Path, clip: str) -> Path | None:
     return next((place for place in places if place.is_file() or (place.is_dir() and any(place.glob("*.png")))), None)
 
 
+def model_folder(videos: Path | None, model: str, *, again: bool = False) -> Path | None:
+    """The folder in `videos` for what a model makes, called by its name, without the slashes of a path or of OWNER/NAME.
+
+    None where no videos are kept. again: it goes on from an earlier run, whose videos are there. Raises VideoError.
+    """
+    if videos is None:
+        return None
+    folder = videos / folder_name(model)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not again:
+            raise VideoError(f"{folder}: this folder is not empty, wanted a new one for videos: choose another or move it away")
+    except OSError as error:
+        raise VideoError(f"{folder}: cannot be made ({error.strerror}), wanted a folder for videos: choose another") from None
+    return folder
+
+
+def folder_name(model: str) -> str:
+    return "_".join(part.strip("/") for part in Path(model).parts if part.strip("/.")) or "model"
+
+
+def keep_video(folder: Path | None, clip: str, video: Video) -> None:
+    """Write a video where `find_video` finds it, to the bit: a folder CLIP, a PNG a frame; its drags as CLIP.json. None: nowhere.
+
+    Not a GIF: it has 256 colours, and of frames that are alike it keeps one.
+    """
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_folder(folder / clip) as partial:
+        WRITERS[""](video.frames, partial, video.fps)
+    video.drags.to_json(folder / f"{clip}.json", video.frames.shape[2:0:-1])
+
+
+def kept_videos(folder: str | Path) -> dict[str, list[tuple[str, Video]]]:
+    """What lies in `folder` as `puppetmaster evaluate --videos` keeps it, METHOD/CLIP with METHOD/CLIP.json: (clip, video) by
+    method. Raises VideoError or DragError."""
+    found = {}
+    for drags in sorted(Path(folder).glob("*/*.json")):
+        if path := find_video(drags.parent, drags.stem):
+            frames = read_video(path)
+            video = Video(frames, drags=Drags.from_json(drags, len(frames)))
+            found.setdefault(drags.parent.name, []).append((drags.stem, video))
+    if not found:
+        raise VideoError(f"{folder}: no videos came, wanted METHOD/CLIP with METHOD/CLIP.json, as puppetmaster evaluate --videos "
+                         "keeps them")
+    return found
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a method's videos were made from the square test pictures, and so how they are brought back (App. C.2)."""
@@ -88,6 +139,8 @@ class Recipe:
     def __post_init__(self):
         if self.keep not in ("first", "spread"):
             raise VideoError(f"keep came as {self.keep!r}, wanted first or spread")
+        if self.frames is not None and not (isinstance(self.frames, int) and self.frames > 0):
+            raise VideoError(f"frames came as {self.frames!r}, wanted a whole number")
         if self.size is not None and (len(self.size) != 2 or not all(isinstance(s, int) and s > 0 for s in self.size)):
             raise VideoError(f"size came as {self.size!r}, wanted [width, height] in pixels")
 
@@ -112,9 +165,11 @@ class Recipe:
     # App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
     def undo(self, frames: np.ndarray, count: int, size: int) -> np.ndarray:
         """A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError."""
-        wanted = self.frames or count
-        if len(frames) < count:
-            raise VideoError(f"{len(frames)} frames came, wanted {wanted}: was the video cut?")
+        came, wanted = len(frames), self.frames or count
+        whole = self.keep == "first" or self.frames in (None, came)  # spread over a part, the motion would be another one
+        if came < count or not whole:
+            raise VideoError(f"{came} frames came, wanted {wanted}: was the video cut, or is it a GIF, which keeps one of frames "
+                             f"that are alike? Else correct {RECIPE}")
         picked = frames[:count] if self.keep == "first" else spread(frames, count)
         return resize(unpad(picked), size)
 

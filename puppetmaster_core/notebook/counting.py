@@ -2,7 +2,8 @@
 
 The paper writes ≥ where some videos are hard to tell, so there are three answers. The automatic count is `evaluation.motion`'s.
 
-    count = Counting({"mini": [("00000", video), …], "tiny": […]})   # shows the widget
+    count = Counting.of("videos")   # shows the widget, of what `puppetmaster evaluate --videos videos` kept
+    count = Counting({"mini": [("00000", video), …], "tiny": […]})   # or of any others
     count.save("counts.csv"); count.rates()
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 from traitlets import Float, Int, List
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.evaluation.videos import kept_videos
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.notebook.film import film
 from puppetmaster_core.notebook.modules import module, style
@@ -50,6 +52,11 @@ class Counting(anywidget.AnyWidget):
             raise ValueError("a clip came twice in one row, wanted each once")
         films = [_film(k, *given[at][1:], drags or {}) for k, at in enumerate(order, start=1)]
         super().__init__(films=films, answers=[""] * len(films), width=width)
+
+    @classmethod
+    def of(cls, folder: str | Path, **options) -> Counting:
+        """Of the videos in `folder`, METHOD/CLIP with its drags, METHOD/CLIP.json. Raises VideoError or DragError."""
+        return cls(kept_videos(folder), **options)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """For each row how often each answer was given, and how many films have none yet."""
