@@ -95,7 +95,7 @@ TINY = Preset(
     anchor=0.2,
     noise_levels=(0.4, 80.0),  # from where its training ends to where there is nothing left to see
     steps=2,
-    max_guidance=1.5,
+    max_guidance=1.75,
     qualities={  # few steps end near the mean of what is likely, which scores best; see results/solvers_tiny.json
         "draft": {"solver": "euler", "steps": 2},
         "good": {"solver": "euler", "steps": 5},
