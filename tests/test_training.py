@@ -15,7 +15,7 @@ from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.data import ClipArrays, random_drags
 from puppetmaster_core.training.denoiser import Recipe, pick_frames
-from puppetmaster_core.training.export import export
+from puppetmaster_core.training.export import blend, export
 from puppetmaster_core.training.feed import row_noise
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.run import train
@@ -223,6 +223,20 @@ def test_the_log_of_a_model_that_went_on_begins_with_what_it_began_with(trained,
     first, second = (json.loads((tmp_path / name / "training_log.json").read_text()) for name in ("first", "second"))
     assert {name: second[name] for name in first} == first and list(second) == [*first, "denoiser 2"]
     assert second["denoiser 2"]["settings"]["learning_rate"] == 1e-4 != first["denoiser"]["settings"]["learning_rate"]
+
+
+def test_an_exported_model_can_keep_a_share_of_what_it_began_with(trained, tmp_path):
+    build(trained[1], 9).save_pretrained(tmp_path / "other")
+    export(trained[0], tmp_path / "half", tmp_path / "other", share=0.75)
+    run, other, half = (PuppetMasterPipeline.from_pretrained(p) for p in (trained[0] / "pipeline", tmp_path / "other", tmp_path / "half"))
+    for name in ("unet", "image_encoder"):
+        mine, theirs, made = (getattr(one, name).state_dict() for one in (run, other, half))
+        for key, value in made.items():
+            torch.testing.assert_close(value, 0.75 * mine[key] + 0.25 * theirs[key], atol=2e-3, rtol=2e-3)  # half precision
+    with pytest.raises(TrainingError, match="share=2 given"):
+        export(trained[0], tmp_path / "none", tmp_path / "other", share=2)
+    with pytest.raises(TrainingError, match="another architecture came"):
+        blend(run, build(replace(trained[1], unet={**trained[1].unet, "modulation_channels": (32, 16)})), 0.5)
 
 
 def test_a_scale_without_a_recipe_is_refused(tmp_path):
