@@ -228,7 +228,7 @@ def test_the_log_of_a_model_that_went_on_begins_with_what_it_began_with(trained,
 def test_an_exported_model_can_keep_a_share_of_what_it_began_with(trained, tmp_path):
     build(trained[1], 9).save_pretrained(tmp_path / "other")
     export(trained[0], tmp_path / "half", tmp_path / "other", share=0.75)
-    run, other, half = (PuppetMasterPipeline.from_pretrained(p) for p in (trained[0] / "pipeline", tmp_path / "other", tmp_path / "half"))
+    run, other, half = map(PuppetMasterPipeline.from_pretrained, (trained[0] / "pipeline", tmp_path / "other", tmp_path / "half"))
     for name in ("unet", "image_encoder"):
         mine, theirs, made = (getattr(one, name).state_dict() for one in (run, other, half))
         for key, value in made.items():

@@ -43,7 +43,7 @@ def export(run: str | Path, target: str | Path, other: str | Path | None = None,
 
 @torch.no_grad()
 def blend(pipeline: PuppetMasterPipeline, other: PuppetMasterPipeline, share: float) -> None:
-    """Each weight of `pipeline` becomes share · its own + (1 − share) · that of `other`, a model of the same make, share in [0, 1]."""
+    """Each weight of `pipeline` becomes share · its own + (1 − share) · that of `other`, a model of the same make."""
     if not 0 <= share <= 1:
         raise TrainingError(f"share={share!r} given: it must lie between 0 and 1")
     for name in ("unet", "image_encoder"):
