@@ -133,7 +133,9 @@ table(("setting", "paper", "svd", "mini", "tiny"), figures.recipe_rows())
 # %% [markdown]
 # ## The shipped model's log
 #
-# `tiny` carries the log of its own training, thinned to at most 200 points a curve, with the settings of each stage.
+# `tiny` carries the log of its own training, thinned to at most 200 points a curve, with the settings of each stage. Its denoiser
+# was trained twice: on cabinets, and from there on the whole procedural library, curated, in the balanced mixture ("denoiser 2").
+# [Training a model](../book/training.md) has the commands.
 
 # %%
 import json

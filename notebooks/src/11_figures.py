@@ -169,7 +169,7 @@ if not arms:
 # ## Figure 7: training curves
 #
 # The paper's curves are of two trainings, with and without curation, and the one without collapses. That takes two long runs;
-# once they are there, `curation_runs` draws them. Until then: the log of the model that comes along, of its denoiser's training.
+# once they are there, `curation_runs` draws them. Until then: the log of the model that comes along, of its denoiser's trainings.
 # Its loss jumps, because each step draws its own noise levels; look at the trend, and at the gradient's norm, which is where an
 # unstable run would show first.
 
@@ -183,7 +183,7 @@ from puppetmaster_core.training.export import curves
 
 shipped = files("puppetmaster_core") / "weights" / "tiny" / "training_log.json"
 logs = {name: curves(Path(run) / "denoiser") for name, run in curation_runs.items()}
-logs = logs or {"tiny, denoiser": json.loads(shipped.read_text())["denoiser"]}
+logs = logs or {f"tiny, {name}": log for name, log in json.loads(shipped.read_text()).items() if name.startswith("denoiser")}
 training_figures.curves(logs, ("loss", "gradient norm"))
 
 # %% [markdown]
