@@ -184,24 +184,36 @@ def test_a_stage_needs_the_one_before(trained, tmp_path):
         train(trained[1], str(tmp_path), stages=("denoiser",))
 
 
-def test_a_model_is_trained_on_and_keeps_its_vae(trained, tmp_path):
-    folder, preset = trained
-    assert train(preset, str(tmp_path), clips=3, seed=1, weights=str(folder / "pipeline"))
-    before, after = (PuppetMasterPipeline.from_pretrained(run / "pipeline") for run in (folder, tmp_path))
+@pytest.fixture(scope="module")
+def trained_on(trained, tmp_path_factory):
+    """A run that began with what `trained` exports: "given" and "run" in a folder."""
+    folder = tmp_path_factory.mktemp("on")
+    export(trained[0], folder / "given")
+    assert train(trained[1], str(folder / "run"), clips=3, seed=1, weights=str(folder / "given"))
+    return folder
+
+
+def test_a_model_is_trained_on_and_keeps_its_vae(trained_on):
+    before, after = (PuppetMasterPipeline.from_pretrained(trained_on / name) for name in ("given", "run/pipeline"))
     assert all(torch.equal(a, b) for a, b in zip(before.vae.parameters(), after.vae.parameters(), strict=True))
-    assert after.latent_space == before.latent_space and not (tmp_path / "decoder").exists()
+    assert after.latent_space == before.latent_space and not (trained_on / "run" / "decoder").exists()
     moved = [(a - b).abs().max() for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True)]
     assert 0 < max(moved) < 0.1  # two small steps from where it was; this seed's random weights are farther away
 
 
-def test_a_run_does_not_change_what_it_began_with(trained, tmp_path):
-    folder, preset = trained
-    given = str(folder / "pipeline")
-    assert train(preset, str(tmp_path / "run"), weights=given)
-    with pytest.raises(TrainingError, match=r"weights began as .*pipeline, this one.s as none: use another folder"):
-        train(preset, str(tmp_path / "run"), stages=("denoiser",), steps=3)
+def test_the_log_of_a_model_that_went_on_begins_with_what_it_began_with(trained_on, tmp_path):
+    export(trained_on / "run", tmp_path)
+    first, second = (json.loads((folder / "training_log.json").read_text()) for folder in (trained_on / "given", tmp_path))
+    assert {name: second[name] for name in first} == first and list(second) == [*first, "denoiser 2"]
+    assert (first["denoiser"]["settings"]["seed"], second["denoiser 2"]["settings"]["seed"]) == (0, 1)
+
+
+def test_a_run_does_not_change_what_it_began_with(trained, trained_on, tmp_path):
+    preset, given = trained[1], str(trained_on / "given")
+    with pytest.raises(TrainingError, match=r"weights began as .*given, this one.s as none: use another folder"):
+        train(preset, str(trained_on / "run"), stages=("denoiser",), clips=3, seed=1, steps=3)
     build(preset, 5).vae.save_pretrained(tmp_path / "other" / "vae" / "final")
-    with pytest.raises(TrainingError, match=r"another VAE than that of .*pipeline came"):
+    with pytest.raises(TrainingError, match=r"another VAE than that of .*given came"):
         train(preset, str(tmp_path / "other"), weights=given)
     with pytest.raises(TrainingError, match="keeps its VAE: leave one out"):
         train(preset, str(tmp_path / "new"), stages=("decoder",), weights=given)
@@ -214,15 +226,6 @@ def test_a_run_is_exported_with_its_log(trained, tmp_path):
     log = json.loads((tmp_path / "shipped" / "training_log.json").read_text())
     assert set(log) == {"vae", "decoder", "denoiser"} and log["vae"]["settings"]["steps"] == 2
     assert PuppetMasterPipeline.from_pretrained(tmp_path / "shipped").unet.dtype == torch.float32
-
-
-def test_the_log_of_a_model_that_went_on_begins_with_what_it_began_with(trained, tmp_path):
-    export(trained[0], tmp_path / "first")
-    assert train(trained[1], str(tmp_path / "run"), weights=str(tmp_path / "first"), learning_rate=1e-4)
-    export(tmp_path / "run", tmp_path / "second")
-    first, second = (json.loads((tmp_path / name / "training_log.json").read_text()) for name in ("first", "second"))
-    assert {name: second[name] for name in first} == first and list(second) == [*first, "denoiser 2"]
-    assert second["denoiser 2"]["settings"]["learning_rate"] == 1e-4 != first["denoiser"]["settings"]["learning_rate"]
 
 
 def test_an_exported_model_can_keep_a_share_of_what_it_began_with(trained, tmp_path):

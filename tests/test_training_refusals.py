@@ -108,7 +108,6 @@ def test_a_run_does_not_go_on_with_another_recipe_or_network(tmp_path):
     stage = {**STAGE, "warmup_steps": 0}
     preset = replace(TRAINED, training={"clips": 2, "vae": stage, "decoder": stage, "denoiser": stage})
     assert train(preset, str(run), **cabinets)
-    assert train(preset, str(run), **cabinets, steps=3)  # longer is the same run
     with pytest.raises(TrainingError, match=r"whose recipe has drag_dropout=0.2, this one's has 0.9: use another folder"):
         train(preset, str(run), clips=2, config={"recipe": {"drag_dropout": 0.9}}, steps=4)
     wider = replace(preset, unet={**TRAINED.unet, "modulation_channels": (16, 32)})
