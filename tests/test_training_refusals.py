@@ -42,7 +42,7 @@ def refused(capsys, *words):
         ("[vae]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3 given"),
         ("[denoiser]\nshard = true\ncompile = true", "compile and shard given"),
         ("vae = 3", "vae=3 given, wanted a table of settings"),
-        ("[clips]\nsteps = 3", "given, wanted a number"),
+        ("[clips]\nsteps = 3", "clips={'steps': 3} given: it must be a whole number of 1 or more"),
         ('clips = "many"', "clips='many' given: it must be a whole number of 1 or more"),
         ("[decoder]\nsteps = 3", "stage 'decoder' came without batch_size, learning_rate, and the scale 'tiny' has no"),
         ("[denoiser]\noutput = 'elsewhere'", "stage 'denoiser': unknown setting 'output'"),

@@ -65,8 +65,9 @@ def merged(recipe: dict, config: dict) -> dict:
     """The recipe with a run's values in place of its own. Raises TrainingError where a table is wanted and none came."""
     found = dict(recipe)
     for name, value in config.items():
-        if (name in (*STAGES, "recipe")) != isinstance(value, dict) and name in (*STAGES, "recipe", "clips"):
-            wanted = "a number" if name == "clips" else "a table of settings"
-            raise TrainingError(f"config: {name}={value!r} given, wanted {wanted}")
-        found[name] = {**found.get(name, {}), **value} if isinstance(value, dict) else value
+        if name in (*STAGES, "recipe"):
+            if not isinstance(value, dict):
+                raise TrainingError(f"config: {name}={value!r} given, wanted a table of settings")
+            value = {**found.get(name, {}), **value}
+        found[name] = value
     return found
