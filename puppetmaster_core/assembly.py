@@ -11,7 +11,7 @@ from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.latents import downscale
+from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.svd import read_modules

@@ -20,7 +20,7 @@ from puppetmaster_core import checkpoints
 from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.latents import LatentSpace, check_tile, decode_video, encode
+from puppetmaster_core.latents.pictures import LatentSpace, check_tile, decode_video, encode
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.speed import compile_network

@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
 
-from puppetmaster_core.latents import LatentSpace, decode, decode_anchored, downscale, encode, patch_size, still_weight
+from puppetmaster_core.latents.pictures import LatentSpace, decode, decode_anchored, downscale, encode, patch_size, still_weight
 from puppetmaster_core.presets import PRESETS, SMOKE, SVD
 
 

@@ -14,7 +14,7 @@ from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionMode
 from puppetmaster_core.checkpoints import ModelError, find_model, shipped_models
 from puppetmaster_core.diffusion import denoise, precondition
 from puppetmaster_core.drags import DragError, Drags
-from puppetmaster_core.latents import decode
+from puppetmaster_core.latents.pictures import decode
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build

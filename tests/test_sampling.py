@@ -13,7 +13,7 @@ from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.cli import main
 from puppetmaster_core.cli.models import load
-from puppetmaster_core.latents import decode, decode_tiled, encode
+from puppetmaster_core.latents.pictures import decode, decode_tiled, encode
 from puppetmaster_core.model.speed import channels_last
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
@@ -178,7 +178,7 @@ def test_tiles_of_a_decoder_without_neighbours_change_nothing(pipe, monkeypatch)
     def cells(vae, z):  # a decoder that sees one cell at a time
         return z[:, :, :3].repeat_interleave(8, dim=-1).repeat_interleave(8, dim=-2)
 
-    monkeypatch.setattr("puppetmaster_core.latents.decode", cells)
+    monkeypatch.setattr("puppetmaster_core.latents.pictures.decode", cells)
     z = torch.randn(2, 3, 4, 11, 17, generator=torch.Generator().manual_seed(0))
     for tile in (4, 5, 8, 12, 16):
         torch.testing.assert_close(decode_tiled(pipe.vae, z, tile), cells(None, z), rtol=0, atol=1e-5)

@@ -16,7 +16,7 @@ from puppetmaster_core.clips.records import ClipError, from_members, from_tar, t
 from puppetmaster_core.clips.shards import ClipStore, shard_name
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming, film
-from puppetmaster_core.latents import encode
+from puppetmaster_core.latents.pictures import encode
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import PRESETS
 

@@ -7,7 +7,7 @@ from diffusers import AutoencoderKLTemporalDecoder
 from sklearn.decomposition import PCA
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from puppetmaster_core.latents import decode, encode, encode_distribution
+from puppetmaster_core.latents.pictures import decode, encode, encode_distribution
 from puppetmaster_core.presets import PRESETS, _vae
 from puppetmaster_core.training.principal import can_start_principal, start_principal
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.latents import downscale
+from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.notebook import network_figures as figures
 from puppetmaster_core.notebook import probes

@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--background", choices=("white", "plain", "random"), default="white", help="(default: white)")
     parser.add_argument("--rules", choices=("paper", "released", "drag-a-move"), default="paper", help="of drags (paper)")
     parser.add_argument("--renderer", choices=("fast", "blender"), default="fast", help="blender: see `make blender` (fast)")
+    parser.add_argument("--field-size", type=whole(0, 1024), default=64,
+                        help="pixels a side of the exact displacement that is kept; 0: none (default: 64)")
     parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of cameras and drags (default: 0)")
     parser.add_argument("--assets-a-shard", type=whole(1, 10**6), default=250, help="(default: 250)")
     parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
@@ -88,7 +90,7 @@ def _plan(arguments: argparse.Namespace):
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.clips.studio import Filming
 
-    names = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed")
+    names = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed", "field_size")
     filming = Filming(**{name: getattr(arguments, name) for name in names})
     return Plan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
 

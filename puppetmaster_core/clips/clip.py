@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
+from puppetmaster_core.clips.displacement import Displacement
 from puppetmaster_core.clips.sampling import sample_points
 from puppetmaster_core.clips.tracks import Followed, in_sight
 from puppetmaster_core.files import whole_file
@@ -30,7 +31,15 @@ class Clip:
     provenance: dict = field(default_factory=dict)
     drags: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))  # (K, N, 2), xy in [0, 1], drawn by rules
     drag_visibility: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))  # (K, N) bool, of the points dragged
+    # Of every pixel of frame 1 (`clips.displacement`), F pixels a side; F = 0 where it was not asked for.
+    displacement: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 2), np.float16))  # (N, F, F, 2), picture widths
+    depth: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float16))  # (N, F, F), camera distances
+    seen: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), bool))  # (N, F, F)
+    field_parts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int16))  # (F, F), −1 = background
     tools: dict = field(default_factory=dict)  # what made it, and in which version
+
+    def with_displacement(self, exact: Displacement) -> Clip:
+        return replace(self, displacement=exact.offset, depth=exact.depth, seen=exact.seen, field_parts=exact.parts)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write to one .npz without pickle; the file appears whole or not at all."""

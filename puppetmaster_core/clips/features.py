@@ -23,7 +23,7 @@ from transformers import CLIPVisionModelWithProjection
 from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.latents import downscale, encode
+from puppetmaster_core.latents.pictures import downscale, encode
 from puppetmaster_core.pictures import clip_pixels, to_tensor
 
 

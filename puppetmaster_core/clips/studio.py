@@ -17,6 +17,7 @@ import numpy as np
 from puppetmaster_core import __version__
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip
+from puppetmaster_core.clips.displacement import Displacement
 from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.clips.rules import RULES
@@ -47,6 +48,7 @@ class Filming:
     renderer: str = "fast"  # of RENDERERS
     fps: float | None = None  # frames a second from a random start on; None spreads N frames over the whole animation
     candidates: int = 4  # tracks a moving part, to draw other drags from while training
+    field_size: int = 64  # pixels a side of the exact displacement; 0: none is kept
     seed: int = 0
 
 
@@ -139,8 +141,11 @@ def _label(asset: AnimatedAsset, take: Take, rendering: Rendering, how: Filming)
     rng = np.random.default_rng(take.seed)
     if how.background != "white":
         rendering = rendering.over(make_background(how.background, rng, how.size))
-    return label(asset, take.positions, take.camera, rendering, rng, RULES[how.rules], candidates=how.candidates,
+    clip = label(asset, take.positions, take.camera, rendering, rng, RULES[how.rules], candidates=how.candidates,
                  later=take.onward)
+    if how.field_size and len(clip.drags):
+        return clip.with_displacement(Displacement.of(asset, take.positions, take.camera, how.field_size))
+    return clip
 
 
 def _still(how: Filming) -> str:

@@ -26,7 +26,7 @@ from puppetmaster_core.evaluation.metrics import (
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.travel import joint_travel
 from puppetmaster_core.evaluation.videos import keep_video, model_folder
-from puppetmaster_core.latents import decode, decode_anchored, encode
+from puppetmaster_core.latents.pictures import decode, decode_anchored, encode
 from puppetmaster_core.pictures import to_frames, to_tensor
 from puppetmaster_core.provenance import commit
 from puppetmaster_core.render import Camera

@@ -13,7 +13,7 @@ import torch
 
 from puppetmaster_core.clips import Clip, sample_drags
 from puppetmaster_core.diffusion import denoise
-from puppetmaster_core.latents import encode
+from puppetmaster_core.latents.pictures import encode
 from puppetmaster_core.pictures import to_tensor
 
 SIGMAS = (80.0, 20.0, 5.0, 1.0)

@@ -23,7 +23,7 @@ from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.sampling import choose_paths
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.latents import downscale, encode
+from puppetmaster_core.latents.pictures import downscale, encode
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.training.records import saving
 

@@ -17,7 +17,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.diffusion import P_MEAN, SIGMA_MIN, diffusion_loss, drop_drags, sample_sigmas
-from puppetmaster_core.latents import LatentSpace
+from puppetmaster_core.latents.pictures import LatentSpace
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.transformer import DragTransformer
 from puppetmaster_core.pictures import clip_pixels

@@ -17,7 +17,7 @@ from diffusers.models.resnet import ResnetBlock2D, TemporalResnetBlock
 from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 
-from puppetmaster_core.latents import patch_size
+from puppetmaster_core.latents.pictures import patch_size
 
 LEVEL = 30.0  # of the constant features beside the signals, in standard deviations of a signal: far above all of them
 LOG_VARIANCE = -6.0  # of the posterior at the start, where latents have about unit variance

@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 
-from puppetmaster_core.latents import decode, downscale, encode, encode_distribution
+from puppetmaster_core.latents.pictures import decode, downscale, encode, encode_distribution
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.training.data import Clips
 from puppetmaster_core.training.feed import as_pictures, row_noise, row_rng

@@ -1,0 +1,96 @@
+"""Which pixels move with a point: the parts of a picture, told by one look at it.
+
+Letters: B pictures, K points, S = 64 pixels a side, C channels. The mask of a part is drawn by a small network of its own whose
+weights are read off where the point lies (CondInst, Tian et al. 2020, https://arxiv.org/abs/2003.05664).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from puppetmaster_core.latents.blocks import ResBlock, SelfAttention, unet_pass
+
+SIDE = 64  # pixels a side of the picture that the network sees
+AUXILIARY = {"movable": 1, "border": 2, "box": 4, "axis": 2}  # what it tells of every pixel beside: channels by name
+HIDDEN = 12  # channels of the network that draws a mask
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of B pictures."""
+
+    deep: Tensor  # (B, C8, S/8, S/8), for the denoiser
+    coarse: Tensor  # (B, C2, S/2, S/2)
+    fine: Tensor  # (B, HIDDEN, S, S), from which masks are drawn
+    about: Tensor  # (B, Σ AUXILIARY, S, S), logits and numbers
+
+    def told(self, name: str) -> Tensor:
+        """One of AUXILIARY, (B, its channels, S, S)."""
+        return self.about.split(list(AUXILIARY.values()), 1)[list(AUXILIARY).index(name)]
+
+    def of(self, rows: Tensor) -> Look:
+        return Look(self.deep[rows], self.coarse[rows], self.fine[rows], self.about[rows])
+
+
+class PartsNet(nn.Module):
+    """widths: channels at S/2, S/4 and S/8."""
+
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: int = 16):
+        super().__init__()
+        a, b, c = widths
+        self.sharp = nn.Conv2d(3, fine, 3, padding=1)  # at the picture's own size: edges
+        self.stem = nn.Conv2d(12, a, 3, padding=1)
+        self.levels = nn.ModuleList([nn.Sequential(ResBlock(a, a), ResBlock(a, a)), nn.Sequential(ResBlock(a, b), ResBlock(b, b)),
+                                     nn.Sequential(ResBlock(b, c), ResBlock(c, c))])
+        self.middle = nn.Sequential(SelfAttention(c, SIDE // 8), ResBlock(c, c), SelfAttention(c, SIDE // 8), ResBlock(c, c))
+        self.ups = nn.ModuleList([nn.Sequential(ResBlock(c + b, b), ResBlock(b, b)), nn.Sequential(ResBlock(b + a, a), ResBlock(a, a))])
+        self.refine = nn.Sequential(nn.Conv2d(a + fine, fine, 3, padding=1), ResBlock(fine, fine))
+        self.fine = nn.Conv2d(fine, HIDDEN, 1)
+        self.about = nn.Conv2d(fine, sum(AUXILIARY.values()), 1)
+        self.sizes = [(HIDDEN + 6, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 1)]  # of the layers that draw a mask
+        count = sum(i * o + o for i, o in self.sizes)
+        self.kernels = nn.Sequential(nn.Linear(a + b + c + fine, 160), nn.SiLU(), nn.Linear(160, count))
+
+    def forward(self, pictures: Tensor) -> tuple[Look, tuple[Tensor, ...]]:
+        """pictures (B, 3, S, S) in [−1, 1]: what is seen, and the features from which kernels are read."""
+        c8, c4, c2 = unet_pass(self.levels, self.middle, self.ups, self.stem(F.pixel_unshuffle(pictures, 2)))
+        doubled = F.interpolate(c2, scale_factor=2.0, mode="bilinear", align_corners=False)
+        full = self.refine(torch.cat([doubled, self.sharp(pictures)], 1))
+        return Look(c8, c2, self.fine(full), self.about(full)), (c8, c4, c2, full)
+
+    def masks(self, look: Look, levels: tuple[Tensor, ...], points: Tensor) -> Tensor:
+        """Logits (B, K, S, S) of the part that each of points (B, K, 2), xy in [0, 1], lies on."""
+        batch, count, _ = points.shape
+        at = [_read(level, points) for level in levels]  # (B, K, C) each
+        weights = self.kernels(torch.cat(at, 2)).float().flatten(0, 1)
+        box = _read(look.told("box"), points).float()  # (B, K, 4)
+        shared = look.fine.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
+        x = torch.cat([shared, _placed(points.float(), box, look.fine.shape[-1]).flatten(0, 1)], 1).flatten(2)
+        start = 0
+        for n, (i, o) in enumerate(self.sizes):
+            weight, bias = weights[:, start : start + i * o].view(-1, o, i) / i**0.5, weights[:, start + i * o : start + i * o + o]
+            start += i * o + o
+            x = weight @ x + bias[..., None]
+            if n + 1 < len(self.sizes):
+                x = F.relu(x)
+        return x.view(batch, count, *look.fine.shape[-2:])
+
+
+def _read(features: Tensor, points: Tensor) -> Tensor:
+    """Features (B, C, s, s) at points (B, K, 2): (B, K, C)."""
+    grid = (2 * points - 1)[:, :, None].to(features.dtype)
+    return F.grid_sample(features, grid, align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
+
+
+def _placed(points: Tensor, box: Tensor, size: int) -> Tensor:
+    """Where every pixel lies (B, K, 6, size, size): from the point, and inside the four sides of the box around it."""
+    centres = (torch.arange(size, device=points.device) + 0.5) / size
+    x, y = centres[None, None, None, :], centres[None, None, :, None]
+    dx, dy = torch.broadcast_tensors(x - points[..., 0, None, None], y - points[..., 1, None, None])
+    left, top, right, bottom = (side[..., None, None] for side in box.unbind(2))
+    inside = [dx + left, dy + top, right - dx, bottom - dy]
+    return torch.stack([dx, dy, *(4 * one.clamp(-0.5, 0.5) for one in inside)], 2)
