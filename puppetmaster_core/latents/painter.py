@@ -1,0 +1,101 @@
+"""The painter: pictures of a motion. The picture's own pixels move; what they uncover, and it alone, is painted.
+
+Letters: N frames, S = 64·2^k pixels a side. Painting begins at 64 pixels, where a network sees the whole picture, and is refined
+octave by octave by one small network, the same for every size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from puppetmaster_core.latents.blocks import ResBlock, SelfAttention, unet_pass
+from puppetmaster_core.latents.splat import splat
+
+BASE = 64  # pixels a side of the coarsest octave
+GIVEN = 12  # channels the networks see: moved (3), known, covered, left, first (3), still swept (1), travel (2)
+AROUND = 2  # pixels around what is touched, where edges are mixed
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Frames before painting."""
+
+    pictures: Tensor  # (N, 3, S, S) in [−1, 1]: the picture's pixels where the motion takes them, 0 where nothing is known
+    known: Tensor  # (N, 1, S, S) in [0, 1]
+    covered: Tensor  # (N, 1, S, S): by what moved
+    travel: Tensor  # (N, 2, S, S) in picture widths, of what is seen to have moved
+    first: Tensor  # (3, S, S)
+    left: Tensor  # (1, S, S): how far each pixel of frame 1 belongs to what moves
+
+    @classmethod
+    def of(cls, first: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_order: Tensor | None = None) -> Moved:
+        """first (3, S, S) in [−1, 1]; offset (N, 2, S, S) in picture widths; the rest as for `splat`."""
+        size = first.shape[-1]
+        values = torch.cat([first[None].expand(len(offset), -1, -1, -1), offset], 1)
+        found = [splat(one, shift[None], weight, o[None], None if still_order is None else still_order[n : n + 1])
+                 for n, (one, shift, o) in enumerate(zip(values, offset * size, order, strict=True))]
+        carried, covered = (torch.cat(parts) for parts in zip(*found, strict=True))
+        stays = (1 - weight)[None, None]
+        known = covered + (1 - covered) * stays
+        pictures = covered * carried[:, :3] + (1 - covered) * stays * first
+        return cls(pictures, known, covered, covered * carried[:, 3:], first, weight[None])
+
+    @property
+    def size(self) -> int:
+        return self.first.shape[-1]
+
+    @property
+    def touched(self) -> Tensor:
+        """Where a frame may differ from the picture (N, 1, S, S)."""
+        some = torch.maximum((self.left[None] > 0.5).float().expand(len(self.known), -1, -1, -1), (self.covered > 0).float())
+        return F.max_pool2d(some, 2 * AROUND + 1, 1, AROUND)
+
+    def halved(self) -> Moved:
+        return Moved(*(F.avg_pool2d(one, 2) for one in (self.pictures, self.known, self.covered, self.travel, self.first, self.left)))
+
+    def given(self) -> Tensor:
+        """What the networks see (N, GIVEN, S, S)."""
+        frames = len(self.known)
+        first, left = self.first.expand(frames, -1, -1, -1), self.left.expand(frames, -1, -1, -1)
+        return torch.cat([self.pictures, self.known, self.covered, left, first, left * (1 - self.known), 4 * self.travel], 1)
+
+
+class Painter(nn.Module):
+    """widths: channels of the coarsest octave's network at 32, 16 and 8 cells; fine: of the one that refines."""
+
+    def __init__(self, widths: tuple[int, int, int] = (48, 96, 128), fine: int = 24):
+        super().__init__()
+        a, b, c = widths
+        self.stem = nn.Conv2d(4 * GIVEN, a, 3, padding=1)
+        self.levels = nn.ModuleList([ResBlock(a, a), ResBlock(a, b), nn.Sequential(ResBlock(b, c), ResBlock(c, c))])
+        self.middle = nn.Sequential(SelfAttention(c, BASE // 8), ResBlock(c, c))
+        self.ups = nn.ModuleList([ResBlock(c + b, b), nn.Sequential(ResBlock(b + a, a), ResBlock(a, a))])
+        self.head = nn.Conv2d(a, 16, 3, padding=1)
+        self.stem_fine = nn.Conv2d(4 * (GIVEN + 4), fine, 3, padding=1)
+        self.levels_fine = nn.Sequential(ResBlock(fine, fine), ResBlock(fine, fine))
+        self.head_fine = nn.Conv2d(fine, 16, 3, padding=1)
+        nn.init.zeros_(self.head_fine.weight)
+        nn.init.zeros_(self.head_fine.bias)
+
+    def forward(self, moved: Moved) -> Tensor:
+        """Frames (N, 3, S, S) in [−1, 1]."""
+        paint, gate = self.paint(moved)
+        share = (gate - 3 + 6 * (1 - moved.known)).sigmoid()
+        made = (1 - share) * moved.pictures + share * paint
+        return torch.where(moved.touched > 0, made, moved.first)
+
+    def paint(self, moved: Moved) -> tuple[Tensor, Tensor]:
+        """What to paint (N, 3, S, S), and the logit of how much of it shows (N, 1, S, S)."""
+        if moved.size <= BASE:
+            x = self.stem(F.pixel_unshuffle(moved.given(), 2))
+            made = F.pixel_shuffle(self.head(unet_pass(self.levels, self.middle, self.ups, x)[-1]), 2)
+            return made[:, :3].float(), made[:, 3:].float()
+        coarse = torch.cat(self.paint(moved.halved()), 1)
+        coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = self.stem_fine(F.pixel_unshuffle(torch.cat([moved.given(), coarse], 1), 2))
+        made = coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()
+        return made[:, :3], made[:, 3:]

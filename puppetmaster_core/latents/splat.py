@@ -1,0 +1,74 @@
+"""Forward splatting: a picture's own pixels, carried to where the motion takes them.
+
+Letters: N frames, S pixels a side, P pixels that move, C channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FAINT = 0.02  # a pixel that belongs to what moves by less than this is not carried
+TOLERANCE = 0.02  # by how much order may differ within one surface
+MOST = 4.0  # times a pixel's area, into which it may be spread
+
+
+def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_order: Tensor | None = None
+          ) -> tuple[Tensor, Tensor]:
+    """Values (N, C, S, S) where they arrive, and how far each pixel is covered (N, 1, S, S) in [0, 1].
+
+    values (C, S, S) of frame 1 travel by offset (N, 2, S, S), in pixels, as far as they belong to what moves, weight (S, S) in
+    [0, 1], each over its four nearest pixels. order (N, S, S): where two surfaces arrive, the one of higher order is seen; it may
+    also pass behind what stays, still_order (N, S, S).
+    """
+    frames, _, size, _ = offset.shape
+    rows, columns = torch.nonzero(weight > FAINT, as_tuple=True)
+    own, spread = weight[rows, columns], expansion(offset, weight)[:, rows, columns]  # (P,), (N, P)
+    x, y = columns + offset[:, 0, rows, columns], rows + offset[:, 1, rows, columns]  # (N, P)
+    height = order[:, rows, columns]
+    corners = []
+    for right in (0, 1):
+        for down in (0, 1):
+            cx, cy = x.floor() + right, y.floor() + down
+            share = (1 - (x - cx).abs()) * (1 - (y - cy).abs())
+            inside = (cx >= 0) & (cx < size) & (cy >= 0) & (cy < size) & (share > 0)
+            frame = torch.arange(frames, device=x.device)[:, None] * size**2
+            corners.append(((frame + cy.clamp(0, size - 1) * size + cx.clamp(0, size - 1)).long(), share, inside))
+    top = torch.full((frames * size**2,), -torch.inf, device=values.device, dtype=height.dtype)
+    if still_order is not None:
+        top = still_order.reshape(-1).clone()
+    for target, share, inside in corners:
+        near = inside & (share > 0.2) & (own > 0.5)
+        top.scatter_reduce_(0, target[near], height[near], "amax")
+    total = torch.zeros(frames * size**2, device=values.device)
+    summed = torch.zeros(frames * size**2, len(values), device=values.device)
+    carried = values[:, rows, columns].T  # (P, C)
+    for target, share, inside in corners:
+        kept = inside & (height > top[target] - TOLERANCE)
+        amount = (share * spread * own)[kept]
+        total.index_add_(0, target[kept], amount)
+        summed.index_add_(0, target[kept], amount[:, None] * carried.expand(frames, -1, -1)[kept])
+    averaged = summed / total.clamp(min=1e-6)[:, None]
+    shape = (frames, size, size)
+    return averaged.T.reshape(-1, *shape).transpose(0, 1), total.clamp(max=1).view(frames, 1, size, size)
+
+
+def expansion(offset: Tensor, weight: Tensor) -> Tensor:
+    """Into how many pixels' area each pixel is spread (N, S, S), from 1 to MOST, told by its neighbours that move along."""
+    firm = (weight > 0.5).float()
+    across, down = _slope(offset, firm, -1), _slope(offset, firm, -2)
+    area = (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
+    return area.abs().clamp(1, MOST)
+
+
+def _slope(offset: Tensor, firm: Tensor, axis: int) -> Tensor:
+    """The mean difference of offset (N, 2, S, S) to the two neighbours along an axis, of those that are firm (S, S)."""
+    size = offset.shape[-1]
+    pair = firm.narrow(axis, 1, size - 1) * firm.narrow(axis, 0, size - 1)
+    change = offset.diff(dim=axis) * pair
+    shape = list(offset.shape)
+    shape[axis] = 1
+    none, nothing = offset.new_zeros(shape), pair.new_zeros(shape[-2:])
+    total = torch.cat([none, change], axis) + torch.cat([change, none], axis)
+    count = torch.cat([nothing, pair], axis) + torch.cat([pair, nothing], axis)
+    return total / count.clamp(min=1)

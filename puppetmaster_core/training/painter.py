@@ -1,0 +1,100 @@
+"""Stage "painter": to paint what exact motion uncovers, at 64 pixels and, where there are larger clips, at theirs.
+
+Letters: B clips, N frames, S pixels a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from puppetmaster_core.clips.shards import ClipStore
+from puppetmaster_core.latents.enlarge import Enlarge
+from puppetmaster_core.latents.painter import Moved, Painter
+from puppetmaster_core.training.feed import Batch, as_pictures, row_rng
+from puppetmaster_core.training.loop import fit
+from puppetmaster_core.training.motion_clips import LEAST, MotionClips
+from puppetmaster_core.training.settings import RunSettings
+
+FRAMES = 3  # of a clip in one item, beside frame 1
+LARGE_EVERY = 3  # updates, of which one is of larger clips
+FAR = 100.0  # camera distances: the background's depth
+LABELS = ("displacement", "depth", "field_parts")
+
+
+class PainterLoss(nn.Module):
+    def __init__(self, painter: Painter, enlarge: Enlarge):
+        super().__init__()
+        self.painter, self.enlarge = painter, enlarge
+
+    def forward(self, first: Tensor, frames: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still: Tensor
+                ) -> tuple[Tensor, dict]:
+        """first (B, 3, S, S), frames (B, N, 3, S, S), offset (B, N, 2, S, S), weight (B, S, S), order and still (B, N, S, S)."""
+        errors, squared = [], []
+        for b in range(len(first)):
+            with torch.no_grad(), torch.autocast(first.device.type, enabled=False):
+                moved = Moved.of(first[b], offset[b], weight[b], order[b], still[b])
+            made, touched = self.painter(moved), moved.touched
+            error = made - frames[b]
+            pixels = touched.sum() * 3 + 1
+            slopes = sum((error.diff(dim=axis).abs() * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum() for axis in (2, 3))
+            errors.append((((error.abs() + 2 * error.square()) * touched).sum() + 0.5 * slopes) / pixels)
+            squared.append((error.detach().square() * touched).sum() / pixels)
+        loss = torch.stack(errors).mean()
+        found = {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
+        if first.shape[-1] > 64:
+            mask = self._enlarged(first, weight)
+            found["edges"] = mask.detach()
+            loss = loss + mask
+        return loss, found
+
+    def _enlarged(self, first: Tensor, weight: Tensor) -> Tensor:
+        coarse = F.adaptive_avg_pool2d(weight[:, None], 64)
+        coarse = 0.5 * coarse + 0.5 * F.avg_pool2d(F.pad(coarse, (1, 1, 1, 1), mode="replicate"), 3, 1)  # as a network draws them
+        made = torch.cat([self.enlarge(c, p) for c, p in zip(coarse, first, strict=True)])
+        band = F.max_pool2d((weight[:, None] - F.avg_pool2d(weight[:, None], 9, 1, 4)).abs(), 9, 1, 4)[:, 0] > 0.02
+        return F.binary_cross_entropy(made.clamp(1e-4, 1 - 1e-4)[band], weight[band])
+
+
+def exact_item(frames: np.ndarray, labels: dict[str, np.ndarray], rng: np.random.Generator, count: int = FRAMES) -> dict:
+    """A clip's frame 1, `count` other frames, and its exact motion to them. frames (N, S, S, 3) uint8; labels of `LABELS`.
+
+    Half of the time the order in depth is not told, as a predicted motion does not know it: what moves is in front.
+    """
+    shown = np.sort(1 + rng.choice(len(frames) - 1, min(count, len(frames) - 1), replace=False))
+    offset = labels["displacement"].astype(np.float32)
+    moves = np.square(offset).sum(-1).max(0) > LEAST**2
+    depth = np.where(labels["field_parts"] >= 0, labels["depth"].astype(np.float32), FAR)[shown]
+    still = np.where(moves, -1000.0, -depth)
+    if rng.random() < 0.5:
+        depth, still = np.zeros_like(depth), np.full_like(depth, -1000.0)
+    return {"first": frames[0], "frames": frames[shown], "offset": offset[shown].transpose(0, 3, 1, 2),
+            "weight": moves.astype(np.float32), "order": -depth, "still": still.astype(np.float32)}
+
+
+def train_painter(painter: Painter, enlarge: Enlarge, clips: MotionClips, large: Sequence[ClipStore], settings: RunSettings,
+                  record: dict) -> bool:
+    """Train both; True when done (see `fit`)."""
+    order = clips.mixture(settings.seed)
+    places = [(store, number) for store in large for number in range(len(store))]
+
+    def make(step: int, rows: Sequence[int]) -> Batch:
+        if places and step % LARGE_EVERY == 0:
+            rng = row_rng(settings.seed, step, rows[0])
+            store, number = places[rng.integers(len(places))]
+            made = [exact_item(store.frames(number), store.labels(number, LABELS), rng, count=2)]
+        else:
+            numbers = order.draws(step * settings.batch_size + rows[0], len(rows))
+            made = [exact_item(clips.frames(int(i)), clips.labels(int(i), LABELS), row_rng(settings.seed, step, row))
+                    for i, row in zip(numbers, rows, strict=True)]
+        return {name: torch.from_numpy(np.stack([one[name] for one in made])) for name in made[0]}
+
+    def loss(model, batch):
+        pictures = {name: as_pictures(batch[name]) for name in ("first", "frames")}
+        return model(**(batch | pictures))
+
+    return fit(PainterLoss(painter, enlarge), make, loss, settings, record=record)
