@@ -11,6 +11,9 @@ from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
+from puppetmaster_core.latents.field import CHANNELS
+from puppetmaster_core.latents.motion import MotionCodec
+from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.alignment import align_weights
@@ -31,7 +34,7 @@ def settings_of(preset: Preset) -> dict:
 def make_modules(preset: Preset, seed: int, without: Container[str] = ()) -> dict:
     """Those of a preset's MODULES that are not named, with random weights drawn from `seed`, each as if alone."""
     makers = {
-        "vae": lambda: AutoencoderKLTemporalDecoder(**preset.vae),
+        "vae": lambda: (MotionCodec if preset.latents == "motion" else AutoencoderKLTemporalDecoder)(**preset.vae),
         "image_encoder": lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**preset.image_encoder)),
         "unet": lambda: DragUNet(**preset.unet),
         "scheduler": lambda: make_solver("euler", preset.noise_levels),
@@ -96,12 +99,29 @@ def check_modules(vae, image_encoder, unet, size: int) -> None:
     """Raise ModelError for modules that do not fit each other, or the side of the model's square picture."""
     if not isinstance(unet, DragUNet):
         raise ModelError(f"a {type(unet).__name__} came as unet, wanted a DragUNet")
+    if isinstance(vae, MotionCodec):
+        _check_motion(vae, unet, size)
+    else:
+        _check_pictures(vae, unet, size)
+    width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
+    if isinstance(wanted, int) and width != wanted:
+        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")
+
+
+def _check_pictures(vae, unet, size: int) -> None:
     wanted = unet.config.out_channels + vae.config.latent_channels
     if unet.config.in_channels != wanted:
         raise ModelError(f"a U-Net of {unet.config.in_channels} input channels came, wanted {wanted} for these latents and those "
                          "of the picture: use the VAE it was trained with")
     if size % downscale(vae):
         raise ModelError(f"size={size} came, wanted a multiple of {downscale(vae)}, the pixels of a latent cell")
-    width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
-    if isinstance(wanted, int) and width != wanted:
-        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")
+
+
+def _check_motion(codec: MotionCodec, unet, size: int) -> None:
+    given = codec.given_channels(unet.config.max_drags, tuple(codec.config.parts_widths))
+    if (unet.config.in_channels, unet.config.out_channels) != (CHANNELS + given, CHANNELS):
+        raise ModelError(f"got a U-Net of {unet.config.in_channels} input and {unet.config.out_channels} output channels for motion "
+                         f"latents, expected {CHANNELS + given} and {CHANNELS}: use the one that was trained with this codec; one "
+                         "for picture latents needs its VAE")
+    if size != SIDE:
+        raise ModelError(f"got size={size} for motion latents, expected {SIDE}, which their network sees")

@@ -43,12 +43,17 @@ def denoise(network: Callable[[Tensor, Tensor], Tensor], noisy: Tensor, sigma: T
 
 
 # Eq. 2, as SVD trains it: the error of v is the error of z_0 weighted by (1 + σ²)/σ².
-def diffusion_loss(network: Callable[[Tensor, Tensor], Tensor], clean: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-    """Mean v-prediction error of each item (B,), clean and noise (B, N, C, h, w)."""
+def diffusion_loss(network: Callable[[Tensor, Tensor], Tensor], clean: Tensor, sigma: Tensor, noise: Tensor,
+                   importance: Tensor | None = None) -> Tensor:
+    """Mean v-prediction error of each item (B,), clean and noise (B, N, C, h, w).
+
+    importance: how much each number counts, of clean's shape; None: all alike, as in the paper.
+    """
     wide = (-1,) + (1,) * (clean.ndim - 1)
     predicted = denoise(network, clean + sigma.view(wide) * noise, sigma)
     weight = (1 + sigma**2) / sigma**2
-    return weight * (predicted - clean).square().flatten(1).mean(1)
+    squared = (predicted - clean).square()
+    return weight * (squared if importance is None else importance * squared).flatten(1).mean(1)
 
 
 # Classifier-free guidance needs videos without drags in training, App. C.1.

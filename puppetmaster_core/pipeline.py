@@ -20,7 +20,9 @@ from puppetmaster_core import checkpoints
 from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
 from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.latents.pictures import LatentSpace, check_tile, decode_video, encode
+from puppetmaster_core.latents.motion import MotionCodec
+from puppetmaster_core.latents.pictures import LatentSpace, check_tile
+from puppetmaster_core.latents.protocol import Latents, MotionLatents, PictureLatents, Seen
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.speed import compile_network
@@ -52,7 +54,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
 
     def __init__(
         self,
-        vae: AutoencoderKLTemporalDecoder,
+        vae: AutoencoderKLTemporalDecoder | MotionCodec,
         image_encoder: CLIPVisionModelWithProjection,
         unet: DragUNet,
         scheduler: Scheduler,
@@ -144,7 +146,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         solver: "euler", "dpm++", "ays", or None for `self.scheduler`. vae_tile: decode in tiles of so many latent cells.
         seed: gives the same noise on every device. generator: is drawn from instead, video by video.
         keep_padding: frames are the padded square, not the picture's own shape. output_type: "video"; "pt", pictures
-        (B, N, 3, S, S) in [0, 1]; or "latent", z (B, N, C, h, w). callback_on_step_end: diffusers', given "latents".
+        (B, N, 3, S, S) in [0, 1]; "latent", z (B, N, C, h, w) of picture latents; or "motion", how parts move (a list of B
+        `PartMotion`) of motion latents. callback_on_step_end: diffusers', given "latents".
 
         Raises PictureError, DragError, ValueError for settings, FloatingPointError when the network overflows.
         """
@@ -155,79 +158,84 @@ class PuppetMasterPipeline(DiffusionPipeline):
         weight = frame_guidance(self.config.frames, how.min_guidance, how.max_guidance)
         scheduler = how.scheduler(self.scheduler, self._execution_device)
         sets, generators = one_each(drags, seed, generator)
-        if output_type not in ("video", "pt", "latent"):
-            raise ValueError(f"output_type={output_type!r} came, wanted video, pt or latent")
+        kinds = ("video", "pt", "motion" if isinstance(self.vae, MotionCodec) else "latent")
+        if output_type not in kinds:
+            raise ValueError(f"got output_type={output_type!r}, expected {', '.join(kinds)}")
         picture = open_picture(image)
-        placement = Placement.of(picture.size, self.config.size)
+        latents = self.latents
+        placement = Placement.of(picture.size, latents.side(picture.size))
         sets = [d and d.resample(self.config.frames) for d in sets]
         on_square = [d and placement.drags_in(d) for d in sets]
 
         first = to_tensor(np.asarray(placement.pad(picture)))[None].to(self._execution_device)
-        z_first, given, embedding = self.look(first, generators)
-        conditioning = self.condition(on_square, z_first.shape[-2:])
+        seen = latents.look(first, *self.drag_tensors(on_square), generators)
+        embedding = self.embed(first).expand(len(sets), -1, -1)
+        conditioning = self.condition(on_square, seen.shape[1:])
         guidance = None
         if any(sets) and how.max_guidance != 1:
             blank = not self.config.null_picture
-            null = self.unet.null_conditioning(len(sets), self.config.frames, tuple(z_first.shape[-2:]), blank)
-            guidance = Guidance(weight, null, how.interval, blank)
-        noise = draw_noise((self.config.frames, *z_first.shape[1:]), generators).to(first.device)
+            null = self.unet.null_conditioning(len(sets), self.config.frames, seen.shape[1:], blank)
+            guidance = Guidance(weight, null, how.interval, blank, seen.null)
+        noise = draw_noise((self.config.frames, *seen.shape), generators).to(first.device)
         call = callback_on_step_end  # with diffusers' signature; what it answers may replace the latents
         on_step = call and (lambda step, timestep, x: call(self, step, timestep, {"latents": x}).get("latents", x))
-        x = sample(self.unet, scheduler, noise, given, embedding, self.time_ids(), conditioning, guidance, self.progress_bar,
+        x = sample(self.unet, scheduler, noise, seen.given, embedding, self.time_ids(), conditioning, guidance, self.progress_bar,
                    on_step)
-        z = self.latent_space.undiffused(x, z_first)
-        pictures = self.decode(z, first, z_first, vae_tile) if output_type != "latent" else None
+        finished = latents.finish(x, seen)
+        pictures = self.decode(finished, seen, vae_tile) if output_type in ("video", "pt") else None
         self.maybe_free_model_hooks()
-        if output_type != "video":
-            return z if pictures is None else pictures / 2 + 0.5
+        if pictures is None:
+            return finished
+        if output_type == "pt":
+            return pictures / 2 + 0.5
         frames = to_frames(pictures)  # (B, N, S, S, 3)
         shown = on_square if keep_padding else sets
         videos = [Video(f if keep_padding else placement.cut(f), self.config.fps, d) for f, d in zip(frames, shown, strict=True)]
         return videos if isinstance(drags, Sequence) or isinstance(seed, Sequence) else videos[0]
 
     @property
+    def latents(self) -> Latents:
+        """What is diffused: motion where the autoencoder is a `MotionCodec`, else pictures."""
+        if isinstance(self.vae, MotionCodec):
+            return MotionLatents(self.vae)
+        return PictureLatents(self.vae, self.latent_space, self.config.size, self.config.noise_augmentation)
+
+    @property
     def latent_space(self) -> LatentSpace:
         return LatentSpace(self.config.latent_scale, self.config.residual, self.config.anchor)
 
-    # What the network is told of the picture, §3.1: its latents, and its CLIP embedding.
-    def look(self, first: Tensor, generators: Sequence[torch.Generator | None]) -> tuple[Tensor, Tensor, Tensor]:
-        """z_first (1, C, h, w), the latents given to the network (B, C, h, w), the embedding (B, 1, D).
-
-        first: (1, 3, S, S) in [−1, 1]. generators: one a video, for noise augmentation.
-        """
-        if self.vae.dtype == torch.float16 and self.vae.config.force_upcast:
-            self.vae.float()  # SVD's overflows in half precision
-        pictures, augmentation = first.to(self.vae.dtype), self.config.noise_augmentation
-        z_first = given = encode(self.vae, pictures)
-        if augmentation:
-            noise = draw_noise(first.shape[1:], generators).to(pictures)
-            given = encode(self.vae, pictures + augmentation * noise)
+    # What the network is told of the picture beside its latents, §3.1.
+    def embed(self, first: Tensor) -> Tensor:
+        """The CLIP embedding (1, 1, D) of a picture (1, 3, S, S) in [−1, 1]."""
         clip_input = clip_pixels(first, self.image_encoder.config.image_size).to(self.image_encoder.dtype)
-        embedding = self.image_encoder(clip_input).image_embeds[:, None]
-        count = len(generators)
-        return z_first.float(), given.float().expand(count, -1, -1, -1), embedding.expand(count, -1, -1)
+        return self.image_encoder(clip_input).image_embeds[:, None]
+
+    def drag_tensors(self, drags: Sequence[Drags | None]) -> tuple[Tensor, Tensor]:
+        """Points (B, K_max, N, 2) and present (B, K_max) of B videos, from drags on the square, None for a video without."""
+        most = self.unet.config.max_drags
+        absent = torch.zeros(most, self.config.frames, 2), torch.zeros(most, dtype=torch.bool)
+        points, present = zip(*(d.tensors(most) if d else absent for d in drags), strict=True)
+        return torch.stack(points), torch.stack(present)
 
     # Once per video: nothing of it depends on the noise level.
     def condition(self, drags: Sequence[Drags | None], size: Sequence[int]) -> DragConditioning:
         """The conditioning of B videos from drags on the square, None for a video without; size: (h, w)."""
         if not any(drags):
             return self.unet.null_conditioning(len(drags), self.config.frames, tuple(size))
-        most, device = self.unet.config.max_drags, self._execution_device
-        absent = torch.zeros(most, self.config.frames, 2), torch.zeros(most, dtype=torch.bool)
-        points, present = zip(*(d.tensors(most) if d else absent for d in drags), strict=True)
-        return self.unet.condition(torch.stack(points).to(device), torch.stack(present).to(device), tuple(size))
+        points, present = (one.to(self._execution_device) for one in self.drag_tensors(drags))
+        return self.unet.condition(points, present, tuple(size))
 
     # SVD's conditions beside the picture; its network was trained on the frame rate less one.
     def time_ids(self) -> Tensor:
         """(1, 3), the network's added_time_ids."""
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
-    def decode(self, z: Tensor, first: Tensor, z_first: Tensor, tile: int | None = None) -> Tensor:
-        """Pictures (B, N, 3, S, S) in [−1, 1] of latents z (B, N, C, h, w); anchored decoding returns frame 1 as given.
+    def decode(self, finished, seen: Seen, tile: int | None = None) -> Tensor:
+        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished; anchored ones return frame 1 as given.
 
         tile: latent cells a side to decode at a time (`decode_tiled`), None: all.
         """
-        pictures = decode_video(self.vae, z, first, z_first, self.config.anchor, tile)
+        pictures = self.latents.decode(finished, seen, tile)
         if not pictures.isfinite().all():
             raise FloatingPointError(f"numbers that are not finite came out of the model in {self.unet.dtype}, wanted a video: "
                                      "the weights are damaged or in too low a precision, get them again or load them in float32")

@@ -17,9 +17,10 @@ class Preset:
     name: str
     size: int  # pixels a side of the square picture
     frames: int  # N
-    vae: dict  # diffusers' AutoencoderKLTemporalDecoder
+    vae: dict  # of what makes latents: diffusers' AutoencoderKLTemporalDecoder, or `MotionCodec`
     image_encoder: dict  # transformers' CLIPVisionConfig
     unet: dict  # DragUNet
+    latents: str = "pictures"  # what is diffused: "pictures", the paper's, or "motion", ours
     residual: bool = False  # diffuse z^n − z^1 (LatentSpace)
     anchor: float = 0.0  # anchored decoding's tolerance (LatentSpace), 0 = off
     noise_levels: tuple[float, float] = (0.002, 700.0)  # the lowest and the highest σ of sampling, SVD's
@@ -33,7 +34,9 @@ class Preset:
 
     @property
     def cell(self) -> int:
-        """Pixels a side of one latent cell: the VAE's patches and halvings."""
+        """Pixels a side of one latent cell: the VAE's patches and halvings; motion's grid has 8 cells a side."""
+        if self.latents == "motion":
+            return self.size // 8
         return round((self.vae["in_channels"] / 3) ** 0.5) * 2 ** (len(self.vae["block_out_channels"]) - 1)
 
     @property
@@ -41,6 +44,8 @@ class Preset:
         return self.unet.get("max_drags", 5)
 
     def __post_init__(self):
+        if self.latents == "motion":
+            return  # `assembly.check_modules` knows what a codec gives
         if self.unet["in_channels"] != self.unet["out_channels"] + self.vae["latent_channels"]:
             raise ValueError(f"{self.name}: the U-Net reads noisy and image latents side by side, so in_channels must be "
                              f"{self.unet['out_channels']} + {self.vae['latent_channels']}, not {self.unet['in_channels']}")
@@ -88,26 +93,25 @@ TINY = Preset(
     name="tiny",
     size=64,
     frames=14,
-    vae=_vae((160,), 48, patch=8),
+    latents="motion",
+    vae={"parts_widths": (32, 64, 128), "parts_fine": 16, "painter_widths": (48, 96, 128), "painter_fine": 24,
+         "enlarge_channels": 16, "scale": 16.0},
     image_encoder=_clip(64, 8, 64, 2, 64),
-    unet=_unet((64, 64), 48, 64, (32, 48), 14) | {"prediction": "clean"},
-    residual=True,
-    anchor=0.2,
+    # 48: x, y and whether it moves, 4 × 4 of them a cell; 232: what `MotionCodec` gives beside the noise
+    unet=_unet((64, 64), 48, 64, (32, 48), 14) | {"in_channels": 48 + 232, "prediction": "clean"},
     noise_levels=(0.4, 80.0),  # from where its training ends to where there is nothing left to see
     steps=2,
-    max_guidance=1.75,
-    qualities={  # few steps end near the mean of what is likely, which scores best; see results/solvers_tiny.json
-        "draft": {"solver": "euler", "steps": 2},
-        "good": {"solver": "euler", "steps": 5},
-        "paper": {"solver": "euler", "steps": 50},
-    },
+    max_guidance=1.0,
+    qualities={"draft": {"steps": 1}, "good": {"steps": 2}, "paper": {"steps": 50}},
     training={
-        "clips": 20000,
-        "vae": {"steps": 600, "batch_size": 8, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 400,
-                "ema_decay": 0.99},
-        "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 6700, "short_frames": 3},
-        "denoiser": {"steps": 6860, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 200, "decay_steps": 2400,
-                     "ema_decay": 0.998, "checkpoint_every": 250, "sample_every": 2000},
+        "clips": 22000,
+        "painter": {"steps": 3600, "batch_size": 6, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 1800,
+                    "ema_decay": 0.998},
+        "parts": {"steps": 6000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 2000,
+                  "ema_decay": 0.998},
+        "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 1_000_000, "short_frames": 3},
+        "denoiser": {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 100, "decay_steps": 1300,
+                     "ema_decay": 0.998, "sample_every": 2000},
     },
 )
 

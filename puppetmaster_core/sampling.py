@@ -96,6 +96,7 @@ class Guidance:
     null: DragConditioning  # of B videos without drags
     interval: tuple[float, float] | None = None  # noise levels at which it is used
     blank: bool = False  # whether the videos without drags are without the picture too, as in the released code
+    given: Tensor | None = None  # what they are given beside the noise; None: what those with drags are
 
     def used(self, sigma: float) -> bool:
         return self.interval is None or self.interval[0] <= sigma <= self.interval[1]
@@ -188,18 +189,19 @@ def sample(
 ) -> Tensor:
     """Denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
 
-    given: the picture's latents (B, C, h, w). embedding: (B, 1, D). time_ids: (1, 3). conditioning: that of the B videos.
+    given: the picture's latents (B, C, h, w), or others a frame (B, N, C, h, w). embedding: (B, 1, D). time_ids: (1, 3). conditioning: that of the B videos.
     Where guidance is used, the network is called with 2·B videos, those without drags first.
     on_step(i, timestep, x) returns the x to go on with.
     """
-    given = given[:, None].expand(-1, noise.shape[1], -1, -1, -1).to(unet.dtype)
+    given, without = (_every_frame(one, noise).to(unet.dtype) for one in
+                      (given, given if guidance is None or guidance.given is None else guidance.given))
     embedding, time_ids = embedding.to(unet.dtype), time_ids.to(embedding.device, unet.dtype)
     ready: dict[bool, tuple] = {}  # all that no noise level changes, for steps with guidance and without
 
     def prepared(guided: bool) -> tuple[Tensor, Tensor, Tensor, DragConditioning]:
         if guided not in ready:
             keep = not (guided and guidance.blank)
-            pictures = torch.cat([given * keep, given]) if guided else given
+            pictures = torch.cat([without * keep, given]) if guided else given
             looks = torch.cat([embedding * keep, embedding]) if guided else embedding
             drags = DragConditioning.cat([guidance.null, conditioning]) if guided else conditioning
             ready[guided] = pictures, looks, time_ids.expand(len(looks), -1), drags if drags is None else unet.prepare(drags)
@@ -214,9 +216,14 @@ def sample(
         inputs = torch.cat([torch.cat([scaled] * (1 + guided)), pictures], dim=2)
         v = unet(inputs, timestep, looks, ids, drags, return_dict=False)[0].float()
         if guided:
-            without, with_drags = v.chunk(2)
-            v = guide(with_drags, without, guidance.weight)
+            undragged, dragged = v.chunk(2)
+            v = guide(dragged, undragged, guidance.weight)
         x = scheduler.step(v, timestep, x, return_dict=False)[0]
         if on_step is not None:
             x = on_step(i, timestep, x)
     return x
+
+
+def _every_frame(given: Tensor, noise: Tensor) -> Tensor:
+    """(B, N, C, h, w) for noise of N frames."""
+    return given if given.ndim == 5 else given[:, None].expand(-1, noise.shape[1], -1, -1, -1)

@@ -10,7 +10,7 @@ from puppetmaster_core.presets import Preset
 from puppetmaster_core.training.denoiser import Recipe
 from puppetmaster_core.training.settings import RunSettings, TrainingError, check_names, is_whole, names_of
 
-STAGES = ("vae", "decoder", "denoiser")
+STAGES = ("vae", "decoder", "painter", "parts", "denoiser")  # a scale has those of its latents
 NEEDED = ("steps", "batch_size", "learning_rate")  # of a stage
 SETTINGS = tuple(name for name in names_of(RunSettings) if name not in ("output", "max_seconds"))  # the run's own business
 

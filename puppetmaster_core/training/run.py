@@ -25,7 +25,7 @@ from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.training import watch
+from puppetmaster_core.training import motion_run, watch
 from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.data import ClipArrays, Clips, cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, residual_scale, train_denoiser
@@ -56,17 +56,29 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     plan = Plan(preset, Path(output), merged(preset.training, config or {}), changes, until, weights or "")
     if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
         raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
-    if weights and "vae" in plan.recipe and tuple(stages) == ("decoder",):
-        raise TrainingError(f"weights={weights} and the stage 'decoder' given, but a given model keeps its VAE: leave one out")
+    if weights and {"vae", "painter"} & plan.recipe.keys() and tuple(stages) in (("decoder",), ("painter",)):
+        raise TrainingError(f"weights={weights} and the stage {stages[0]!r} given, but a given model keeps its own: leave one out")
     if data and clips:
         raise TrainingError(f"clips={clips} and folders of clips given: the folders say how many there are, leave one out")
     plan.folder.mkdir(parents=True, exist_ok=True)
     with alone(plan.folder) if crew().is_main_process else nullcontext():
         if weights and "vae" in plan.recipe:
             _given(plan)  # refused before anything is rendered
+        if preset.latents == "motion":
+            return _train_motion(plan, clips, data, stages)
         with crew().main_process_first():
             found = _clips(plan, clips, data)
         return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
+
+
+def _train_motion(plan: Plan, clips: int | None, data: Sequence[str], stages: Sequence[str]) -> bool:
+    if plan.weights:
+        motion_run.begin(plan)  # refused before anything is rendered
+        keep_log(find_model(plan.weights), plan.folder)
+    with crew().main_process_first():
+        found, large = motion_run.open_clips(plan, list(data) or motion_run.render_clips(plan, clips))
+    record = _record(plan, found)
+    return all(motion_run.STAGES[stage](plan, found, large, record) for stage in plan.stages if stage in stages)
 
 
 def _clips(plan: Plan, clips: int | None, data: Sequence[str]) -> Clips:

@@ -1,0 +1,74 @@
+"""Motion as latents: the displacement of frame 1's pixels, less what the drags say already, packed onto the latent grid.
+
+Letters: B batch, N frames, K drags, S = 64 pixels a side of the field, G = 8 cells a side of the grid. Lengths are picture widths.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+GRID = 8  # cells a side of what is diffused
+COARSE = 32  # cells a side of the field that is packed there
+PACK = COARSE // GRID
+CHANNELS = 3 * PACK**2  # of what is diffused: x, y, whether it moves
+FAINT = 0.05
+
+
+def coarse(offset: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean displacement of what moves (…, 2, COARSE, COARSE), and which share does (…, 1, COARSE, COARSE).
+
+    offset (…, 2, S, S), moves (…, 1, S, S) in [0, 1]. Where nothing moves the mean is 0.
+    """
+    factor, lead = offset.shape[-1] // COARSE, offset.shape[:-3]
+    share = F.avg_pool2d(moves.flatten(0, -4), factor)
+    mean = F.avg_pool2d((offset * moves).flatten(0, -4), factor) / share.clamp(min=1e-3)
+    return mean.unflatten(0, lead), share.unflatten(0, moves.shape[:-3])
+
+
+def guess(masks: Tensor, drags: Tensor) -> Tensor:
+    """Each drag's own displacement, spread over its part: (B, N, 2, s, s) of masks (B, K, s, s) and drags (B, K, N, 2).
+
+    An absent drag's mask is 0.
+    """
+    moved = drags - drags[:, :, :1]
+    return torch.einsum("bkyx,bknc->bncyx", masks, moved) / (masks.sum(1) + FAINT)[:, None, None]
+
+
+def pack(field: Tensor) -> Tensor:
+    """(…, C, COARSE, COARSE) → (…, C·PACK², GRID, GRID)."""
+    return F.pixel_unshuffle(field, field.shape[-1] // GRID)
+
+
+def unpack(x: Tensor, channels: int) -> Tensor:
+    """The inverse of `pack`, to so many channels."""
+    return F.pixel_shuffle(x, round((x.shape[-3] / channels) ** 0.5))
+
+
+def to_latents(offset: Tensor, moves: Tensor, guessed: Tensor, scale: float) -> Tensor:
+    """What is diffused (B, N, CHANNELS, GRID, GRID), about unit variance.
+
+    offset (B, N, 2, S, S), moves (B, 1, 1, S, S), guessed (B, N, 2, COARSE, COARSE): see `guess`. Where nothing moves there is
+    nothing to add to the guess.
+    """
+    mean, share = coarse(offset, moves.expand(-1, offset.shape[1], -1, -1, -1))
+    rest = (mean - guessed) * (share > 0)
+    return torch.cat([pack(scale * rest), pack(2 * share - 1)], 2)
+
+
+def from_latents(x: Tensor, guessed: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The field (B, N, 2, COARSE, COARSE), and what moves (B, COARSE, COARSE) in [0, 1]: the mean over frames after the first."""
+    rest, moving = x.split([2 * PACK**2, PACK**2], 2)
+    moving = (unpack(moving, 1)[:, 1:, 0].mean(1) + 1) / 2
+    return guessed + unpack(rest, 2) / scale, moving.clamp(0, 1)
+
+
+def weight_of(moves: Tensor, frames: int, least: float = 0.1) -> Tensor:
+    """How much each number of the latents counts in training (B, N, CHANNELS, GRID, GRID), 1 on average over what moves.
+
+    Displacement counts where something moves: elsewhere nobody sees it.
+    """
+    share = F.avg_pool2d(moves[:, 0], moves.shape[-1] // COARSE)
+    there = pack((share > 0).float() + least)
+    return torch.cat([there, there, torch.ones_like(there)], 1)[:, None].expand(-1, frames, -1, -1, -1)
