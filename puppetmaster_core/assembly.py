@@ -120,8 +120,8 @@ def _check_pictures(vae, unet, size: int) -> None:
 def _check_motion(codec: MotionCodec, unet, size: int) -> None:
     given = codec.given_channels(unet.config.max_drags, tuple(codec.config.parts_widths))
     if (unet.config.in_channels, unet.config.out_channels) != (CHANNELS + given, CHANNELS):
-        raise ModelError(f"got a U-Net of {unet.config.in_channels} input and {unet.config.out_channels} output channels for motion "
-                         f"latents, expected {CHANNELS + given} and {CHANNELS}: use the one that was trained with this codec; one "
-                         "for picture latents needs its VAE")
+        raise ModelError(f"got a U-Net of {unet.config.in_channels} input and {unet.config.out_channels} output channels for "
+                         f"motion latents, expected {CHANNELS + given} and {CHANNELS}: use the one that was trained with this "
+                         "codec; one for picture latents needs its VAE")
     if size != SIDE:
         raise ModelError(f"got size={size} for motion latents, expected {SIDE}, which their network sees")

@@ -189,7 +189,8 @@ def sample(
 ) -> Tensor:
     """Denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
 
-    given: the picture's latents (B, C, h, w), or others a frame (B, N, C, h, w). embedding: (B, 1, D). time_ids: (1, 3). conditioning: that of the B videos.
+    given: the picture's latents (B, C, h, w), or others a frame (B, N, C, h, w). embedding: (B, 1, D). time_ids: (1, 3).
+    conditioning: that of the B videos.
     Where guidance is used, the network is called with 2·B videos, those without drags first.
     on_step(i, timestep, x) returns the x to go on with.
     """

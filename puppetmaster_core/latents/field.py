@@ -1,6 +1,7 @@
 """Motion as latents: the displacement of frame 1's pixels, less what the drags say already, packed onto the latent grid.
 
-Letters: B batch, N frames, K drags, S = 64 pixels a side of the field, G = 8 cells a side of the grid. Lengths are picture widths.
+Letters: B batch, N frames, K drags, S = 64 pixels a side of the field, G = 8 cells a side of the grid. Lengths are picture
+widths.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ class Moved:
         return F.max_pool2d(some, 2 * AROUND + 1, 1, AROUND)
 
     def halved(self) -> Moved:
-        return Moved(*(F.avg_pool2d(one, 2) for one in (self.pictures, self.known, self.covered, self.travel, self.first, self.left)))
+        own = self.pictures, self.known, self.covered, self.travel, self.first, self.left
+        return Moved(*(F.avg_pool2d(one, 2) for one in own))
 
     def given(self) -> Tensor:
         """What the networks see (N, GIVEN, S, S)."""

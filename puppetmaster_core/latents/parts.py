@@ -44,10 +44,9 @@ class PartsNet(nn.Module):
         a, b, c = widths
         self.sharp = nn.Conv2d(3, fine, 3, padding=1)  # at the picture's own size: edges
         self.stem = nn.Conv2d(12, a, 3, padding=1)
-        self.levels = nn.ModuleList([nn.Sequential(ResBlock(a, a), ResBlock(a, a)), nn.Sequential(ResBlock(a, b), ResBlock(b, b)),
-                                     nn.Sequential(ResBlock(b, c), ResBlock(c, c))])
+        self.levels = nn.ModuleList(nn.Sequential(ResBlock(i, o), ResBlock(o, o)) for i, o in ((a, a), (a, b), (b, c)))
         self.middle = nn.Sequential(SelfAttention(c, SIDE // 8), ResBlock(c, c), SelfAttention(c, SIDE // 8), ResBlock(c, c))
-        self.ups = nn.ModuleList([nn.Sequential(ResBlock(c + b, b), ResBlock(b, b)), nn.Sequential(ResBlock(b + a, a), ResBlock(a, a))])
+        self.ups = nn.ModuleList(nn.Sequential(ResBlock(i, o), ResBlock(o, o)) for i, o in ((c + b, b), (b + a, a)))
         self.refine = nn.Sequential(nn.Conv2d(a + fine, fine, 3, padding=1), ResBlock(fine, fine))
         self.fine = nn.Conv2d(fine, HIDDEN, 1)
         self.about = nn.Conv2d(fine, sum(AUXILIARY.values()), 1)
@@ -72,9 +71,9 @@ class PartsNet(nn.Module):
         x = torch.cat([shared, _placed(points.float(), box, look.fine.shape[-1]).flatten(0, 1)], 1).flatten(2)
         start = 0
         for n, (i, o) in enumerate(self.sizes):
-            weight, bias = weights[:, start : start + i * o].view(-1, o, i) / i**0.5, weights[:, start + i * o : start + i * o + o]
+            weight, bias = weights[:, start : start + i * o + o].split([i * o, o], 1)
             start += i * o + o
-            x = weight @ x + bias[..., None]
+            x = weight.view(-1, o, i) / i**0.5 @ x + bias[..., None]
             if n + 1 < len(self.sizes):
                 x = F.relu(x)
         return x.view(batch, count, *look.fine.shape[-2:])

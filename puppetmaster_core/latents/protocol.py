@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from puppetmaster_core.latents.motion import CODEC_CHANNELS, MotionCodec
 from puppetmaster_core.latents.field import GRID
+from puppetmaster_core.latents.motion import CODEC_CHANNELS, MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.pictures import LatentSpace, decode_video, encode
 from puppetmaster_core.sampling import draw_noise

@@ -1,4 +1,4 @@
-"""The stages of a motion-latent model: the painter, the parts of pictures, the denoiser. Each leaves its result in the run folder:
+"""The stages of a motion-latent model: the painter, the parts of pictures, the denoiser. What they leave in the run folder:
 
     painter/final, parts/final   their weights, safetensors        motion-*   the exact motion of n clips, unpacked
     pipeline/                    all, with the denoiser's EMA weights so far
@@ -54,7 +54,7 @@ def open_clips(plan: Plan, data: list[str]) -> tuple[MotionClips, list[ClipStore
 
 
 def render_clips(plan: Plan, count: int | None) -> list[str]:
-    """Folders of `count` clips, the recipe's number where it is None: cabinets and the library, half of each, rendered on first use."""
+    """Folders of `count` clips, cabinets and the library, half of each, rendered on first use; None: the recipe's number."""
     size, folders, wanted = plan.preset.size, [], count or plan.recipe["clips"]
     for source, assets in (("library", wanted - wanted // 2), ("cabinets", wanted // 2)):
         folder = plan.folder / "clips" / source
@@ -62,7 +62,8 @@ def render_clips(plan: Plan, count: int | None) -> list[str]:
         clips = ClipPlan(find_source(source, max(1, assets)), shots, 250)
         folder.mkdir(parents=True, exist_ok=True)
         settle(folder, clips)
-        for _ in tqdm(make_shards(folder, clips, open_shards(folder, clips)), total=assets, desc=f"rendering {source}", mininterval=5):
+        made = make_shards(folder, clips, open_shards(folder, clips))
+        for _ in tqdm(made, total=assets, desc=f"rendering {source}", mininterval=5):
             pass
         clear_work(folder)
         folders.append(str(folder))
@@ -113,8 +114,9 @@ STAGES = {"painter": stage_painter, "parts": stage_parts, "denoiser": stage_deno
 def begin(plan: Plan) -> PuppetMasterPipeline:
     """The model to go on from. Raises TrainingError where it is of another kind, ModelError where it cannot be loaded."""
     pipeline = PuppetMasterPipeline.from_pretrained(plan.weights)
-    wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in plan.preset.vae.items()}
-    if not isinstance(pipeline.vae, MotionCodec) or any(_plain(pipeline.vae.config[name]) != value for name, value in wanted.items()):
+    wanted = {name: _plain(value) for name, value in plan.preset.vae.items()}
+    own = pipeline.vae.config
+    if not isinstance(pipeline.vae, MotionCodec) or any(_plain(own[name]) != value for name, value in wanted.items()):
         raise TrainingError(f"{plan.weights}: got a model with other latents than the scale {plan.preset.name!r} has (motion, "
                             f"{wanted}): begin with one of this scale")
     return pipeline

@@ -68,7 +68,8 @@ def pick_points(motion: Motion, rng: np.random.Generator) -> tuple[np.ndarray, n
     if not len(rows):
         return np.full((POINTS, 2), 0.5, np.float32), np.zeros((POINTS, *motion.parts.shape), bool)
     weight = np.linalg.norm(motion.peak[rows, columns], axis=-1)
-    picks = np.concatenate([rng.choice(len(rows), POINTS // 2, p=weight / weight.sum()), rng.integers(len(rows), size=POINTS // 2)])
+    as_drags = rng.choice(len(rows), POINTS // 2, p=weight / weight.sum())
+    picks = np.concatenate([as_drags, rng.integers(len(rows), size=POINTS // 2)])
     points = np.stack([columns[picks], rows[picks]], 1) + rng.random((POINTS, 2))
     return (points / len(motion.parts)).astype(np.float32), np.stack([motion.part_of(rows[i], columns[i]) for i in picks])
 

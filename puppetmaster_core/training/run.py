@@ -57,7 +57,8 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
         raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
     if weights and {"vae", "painter"} & plan.recipe.keys() and tuple(stages) in (("decoder",), ("painter",)):
-        raise TrainingError(f"weights={weights} and the stage {stages[0]!r} given, but a given model keeps its own: leave one out")
+        raise TrainingError(f"weights={weights} and the stage {stages[0]!r} given, but a given model keeps its own: leave one "
+                            "out")
     if data and clips:
         raise TrainingError(f"clips={clips} and folders of clips given: the folders say how many there are, leave one out")
     plan.folder.mkdir(parents=True, exist_ok=True)
