@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from toys import baked
 
+from procedural_library import make_asset
 from puppetmaster_core.assets import Material, make_cabinet
-from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.clips import Clip, SurfacePoints, sample_drags
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip, render_cabinets
 from puppetmaster_core.clips.sampling import sample_points, straightened

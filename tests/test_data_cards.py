@@ -11,8 +11,8 @@ from pathlib import Path
 import mlcroissant
 import pytest
 
+from procedural_library import CATEGORIES, GROUPS
 from puppetmaster_core.assets import make_cabinet
-from puppetmaster_core.assets.library import CATEGORIES, GROUPS
 from puppetmaster_core.clips.plan import Plan, settle
 from puppetmaster_core.clips.production import film_asset, finish_shard
 from puppetmaster_core.clips.shards import SCHEMA, read_index

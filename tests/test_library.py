@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pytest
 
+from procedural_library import CATEGORIES, GROUPS, UnknownCategory, categories_of, make_asset
+from procedural_library.folder import describe, glb_bytes
+from procedural_library.glb import extras_of, to_glb
 from puppetmaster_core.assets import load_asset
-from puppetmaster_core.assets.library import CATEGORIES, GROUPS, UnknownCategory, categories_of, make_asset
-from puppetmaster_core.assets.library.folder import describe, glb_bytes
-from puppetmaster_core.assets.library.glb import extras_of, to_glb
 
 # GObjaverse's ten labels.
 LABELS = {"Human-Shape", "Animals", "Daily-Used", "Furnitures", "Buildings&&Outdoor", "Transportations", "Plants", "Food",
@@ -98,8 +98,8 @@ def _array(document, binary, index):
 
 
 def test_a_seed_is_the_same_bytes_in_another_process():
-    code = ("import hashlib; from puppetmaster_core.assets.library import CATEGORIES\n"
-            "from puppetmaster_core.assets.library.folder import glb_bytes\n"
+    code = ("import hashlib; from procedural_library import CATEGORIES\n"
+            "from procedural_library.folder import glb_bytes\n"
             "print(hashlib.sha256(b''.join(glb_bytes(c, 1) for c in CATEGORIES)).hexdigest())")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env={**os.environ, "PYTHONHASHSEED": "12345"})

@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from puppetmaster_core.assets import AnimatedAsset, make_cabinet
+from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source, make_cabinet
 from puppetmaster_core.assets.gltf.document import one_line
-from puppetmaster_core.assets.library import UnknownCategory, categories_of, make_asset
 from puppetmaster_core.assets.load import load_asset
 
 ENDINGS = (".glb", ".gltf")
@@ -55,7 +54,7 @@ class Source:
         if self.kind == "cabinets":
             return make_cabinet(self.seed(number))
         if self.kind == "library":
-            return make_asset(self.names[number % len(self.names)], self.seed(number))
+            return asset_source().make_asset(self.names[number % len(self.names)], self.seed(number))
         asset = load_asset(Path(self.root, self.names[number]))
         said = {**_own_label(asset), **_manifest(self.root, self.names[number])}
         asset.category = str(said.pop("category", asset.category))
@@ -91,8 +90,8 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
 
 def _categories(names: str) -> tuple[str, ...]:
     try:
-        return categories_of(names or "good")
-    except UnknownCategory as error:
+        return asset_source().categories_of(names or "good")
+    except AssetSourceError as error:
         raise SourceError(str(error)) from None
 
 
