@@ -12,10 +12,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from procedural_library.articulated import rigged
 from procedural_library.glb import extras_of, to_glb
 from procedural_library.make import make_asset
-from procedural_library.rigged import RiggedAsset
-from puppetmaster_core.assets import AssetSourceError
+from puppetmaster_core.assets import AnimatedAsset, AssetSourceError
 from puppetmaster_core.files import whole_file
 
 MANIFEST = "manifest.csv"
@@ -38,8 +38,9 @@ def file_name(category: str, seed: int) -> str:
     return f"{category}-{seed:06d}.glb"
 
 
-def describe(asset: RiggedAsset) -> dict:
+def describe(asset: AnimatedAsset) -> dict:
     """What the file says of itself: where it comes from, what is in it, and whether its animation is good."""
+    asset = rigged(asset)
     kinds = {"node": any(c.path != "weights" for c in asset.channels), "skin": any(p.bones for p in asset.parts),
              "morph": any(p.morphs is not None for p in asset.parts)}
     return {**asset.provenance, "category": asset.category, "author": "puppetmaster-core",

@@ -13,9 +13,10 @@ import struct
 import numpy as np
 from PIL import Image
 
+from procedural_library.articulated import rigged
 from procedural_library.rigged import Part, RiggedAsset
 from procedural_library.roundness import normals, smooth_groups
-from puppetmaster_core.assets import Material
+from puppetmaster_core.assets import AnimatedAsset, Material
 
 _TYPES = {np.dtype(np.float32): 5126, np.dtype(np.uint32): 5125, np.dtype(np.uint16): 5123, np.dtype(np.uint8): 5121}
 _SHAPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -47,9 +48,9 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
-def to_glb(asset: RiggedAsset, extras: dict) -> bytes:
+def to_glb(asset: AnimatedAsset, extras: dict) -> bytes:
     """The file's bytes. `extras`: what to say about the asset, as JSON can."""
-    buffer = _Buffer()
+    asset, buffer = rigged(asset), _Buffer()
     document: dict = {"asset": {"version": "2.0", "generator": "puppetmaster-core", "extras": {"puppetmaster": extras}},
                       "scene": 0, "scenes": [{"nodes": [0]}]}
     document |= _materials(buffer, asset.materials)

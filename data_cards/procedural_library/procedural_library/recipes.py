@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from procedural_library import bad
+from procedural_library.articulated import Builder
 from procedural_library.categories import (
     appliances,
     beasts,
@@ -17,6 +18,7 @@ from procedural_library.categories import (
     boxes,
     buckets,
     butterflies,
+    cabinets,
     clocks,
     crawlers,
     curtains,
@@ -53,7 +55,7 @@ class Recipe:
     name: str
     label: str  # GObjaverse's name for such things
     group: str
-    build: Callable[[np.random.Generator], Rig]
+    build: Callable[[np.random.Generator], Rig | Builder]
 
 
 GOOD = {r.name: r for r in (
@@ -97,6 +99,9 @@ GOOD = {r.name: r for r in (
     Recipe("flower", "Plants", "soft", flowers.flower),
     Recipe("plush", "Daily-Used", "soft", plush.plush),
 )}
+
+# The set that `tiny` was first trained on, simpler than "storage" and with joints that can be posed: only by its own name.
+CABINET = Recipe("cabinet", "Furnitures", "cabinets", cabinets.cabinet)
 
 # The label of these is that of the object they are made from.
 BAD = {name: Recipe(name, "", "bad", partial(make, recipes=GOOD)) for name, make in {

@@ -7,20 +7,23 @@ import colorsys
 import numpy as np
 
 from puppetmaster_core.assets import Material
-from puppetmaster_core.assets.textures import plain, wood
-from puppetmaster_core.assets.textures import shaded as shaded  # categories take all their colours from here
 
 SIZE = 64
 SKINS = ((0.94, 0.78, 0.66), (0.87, 0.67, 0.53), (0.72, 0.51, 0.37), (0.50, 0.34, 0.24), (0.36, 0.24, 0.18))
 FURS = ((0.55, 0.37, 0.22), (0.76, 0.58, 0.36), (0.30, 0.25, 0.22), (0.85, 0.80, 0.72), (0.50, 0.48, 0.46), (0.63, 0.34, 0.18))
 METALS = ((0.72, 0.73, 0.75), (0.52, 0.53, 0.55), (0.80, 0.68, 0.42), (0.66, 0.45, 0.32), (0.30, 0.31, 0.33))
-
+WOODS = ((0.72, 0.53, 0.34), (0.58, 0.38, 0.22), (0.42, 0.27, 0.17), (0.80, 0.66, 0.48), (0.50, 0.33, 0.25))
 STEELS = (*METALS[:2], METALS[4])
 
 
 def hue(rng, saturation=(0.35, 0.8), value=(0.45, 0.9), of=(0.0, 1.0)) -> tuple[float, float, float]:
     """A random colour."""
     return colorsys.hsv_to_rgb(rng.uniform(*of) % 1.0, rng.uniform(*saturation), rng.uniform(*value))
+
+
+def shaded(material: Material, factor: float) -> Material:
+    """The same surface, lighter or darker by `factor`."""
+    return Material(tuple(np.clip(np.array(material.color) * factor, 0, 1)), material.texture)
 
 
 def paint(rng) -> Material:
@@ -51,6 +54,25 @@ def appliance(rng) -> Material:
     """White enamel, steel, or black, seldom a colour."""
     draw = rng.random()
     return white(rng) if draw < 0.4 else metal(rng, STEELS) if draw < 0.7 else dark(rng) if draw < 0.88 else paint(rng)
+
+
+def wood(rng) -> Material:
+    """A plank: soft dark streaks along the texture's second axis on one of five wood colours."""
+    base = np.array(WOODS[rng.integers(len(WOODS))]) * rng.uniform(0.85, 1.1)
+    across = np.arange(SIZE) / SIZE
+    streaks = sum(rng.uniform(0.3, 1.0) * np.sin(2 * np.pi * (f * across + rng.random())) for f in (2, 3, 5))
+    along = np.sin(2 * np.pi * (np.arange(SIZE) / SIZE + rng.random()))
+    grain = streaks[:, None] + 0.5 * along[None, :]
+    shade = 1.0 + 0.07 * grain / np.abs(grain).max()
+    texture = np.clip(shade[..., None] * np.ones(3) * 235, 0, 255).astype(np.uint8)
+    return Material(tuple(np.clip(base, 0, 1)), texture)
+
+
+def plain(rng) -> Material:
+    """Grey most of the time, as in Drag-a-Move, else a muted colour."""
+    if rng.random() < 0.5:
+        return Material((float(rng.uniform(0.25, 0.9)),) * 3)
+    return Material(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.1, 0.6), rng.uniform(0.35, 0.9)))
 
 
 def surface(rng) -> Material:

@@ -1,4 +1,4 @@
-"""Procedural cabinets: doors and drawers with real insides, panel thickness and handles (App. C.1's Drag-a-Move).
+"""Cabinets: doors and drawers with real insides, panel thickness and handles (App. C.1's Drag-a-Move).
 
 Lengths in metres before the asset is scaled to the unit cube; the front faces +z, the floor is y = 0.
 """
@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from puppetmaster_core.assets.joints import ArticulatedAsset, Joint
-from puppetmaster_core.assets.primitives import Builder
-from puppetmaster_core.assets.textures import plain, shaded, surface
+from procedural_library.articulated import Builder
+from procedural_library.surfaces import plain, shaded, wood
+from puppetmaster_core.assets import Joint, Material
 
 GAP = 0.004  # between neighbouring fronts
 
@@ -28,17 +28,16 @@ class _Cell:
     kind: str
 
 
-def make_cabinet(seed: int) -> ArticulatedAsset:
+def cabinet(rng: np.random.Generator) -> Builder:
     """A cabinet with one to three parts that move (mostly one, as in Drag-a-Move) and others that stay still.
 
-    The same seed gives the same cabinet. Half of the animations open, half close.
+    Half of the animations open, half close.
     """
-    rng = np.random.default_rng(seed)
     build = Builder()
     width, height, depth = rng.uniform(0.5, 1.3), rng.uniform(0.5, 1.4), rng.uniform(0.35, 0.7)
     panel = rng.uniform(0.02, 0.045)
-    body = surface(rng)
-    front = body if rng.random() < 0.5 else surface(rng)
+    body = _surface(rng)
+    front = body if rng.random() < 0.5 else _surface(rng)
     skins = {
         "body": build.add_material(body),
         "inside": build.add_material(shaded(body, 0.8)),
@@ -59,9 +58,12 @@ def make_cabinet(seed: int) -> ArticulatedAsset:
     for i, cell in enumerate(fronts):
         travel = _travel(rng, cell.kind, depth, opens) if i in moving else _resting(rng, cell.kind, depth)
         (_drawer if cell.kind == "drawer" else _door)(build, skins, rng, cell, depth, panel, travel, style)
-    easing = "linear" if rng.random() < 0.75 else "smooth"
-    provenance = {"source": "procedural:cabinet", "seed": int(seed), "licence": "CC0-1.0"}
-    return build.finish(category="Furniture", provenance=provenance, easing=easing)
+    build.easing = "linear" if rng.random() < 0.75 else "smooth"
+    return build
+
+
+def _surface(rng) -> Material:
+    return wood(rng) if rng.random() < 0.5 else plain(rng)
 
 
 def _travel(rng, kind: str, depth: float, opens: bool) -> tuple[float, float]:
