@@ -94,8 +94,7 @@ def explode(rng, recipes) -> Rig:
     """The parts fly apart, some turning as they go, or come together from afar."""
     rig = shape(rng, recipes, rigid=True)
     freeze(rig, rng.random())
-    size, go = _extent(rig), profile(rng, rig.clock)
-    go = go if rng.random() < 0.75 else 1 - go
+    size, go = _extent(rig), profile(rng, rig.clock, forth=0.75)
     for node in _loose(rig):
         way = rng.normal(size=3)
         rig.slide(node, np.outer(go, way / np.linalg.norm(way) * rng.uniform(0.5, 2.0) * size))

@@ -39,15 +39,14 @@ class Cell:
         return Cell(self.left + by, self.right - by, self.bottom + by, self.top - by)
 
 
-def carcass(low, high, wall: float, inside: float | None = None) -> tuple[Mesh, Mesh]:
-    """A box without its front: the walls, and the back seen from inside. `inside`: how thick the back is."""
+def carcass(rig: Rig, part: int, skins: dict, low, high, wall: float) -> None:
+    """A box without its front, lined at the back. Skins: "body", "inside"."""
     (x0, y0, z0), (x1, y1, z1) = low, high
-    back = wall if inside is None else inside
     walls = joined(box((x0, y0, z0), (x0 + wall, y1, z1)), box((x1 - wall, y0, z0), (x1, y1, z1)),
                    box((x0 + wall, y0, z0), (x1 - wall, y0 + wall, z1)), box((x0 + wall, y1 - wall, z0), (x1 - wall, y1, z1)),
-                   box((x0 + wall, y0 + wall, z0), (x1 - wall, y1 - wall, z0 + back * 0.5)))
-    lining = box((x0 + wall, y0 + wall, z0 + back * 0.5), (x1 - wall, y1 - wall, z0 + back))
-    return walls, lining
+                   box((x0 + wall, y0 + wall, z0), (x1 - wall, y1 - wall, z0 + wall * 0.5)))
+    rig.add(part, walls, skins["body"])
+    rig.add(part, box((x0 + wall, y0 + wall, z0 + wall * 0.5), (x1 - wall, y1 - wall, z0 + wall)), skins["inside"])
 
 
 def tray(low, high, wall: float, rim: float) -> Mesh:

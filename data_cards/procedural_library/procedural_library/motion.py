@@ -29,9 +29,10 @@ PROFILES = {  # progress at time s, both from 0 to 1
 _ODDS = (0.45, 0.2, 0.08, 0.08, 0.05, 0.05, 0.03, 0.06)  # mostly at one speed, as in Drag-a-Move
 
 
-def profile(rng: np.random.Generator, clock: np.ndarray) -> np.ndarray:
-    """Progress (K,) of one motion over the animation."""
-    return PROFILES[str(rng.choice(list(PROFILES), p=_ODDS))](clock)
+def profile(rng: np.random.Generator, clock: np.ndarray, forth: float | None = None) -> np.ndarray:
+    """Progress (K,) of one motion over the animation. `forth`: how likely it is to go forth, else it goes back; None: always."""
+    go = PROFILES[str(rng.choice(list(PROFILES), p=_ODDS))](clock)
+    return go if forth is None or rng.random() < forth else 1 - go
 
 
 def duration(rng: np.random.Generator) -> float:

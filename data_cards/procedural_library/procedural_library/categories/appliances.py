@@ -21,9 +21,7 @@ def _skins(rng, rig: Rig) -> dict[str, int]:
 
 def _housing(rig: Rig, skin: dict, width, height, depth, wall, bottom=0.0) -> int:
     body = rig.part("body")
-    walls, lining = carcass((-width / 2, bottom, 0), (width / 2, height, depth - wall), wall)
-    rig.add(body, walls, skin["body"])
-    rig.add(body, lining, skin["inside"])
+    carcass(rig, body, skin, (-width / 2, bottom, 0), (width / 2, height, depth - wall), wall)
     return body
 
 

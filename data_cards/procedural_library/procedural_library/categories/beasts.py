@@ -209,8 +209,7 @@ def _act(rng, rig: Rig, bones: dict) -> None:
     if act in _GAITS:
         _go(rng, rig, bones, act)
     elif act in ("graze", "look"):
-        go = profile(rng, rig.clock)
-        go = go if rng.random() < 0.5 else 1 - go
+        go = profile(rng, rig.clock, forth=0.5)
         down, aside = (rng.uniform(0.4, 0.8), 0) if act == "graze" else (rng.uniform(-0.3, 0.1),
                                                                          rng.choice([-1, 1]) * rng.uniform(0.4, 0.8))
         for bone in bones["neck"]:

@@ -79,8 +79,7 @@ def _fly(rng, rig: Rig, wings: dict, neck: list[int], tail: int, hips: int) -> N
     act = str(rng.choice(["flap", "fold", "lift", "peck"], p=[0.55, 0.18, 0.12, 0.15]))
     clock = rig.clock
     cycles, p, size = rng.choice([1.0, 2.0]), rng.uniform(0, 6.28), rng.uniform(0.4, 0.9)
-    go = profile(rng, clock)
-    go = go if rng.random() < 0.5 else 1 - go
+    go = profile(rng, clock, forth=0.5)
     folded = 0 * clock + 1 if act == "peck" else go if act == "fold" else 0 * clock
     for s, bones in wings.items():
         for i, bone in enumerate(bones):

@@ -36,8 +36,7 @@ def flower(rng: np.random.Generator) -> Rig:
         return points @ rotation((0, 1, 0), angle).T
 
     layers = int(rng.integers(1, 3))
-    go = profile(rng, rig.clock)
-    go = go if rng.random() < 0.65 else 1 - go
+    go = profile(rng, rig.clock, forth=0.65)
     for layer in range(layers):
         part = rig.part("petals")
         for i in range(count):

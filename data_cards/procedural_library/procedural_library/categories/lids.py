@@ -52,8 +52,7 @@ def lid(rng: np.random.Generator) -> Rig:
 
 def _open(rng, rig: Rig, kind: str, node: int, hinged: bool, slim: float) -> None:
     """Tip, unscrew or lift the lid; or put it back."""
-    go = profile(rng, rig.clock)
-    go = go if rng.random() < 0.5 else 1 - go
+    go = profile(rng, rig.clock, forth=0.5)
     if hinged:
         rig.rotate(node, turn((0, 0, 1), np.deg2rad(rng.uniform(60, 115)) * (0.05 + 0.95 * go)))
     elif kind == "jar" and rng.random() < 0.5:  # a screw

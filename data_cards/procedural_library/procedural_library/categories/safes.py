@@ -20,9 +20,7 @@ def safe(rng: np.random.Generator) -> Rig:
     skin = {"body": rig.material(body_skin), "inside": rig.material(shaded(body_skin, 0.6)),
             "front": rig.material(shaded(body_skin, rng.uniform(0.8, 1.15))), "handle": rig.material(metal(rng))}
     body = rig.part("body")
-    walls, lining = carcass((-width / 2, 0, 0), (width / 2, height, depth - 0.02), wall)
-    rig.add(body, walls, skin["body"])
-    rig.add(body, lining, skin["inside"])
+    carcass(rig, body, skin, (-width / 2, 0, 0), (width / 2, height, depth - 0.02), wall)
     for y in np.linspace(0, height, int(rng.integers(2, 4)))[1:-1]:
         rig.add(body, slab((0, y, depth / 2 - 0.03), (width - 2 * wall, 0.015, depth - 0.15)), skin["handle"])
     hinge = str(rng.choice(["left", "right"]))

@@ -35,8 +35,7 @@ def snake(rng: np.random.Generator) -> Rig:
     if rng.random() < 0.55:
         wave(rig, bones, (0, 1, 0), rng.uniform(0.12, 0.3), rng.choice([1.0, 2.0]), rng.uniform(0.7, 1.3), rng.uniform(0, 6.28))
     else:
-        go = profile(rng, rig.clock)
-        go = go if rng.random() < 0.6 else 1 - go
+        go = profile(rng, rig.clock, forth=0.6)
         for i, up in ((5, -0.5), (6, -0.45), (7, -0.3), (8, 0.35), (9, 0.55)):
             rig.rotate(bones[i], euler(up * go * rng.uniform(0.8, 1.2), 0.15 * sway(rig.clock, 1.0, -i)))
     return rig

@@ -66,9 +66,7 @@ def build(rng: np.random.Generator) -> Rig:
 
 def _body(rng, rig, body, skin, width, height, depth, wall, lift) -> None:
     w = width / 2
-    walls, lining = carcass((-w, lift, 0), (w, height, depth - wall), wall)
-    rig.add(body, walls, skin["body"])
-    rig.add(body, lining, skin["inside"])
+    carcass(rig, body, skin, (-w, lift, 0), (w, height, depth - wall), wall)
     if lift and rng.random() < 0.7:
         rig.add(body, legs((-w, 0), (w, depth - wall), lift, rng.uniform(0.03, 0.06), rng.random() < 0.5,
                            rng.choice([0.0, 0.03])), skin["body"])

@@ -49,9 +49,7 @@ def build(rng: np.random.Generator) -> Rig:
 
 def _row(rng, rig, body, skin, grip, across, up, depth, wall, count):
     """`count` drawers side by side in an apron under the top."""
-    walls, lining = carcass((across[0], up[0], 0), (across[1], up[1], depth - wall), 0.012)
-    rig.add(body, walls, skin["body"])
-    rig.add(body, lining, skin["inside"])
+    carcass(rig, body, skin, (across[0], up[0], 0), (across[1], up[1], depth - wall), 0.012)
     edges = np.linspace(across[0] + 0.012, across[1] - 0.012, count + 1)
     for x in edges[1:-1]:
         rig.add(body, box((x - 0.006, up[0], 0), (x + 0.006, up[1], depth - wall)), skin["inside"])
@@ -62,9 +60,7 @@ def _row(rng, rig, body, skin, grip, across, up, depth, wall, count):
 def _pedestal(rng, rig, body, skin, grip, across, under, depth, wall):
     """A column of drawers, or a door, from near the floor to the top."""
     foot = rng.choice([0.0, 0.06])
-    walls, lining = carcass((across[0], foot, 0), (across[1], under, depth - wall), 0.016)
-    rig.add(body, walls, skin["body"])
-    rig.add(body, lining, skin["inside"])
+    carcass(rig, body, skin, (across[0], foot, 0), (across[1], under, depth - wall), 0.016)
     if foot:
         rig.add(body, legs((across[0], 0), (across[1], depth - wall), foot, 0.04), skin["body"])
     inner = Cell(across[0] + 0.016, across[1] - 0.016, foot + 0.016, under - 0.008)
