@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from toys import still_life
 
-from puppetmaster_core.assets import make_cabinet
+from procedural_library import make_asset
 from puppetmaster_core.render import Camera, Cycles, Lights, Sun, drag_a_move_camera
 from puppetmaster_core.render.blender import run_job
 
@@ -18,7 +18,7 @@ CYCLES = Cycles(samples=16, bounces=0, shadows=False)
 
 
 def cabinet(seed: int):
-    asset = make_cabinet(seed)
+    asset = make_asset("cabinet", seed)
     positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 2)])
     return asset, positions, drag_a_move_camera(np.random.default_rng(seed), positions)
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets import Joint, make_cabinet
+from procedural_library import make_asset
+from puppetmaster_core.assets import Joint
 
 
 def test_a_prismatic_joint_slides_along_its_axis():
@@ -25,7 +26,7 @@ def test_an_unknown_joint_is_refused():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_cabinet_moves_only_its_moving_parts(seed):
-    cabinet = make_cabinet(seed)
+    cabinet = make_asset("cabinet", seed)
     first, last = cabinet.vertices(0, 0.0), cabinet.vertices("move", cabinet.clips[0].duration)
     shift = np.linalg.norm(last - first, axis=1)
     moved = {int(s) for s in np.unique(cabinet.vertex_submodel[shift > 1e-9])}
@@ -35,7 +36,7 @@ def test_a_cabinet_moves_only_its_moving_parts(seed):
 
 def test_the_rest_pose_fits_the_unit_cube():
     for seed in range(5):
-        rest = make_cabinet(seed).rest
+        rest = make_asset("cabinet", seed).rest
         assert np.ptp(rest, axis=0).max() == pytest.approx(1.0)
         np.testing.assert_allclose(rest.max(0) + rest.min(0), 0, atol=1e-9)
 
@@ -43,7 +44,7 @@ def test_the_rest_pose_fits_the_unit_cube():
 def test_doors_and_drawers_open_towards_the_viewer():
     # Fronts face +z: the further a joint is open, the further the part's foremost point is to the front.
     for seed in range(20):
-        cabinet = make_cabinet(seed)
+        cabinet = make_asset("cabinet", seed)
         for part in cabinet.moving:
             own = cabinet.vertex_submodel == part
             front = [cabinet.joints[part].apply(cabinet.rest[own], q * 0.5)[:, 2].max() for q in (0.0, 0.5, 1.0)]
@@ -51,11 +52,11 @@ def test_doors_and_drawers_open_towards_the_viewer():
 
 
 def test_a_seed_is_a_cabinet():
-    a, b, other = make_cabinet(7), make_cabinet(7), make_cabinet(8)
+    a, b, other = make_asset("cabinet", 7), make_asset("cabinet", 7), make_asset("cabinet", 8)
     np.testing.assert_array_equal(a.vertices(0, 0.3), b.vertices(0, 0.3))
     assert a.rest.shape != other.rest.shape or not np.array_equal(a.rest, other.rest)
 
 
 def test_an_unknown_animation_is_named():
     with pytest.raises(ValueError, match=r"'wave' asked for, this asset has \['move'\]"):
-        make_cabinet(0).vertices("wave", 0.0)
+        make_asset("cabinet", 0).vertices("wave", 0.0)

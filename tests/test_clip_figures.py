@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from procedural_library import make_asset
 from puppetmaster_core import Drags
-from puppetmaster_core.assets import make_cabinet
 from puppetmaster_core.clips.sampling import displacement
 from puppetmaster_core.notebook import clip_figures, exercises, tables
 from puppetmaster_core.overlay import COLOURS
@@ -13,7 +13,7 @@ from puppetmaster_core.overlay import COLOURS
 @pytest.fixture(scope="module")
 def cabinet():
     """Cabinet 42, in which three doors move, with its vertices at 5 times (N, V, 3)."""
-    asset = make_cabinet(42)
+    asset = make_asset("cabinet", 42)
     return asset, np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 5)])
 
 

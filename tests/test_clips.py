@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from toys import baked
 
-from puppetmaster_core.assets import Material, make_cabinet
-from puppetmaster_core.assets.library import make_asset
+from procedural_library import make_asset
+from puppetmaster_core.assets import Material
 from puppetmaster_core.clips import Clip, SurfacePoints, sample_drags
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip, render_cabinets
 from puppetmaster_core.clips.sampling import sample_points, straightened
@@ -25,7 +25,7 @@ def test_tracks_start_where_the_part_is_seen(clip):
 
 
 def test_a_point_behind_the_cabinet_is_not_visible():
-    asset = make_cabinet(0)
+    asset = make_asset("cabinet", 0)
     positions = np.stack([asset.vertices(0, 0.0)] * 2)
     camera = Camera(azimuth=0, elevation=10, distance=3.0)
     front = SurfacePoints.visible(render(asset, positions, camera, 64)).positions(asset, positions)
@@ -47,7 +47,7 @@ def test_a_thin_door_hides_what_is_behind_it(hole):
 
 def test_visibility_is_that_of_rays_to_the_camera():
     """Against every triangle, one ray a point (Möller and Trumbore): exact however coarse the pictures are."""
-    for asset in (make_cabinet(5), make_asset("box", 2)):
+    for asset in (make_asset("cabinet", 5), make_asset("box", 2)):
         positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 5)])
         camera = drag_a_move_camera(np.random.default_rng(1), positions)
         surface = SurfacePoints.visible(render(asset, positions, camera, 16))
@@ -119,7 +119,7 @@ def test_a_seed_is_a_clip_whatever_the_folder(tmp_path):
 def test_joint_travel_finds_where_a_part_is(progress, expected):
     """Drawn at a known travel, the part's travel is found again: the measure behind 'right direction'."""
     for seed in (TEST_SEEDS + 1, TEST_SEEDS + 4):
-        clip, asset = cabinet_clip(seed, 64), make_cabinet(seed)
+        clip, asset = cabinet_clip(seed, 64), make_asset("cabinet", seed)
         camera, part = Camera(**clip.camera), int(clip.track_parts[0])
         pose = np.ones(len(asset.joints))
         pose[part] = progress

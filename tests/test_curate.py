@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from kill_curate import Kill, Run, kill_until_done, tables
 
-from puppetmaster_core.assets.library import GROUPS, make_asset
-from puppetmaster_core.assets.library.folder import describe
-from puppetmaster_core.assets.library.glb import to_glb
+from procedural_library import GROUPS, make_asset
+from procedural_library.folder import describe
+from procedural_library.glb import to_glb
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.curation import production

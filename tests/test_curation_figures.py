@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets.library import GROUPS, make_asset
+from procedural_library import GROUPS, make_asset
 from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.judge import Judge

@@ -11,8 +11,7 @@ from pathlib import Path
 import mlcroissant
 import pytest
 
-from puppetmaster_core.assets import make_cabinet
-from puppetmaster_core.assets.library import CATEGORIES, GROUPS
+from procedural_library import CATEGORIES, GROUPS, make_asset
 from puppetmaster_core.clips.plan import Plan, settle
 from puppetmaster_core.clips.production import film_asset, finish_shard
 from puppetmaster_core.clips.shards import SCHEMA, read_index
@@ -144,7 +143,7 @@ def test_animated_assets_carry_the_licences_and_authors_of_their_manifest():
 def test_cabinets_are_as_the_card_counts_them():
     moving, kinds, easing, opens, parts, faces = Counter(), Counter(), Counter(), 0, [], []
     for seed in range(500):
-        asset = make_cabinet(seed)
+        asset = make_asset("cabinet", seed)
         joints = [joint for joint in asset.joints if joint.moves]
         moving[len(joints)] += 1
         easing[asset.easing] += 1

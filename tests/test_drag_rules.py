@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets import make_cabinet
+from procedural_library import make_asset
 from puppetmaster_core.clips import Clip
 from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.rules import (
@@ -168,7 +168,7 @@ def test_an_unknown_rule_is_refused():
 
 @pytest.fixture(scope="module")
 def opened():
-    asset = make_cabinet(3)
+    asset = make_asset("cabinet", 3)
     positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 6)])
     camera = Camera(azimuth=20, elevation=25, distance=2.6, target=(0, 0, 0))
     return asset, positions, camera, render(asset, positions, camera, 64)

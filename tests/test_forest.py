@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from puppetmaster_core.assets.library import GROUPS, make_asset
+from procedural_library import GROUPS, make_asset
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation import fitting
 from puppetmaster_core.curation.corruptions import KINDS, corrupt

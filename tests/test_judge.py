@@ -10,7 +10,7 @@ from fake_judge import FakeJudge, serving
 from jsonschema import ValidationError, validate
 from PIL import Image
 
-from puppetmaster_core.assets.library import make_asset
+from procedural_library import make_asset
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation.judge import KEY, MODEL, URL, Judge, JudgeError, NoAnswer
 from puppetmaster_core.curation.judging import Answers, BudgetSpent, Price, answer_key, ask_all, bill, read_pictures

@@ -5,8 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets.library import make_asset
-from puppetmaster_core.assets.library.folder import glb_bytes
+from procedural_library import make_asset
+from procedural_library.folder import glb_bytes
 from puppetmaster_core.render import blender_python
 
 KINDS = ("laptop", "bucket", "human", "fish", "flag", "curtain", "flower", "scaling", "explode")

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
+from procedural_library.bones import bind, chain, limb
+from procedural_library.joinery import HINGES
+from procedural_library.mesh import ball, box, curve, cylinder, joined, lathe, plate, ring, rotation, tube
+from procedural_library.morphs import stages
+from procedural_library.motion import PROFILES, Movable, drive
+from procedural_library.rig import Rig
+from procedural_library.rigged import Channel
+from procedural_library.roundness import normals, smooth_groups
+from procedural_library.turns import after, euler, matrices, slerp, turn
 from puppetmaster_core.assets.asset import Material
-from puppetmaster_core.assets.library.bones import bind, chain, limb
-from puppetmaster_core.assets.library.joinery import HINGES
-from puppetmaster_core.assets.library.mesh import ball, box, curve, cylinder, joined, lathe, plate, ring, rotation, tube
-from puppetmaster_core.assets.library.morphs import stages
-from puppetmaster_core.assets.library.motion import PROFILES, Movable, drive
-from puppetmaster_core.assets.library.rig import Rig
-from puppetmaster_core.assets.library.rigged import Channel
-from puppetmaster_core.assets.library.roundness import normals, smooth_groups
-from puppetmaster_core.assets.library.turns import after, euler, matrices, slerp, turn
 
 
 def volume(mesh):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from procedural_library import make_asset
 from puppetmaster_core import motion_metrics
 from puppetmaster_core.assets import AnimatedAsset, AnimationClip, Material
-from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.curation.fits import affine_fit, residual, rigid_fit
 from puppetmaster_core.curation.metrics import MEANING, METRICS
 from puppetmaster_core.curation.points import point_clouds

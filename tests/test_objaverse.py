@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets.library import make_asset
-from puppetmaster_core.assets.library.glb import to_glb
+from procedural_library import make_asset
+from procedural_library.glb import to_glb
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.curation.less_is_more import two_arms

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets import make_cabinet
+from procedural_library import make_asset
+from procedural_library.articulated import Builder
 from puppetmaster_core.assets.asset import Material
-from puppetmaster_core.assets.primitives import Builder
 from puppetmaster_core.render import Camera, drag_a_move_camera, render
 from puppetmaster_core.render.lights import Lights
 
@@ -64,7 +64,7 @@ def test_a_half_covered_pixel_is_half_transparent():
 
 def test_barycentric_coordinates_give_back_the_pixel():
     # Unprojecting every drawn pixel through its triangle and projecting it again must land on the pixel's centre.
-    asset = make_cabinet(3)
+    asset = make_asset("cabinet", 3)
     positions = asset.vertices(0, 0.4)[None]
     camera = drag_a_move_camera(np.random.default_rng(0), positions)
     drawn = render(asset, positions, camera, 64)
@@ -78,7 +78,7 @@ def test_barycentric_coordinates_give_back_the_pixel():
 
 
 def test_supersampling_only_softens_edges():
-    asset = make_cabinet(5)
+    asset = make_asset("cabinet", 5)
     positions = asset.vertices(0, 0.0)[None]
     camera = drag_a_move_camera(np.random.default_rng(1), positions)
     soft, hard = (render(asset, positions, camera, 64, supersampling=s) for s in (2, 1))
@@ -88,7 +88,7 @@ def test_supersampling_only_softens_edges():
 
 def test_the_view_holds_the_object():
     for seed in range(10):
-        asset = make_cabinet(seed)
+        asset = make_asset("cabinet", seed)
         positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 5)])
         seen = drag_a_move_camera(np.random.default_rng(seed), positions).project(positions)[..., :2]
         extent = np.abs(seen - 0.5).max() * 2
@@ -96,6 +96,6 @@ def test_the_view_holds_the_object():
 
 
 def test_positions_of_the_wrong_shape_are_refused():
-    asset = make_cabinet(0)
+    asset = make_asset("cabinet", 0)
     with pytest.raises(ValueError, match=r"\(N, V, 3\) wanted"):
         render(asset, asset.vertices(0, 0.0), FRONT, 8)

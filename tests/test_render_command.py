@@ -11,9 +11,9 @@ import pytest
 from kill_render import digests, done, kill_until_done
 from toys import Baked, baked
 
+from procedural_library import make_asset
+from procedural_library.glb import to_glb
 from puppetmaster_core.assets import AnimationClip, AssetError
-from puppetmaster_core.assets.library import make_asset
-from puppetmaster_core.assets.library.glb import to_glb
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips import production, shards, studio
 from puppetmaster_core.clips.plan import Plan, PlanError, alone, settle

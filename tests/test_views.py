@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets import make_cabinet
+from procedural_library import make_asset
 from puppetmaster_core.clips.cabinets import GENERATION, cabinet_clip
 from puppetmaster_core.render import SETTINGS, Lights, make_background, over, released_lights, render, setting_named
 from puppetmaster_core.render.backgrounds import BACKGROUNDS
@@ -15,7 +15,7 @@ DRAWN = Path(__file__).parent / "fixtures" / "cabinet_clips.npz"
 
 @pytest.fixture(scope="module")
 def film():
-    asset = make_cabinet(4)
+    asset = make_asset("cabinet", 4)
     return asset, np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 3)])
 
 

@@ -68,8 +68,8 @@ figures.paper_funnel_figure(published)
 # kilometres are the same.
 
 # %%
+from procedural_library import make_asset
 from puppetmaster_core import motion_metrics
-from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.curation.metrics import MEANING, OURS, PAPER
 from puppetmaster_core.notebook.tables import table
 
@@ -314,7 +314,7 @@ table(["mixture", "clips", "of which curation drops", *sorted(arms["curated"].mi
 # ten good ones.
 
 # %%
-from puppetmaster_core.assets.library import GROUPS
+from procedural_library import GROUPS
 
 my_rule = None  # def my_rule(m): return …
 print(figures.try_rule(my_rule, rows, GROUPS["bad"]))

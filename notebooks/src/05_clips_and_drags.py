@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from puppetmaster_core.assets.library.folder import file_name, make_library
+from procedural_library.folder import file_name, make_library
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.notebook import clip_figures as figures
 from puppetmaster_core.notebook.tables import index_table, parts_table

@@ -24,8 +24,8 @@ size = 80  # pixels a side
 # %%
 from PIL import Image
 
-from puppetmaster_core.assets.library import GROUPS, make_asset
-from puppetmaster_core.assets.library.folder import planned
+from procedural_library import GROUPS, make_asset
+from procedural_library.folder import planned
 from puppetmaster_core.render.contact_sheet import contact_sheet
 
 
@@ -46,7 +46,7 @@ sheet(GROUPS["good"], count, columns=6)
 # ```
 
 # %%
-from puppetmaster_core.assets.library.recipes import GOOD
+from procedural_library.recipes import GOOD
 from puppetmaster_core.notebook.tables import table
 
 names = {label: [r.name for r in GOOD.values() if r.label == label] for label in dict.fromkeys(r.label for r in GOOD.values())}
@@ -63,7 +63,7 @@ table(["GObjaverse's label", "categories"], [[label, ", ".join(own)] for label, 
 # %%
 import inspect
 
-from puppetmaster_core.assets.library.categories import laptops
+from procedural_library.categories import laptops
 
 print(inspect.getsource(laptops.laptop))
 

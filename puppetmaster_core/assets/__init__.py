@@ -1,9 +1,10 @@
-"""Animated 3D objects (§4): one interface for whatever moves, and the procedural library."""
+"""Animated 3D objects (§4): one interface for whatever moves."""
 
 from puppetmaster_core.assets.asset import AnimatedAsset, AnimationClip, Material
-from puppetmaster_core.assets.cabinets import make_cabinet
+from puppetmaster_core.assets.asset_sources import AssetSourceError, asset_source
 from puppetmaster_core.assets.gltf import AssetError
 from puppetmaster_core.assets.joints import ArticulatedAsset, Joint
 from puppetmaster_core.assets.load import load_asset
 
-__all__ = ["AnimatedAsset", "AnimationClip", "ArticulatedAsset", "AssetError", "Joint", "Material", "load_asset", "make_cabinet"]
+__all__ = ["AnimatedAsset", "AnimationClip", "ArticulatedAsset", "AssetError", "AssetSourceError", "Joint", "Material",
+           "asset_source", "load_asset"]

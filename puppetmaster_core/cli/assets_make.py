@@ -36,16 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from puppetmaster_core.assets.library import UnknownCategory, categories_of
-    from puppetmaster_core.assets.library.folder import LibraryError, check_folder, make_library, planned
+    from puppetmaster_core.assets import AssetSourceError, asset_source
 
     began = time.perf_counter()
     try:
-        plan = planned(categories_of(arguments.category), arguments.count, arguments.seed)
-        check_folder(arguments.output)
+        source = asset_source()
+        plan = source.planned(source.categories_of(arguments.category), arguments.count, arguments.seed)
+        source.check_folder(arguments.output)
         _check_sheet(arguments.sheet)
-        rows = make_library(arguments.output, plan, progress=lambda todo: tqdm(todo, desc="making", unit="asset"))
-    except (UnknownCategory, LibraryError) as error:
+        rows = source.make_library(arguments.output, plan, progress=lambda todo: tqdm(todo, desc="making", unit="asset"))
+    except AssetSourceError as error:
         raise BadInput(str(error)) from error
     except OSError as error:
         raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
@@ -76,9 +76,10 @@ def _draw(sheet: Path, plan: list[tuple[str, int]]) -> None:
     from PIL import Image
     from tqdm import tqdm
 
-    from puppetmaster_core.assets.library import make_asset
+    from puppetmaster_core.assets import asset_source
     from puppetmaster_core.render.contact_sheet import contact_sheet
 
+    make_asset = asset_source().make_asset
     assets = ((f"{category} {seed}", make_asset(category, seed)) for category, seed in tqdm(plan, desc="drawing", unit="asset"))
     picture = Image.fromarray(contact_sheet(assets))
     with whole_file(sheet) as partial, open(partial, "wb") as file:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from puppetmaster_core.assets import make_cabinet
+from puppetmaster_core.assets import asset_source
 from puppetmaster_core.clips.clip import Clip, make_clip
 from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.files import read_arrays, whole_file
@@ -29,7 +29,7 @@ def cabinet_clip(seed: int, size: int, frames: int = 14, candidates: int = 4) ->
 
     Raises RuntimeError where no view out of 20 shows a moving part.
     """
-    asset, rng = make_cabinet(seed), np.random.default_rng([seed, 1])
+    asset, rng = asset_source().make_asset("cabinet", seed), np.random.default_rng([seed, 1])
     for _ in range(20):
         clip = make_clip(asset, rng, size=size, frames=frames, candidates=candidates)
         if len(clip.tracks):

@@ -11,7 +11,7 @@ from itertools import count
 
 import numpy as np
 
-from puppetmaster_core.assets.library import GROUPS
+from puppetmaster_core.assets import asset_source
 
 # App. C.1: p(Drag-a-Move), then Objaverse-Animation-HQ by GObjaverse's category. Our procedural furniture stands for
 # Drag-a-Move, which is not ours to ship.
@@ -27,7 +27,7 @@ def group_of(category: str, provenance: Mapping | None = None) -> str:
     """
     provenance = provenance or {}
     maker, _, kind = str(provenance.get("source", "")).partition(":")
-    ours = maker == "procedural" and provenance.get("shape", kind) in ("cabinet", *GROUPS["furniture"])
+    ours = maker == "procedural" and provenance.get("shape", kind) in ("cabinet", *asset_source().GROUPS["furniture"])
     if ours or category == "Drag-a-Move":
         return "Drag-a-Move"
     return category if category in WEIGHTS else "Other"

@@ -1,4 +1,4 @@
-"""Where animated assets come from: a folder of files, the procedural library, or the procedural cabinets.
+"""Where animated assets come from: a folder of files, or the procedural library.
 
 Every asset has a number, a name, and a seed of its own that depends on its name and the run's seed only.
 """
@@ -13,13 +13,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from puppetmaster_core.assets import AnimatedAsset, make_cabinet
+from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source
 from puppetmaster_core.assets.gltf.document import one_line
-from puppetmaster_core.assets.library import UnknownCategory, categories_of, make_asset
 from puppetmaster_core.assets.load import load_asset
 
 ENDINGS = (".glb", ".gltf")
-KINDS = ("cabinets", "library", "files")
+KINDS = ("library", "files")
 
 
 class SourceError(ValueError):
@@ -31,7 +30,7 @@ class Source:
     """Assets 0 … len − 1. Small and made of plain values, so it goes into the plan of a run and to its workers."""
 
     kind: str  # of KINDS
-    names: tuple[str, ...]  # files below `root`, or the library's categories, taken in turn; () for cabinets
+    names: tuple[str, ...]  # files below `root`, or the library's categories, taken in turn
     count: int
     first: int = 0  # seed of the first procedural asset
     root: str = ""  # the folder of the files
@@ -43,19 +42,16 @@ class Source:
         """Unique in the source; fit for a key."""
         if self.kind == "files":
             return self.names[number]
-        category = self.names[number % len(self.names)] if self.names else "cabinet"
-        return f"{category}-{self.seed(number):06d}"
+        return f"{self.names[number % len(self.names)]}-{self.seed(number):06d}"
 
     def seed(self, number: int) -> int:
         """Of a procedural asset: each category counts from `first`."""
-        return self.first + number // max(1, len(self.names))
+        return self.first + number // len(self.names)
 
     def open(self, number: int) -> AnimatedAsset:
         """Read or make asset `number`; its provenance has source, sha256, licence. Raises what reading raises."""
-        if self.kind == "cabinets":
-            return make_cabinet(self.seed(number))
         if self.kind == "library":
-            return make_asset(self.names[number % len(self.names)], self.seed(number))
+            return asset_source().make_asset(self.names[number % len(self.names)], self.seed(number))
         asset = load_asset(Path(self.root, self.names[number]))
         said = {**_own_label(asset), **_manifest(self.root, self.names[number])}
         asset.category = str(said.pop("category", asset.category))
@@ -64,14 +60,12 @@ class Source:
 
 
 def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
-    """A source by what a user wrote: "cabinets", "library" (all good ones), "library:NAME[,NAME]" with categories or groups of
-    them, a folder, or a .glb or .gltf file.
+    """A source by what a user wrote: "library" (all good ones), "library:NAME[,NAME]" with categories or groups of them, short
+    "cabinets" for "library:cabinet", a folder, or a .glb or .gltf file.
 
     count: how many assets; the procedural ones are endless, of files None takes all. Raises SourceError.
     """
-    kind, _, category = text.partition(":")
-    if kind == "cabinets" and not category:
-        return Source("cabinets", (), 100 if count is None else count, first)
+    kind, _, category = ("library:cabinet" if text == "cabinets" else text).partition(":")
     if kind == "library":
         return Source("library", _categories(category), 100 if count is None else count, first)
     path = Path(text)
@@ -91,8 +85,8 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
 
 def _categories(names: str) -> tuple[str, ...]:
     try:
-        return categories_of(names or "good")
-    except UnknownCategory as error:
+        return asset_source().categories_of(names or "good")
+    except AssetSourceError as error:
         raise SourceError(str(error)) from None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from puppetmaster_core.assets import make_cabinet
+from puppetmaster_core.assets import asset_source
 from puppetmaster_core.clips.plan import Plan, settle
 from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.shards import ClipStore
@@ -101,7 +101,7 @@ def as_text(speeds: list[Speed]) -> str:
 
 def _film(seed: int):
     """A cabinet, its vertices in 14 frames, and a view."""
-    asset = make_cabinet(seed)
+    asset = asset_source().make_asset("cabinet", seed)
     positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, FRAMES)])
     return asset, positions, drag_a_move_camera(np.random.default_rng(seed), positions)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from puppetmaster_core.assets.library import GROUPS, make_asset
+from puppetmaster_core.assets import asset_source
 from puppetmaster_core.clips.sources import Source, find_source
 from puppetmaster_core.curation.corruptions import KINDS, corrupt
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
@@ -83,7 +83,8 @@ LIBRARY, FILES, CORRUPTED, BY_HAND, PUBLISHED = ("procedural library", "animated
 
 def library_jobs(good: int, bad: int, first: int = 0) -> list[tuple]:
     """Jobs for `good` good and `bad` bad assets of the library, its categories in turn."""
-    names = [(GROUPS["good"], good), (GROUPS["bad"], bad)]
+    groups = asset_source().GROUPS
+    names = [(groups["good"], good), (groups["bad"], bad)]
     return [("library", group[i % len(group)], first + i // len(group)) for group, count in names for i in range(count)]
 
 
@@ -99,7 +100,7 @@ def examples_of(source: Source | None, job: tuple) -> list[Example]:
     A file with several animations gives none: among them are poses and idling that nobody has judged.
     """
     if job[0] == "library":
-        asset = make_asset(*job[1:])
+        asset = asset_source().make_asset(*job[1:])
         return [_example(asset, 0, f"{job[1]}-{job[2]}", asset.provenance["kind"], LIBRARY)]
     asset = source.open(job[1])
     if len(asset.clips) != 1:

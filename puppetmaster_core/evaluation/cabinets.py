@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from puppetmaster_core.assets import make_cabinet
+from puppetmaster_core.assets import asset_source
 from puppetmaster_core.clips import Clip, sample_drags
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
 from puppetmaster_core.drags import Drags
@@ -51,7 +51,7 @@ def evaluate_clip(pipeline, clip: Clip, *, seed: int = 0, straight: bool = False
     made = pipeline(clip.frames[0], drags, seed=(seed + own) % 2**32, **sampling)
     keep_video(videos, name_of(clip), made)
     video = made.frames
-    asset, camera = make_cabinet(own), Camera(**clip.camera)
+    asset, camera = asset_source().make_asset("cabinet", own), Camera(**clip.camera)
     travel = [joint_travel(video[-1], asset, camera, part) for part in dragged_parts(clip, drags)]
     rows = {"model": video, "static copy": static_copy(clip.frames), "VAE": reconstruct(pipeline, clip.frames),
             "VAE, anchored": reconstruct(pipeline, clip.frames, anchored=True)}

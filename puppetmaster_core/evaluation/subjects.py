@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from puppetmaster_core.assets import AnimatedAsset
-from puppetmaster_core.assets.library import CATEGORIES
+from puppetmaster_core.assets import AnimatedAsset, asset_source
 from puppetmaster_core.clips import Clip
 from puppetmaster_core.clips.cabinets import TEST_SEEDS
 from puppetmaster_core.clips.sources import Source, SourceError, find_source
@@ -39,7 +38,7 @@ class Subject:
     @property
     def group(self) -> str:
         """Of the library's groups: furniture, bodies, daily or soft."""
-        return CATEGORIES[self.asset.provenance["shape"]].group
+        return asset_source().CATEGORIES[self.asset.provenance["shape"]].group
 
     @property
     def camera(self) -> Camera:

@@ -46,7 +46,7 @@ def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
     for path in executed:
         shutil.copy2(path, pages / "notebooks")
     if (root / data_cards.CARDS).exists():
-        shutil.copytree(root / data_cards.CARDS, pages / data_cards.CARDS, ignore=shutil.ignore_patterns("*.json"))
+        shutil.copytree(root / data_cards.CARDS, pages / data_cards.CARDS, ignore=shutil.ignore_patterns("*.json", "*.py*"))
     claims.fill_pages(pages, root)
     fill_pages(pages, root)
     (pages / "scripts").mkdir()  # not _static: whatever is there, Jupyter Book loads on every page

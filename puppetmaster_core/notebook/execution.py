@@ -126,7 +126,7 @@ def digest(root: Path) -> str:
     """Of everything beside its own cells that a notebook's outcome depends on."""
     core = Path(__file__).parents[1]
     files = [path for path in core.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    more = [root / "requirements.lock", *sorted((root / "results").glob("*.json"))]
+    more = [root / "requirements.lock", *sorted((root / "results").glob("*.json")), *sorted((root / "data_cards").rglob("*.py"))]
     whole = hashlib.sha256()
     for path in [*sorted(files), *(path for path in more if path.exists())]:
         name = path.relative_to(core) if path.is_relative_to(core) else path.relative_to(root)

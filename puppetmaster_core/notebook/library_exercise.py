@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from puppetmaster_core.assets.library import make_asset
+from procedural_library import make_asset
 from puppetmaster_core.notebook.exercises import WAITING
 
 KINDS = ("static", "translation", "spin", "scaling")

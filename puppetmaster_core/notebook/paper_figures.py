@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from puppetmaster_core.assets.library import make_asset
+from procedural_library import make_asset
 from puppetmaster_core.checkpoints import SETTINGS
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from puppetmaster_core.assets.library import make_asset
+from procedural_library import make_asset
 from puppetmaster_core.clips import Clip, sample_drags
 from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
 from puppetmaster_core.clips.clip import make_clip
