@@ -16,8 +16,9 @@ from puppetmaster_core.latents.blocks import ResBlock, SelfAttention, unet_pass
 from puppetmaster_core.latents.splat import splat
 
 BASE = 64  # pixels a side of the coarsest octave
-GIVEN = 12  # channels the networks see: moved (3), known, covered, left, first (3), still swept (1), travel (2)
+GIVEN = 13  # channels the networks see: moved (3), known, covered, left, first (3), left bare, travel (2), swept
 AROUND = 2  # pixels around what is touched, where edges are mixed
+BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Moved:
     travel: Tensor  # (N, 2, S, S) in picture widths, of what is seen to have moved
     first: Tensor  # (3, S, S)
     left: Tensor  # (1, S, S): how far each pixel of frame 1 belongs to what moves
+    swept: Tensor  # (N, 1, S, S): how far what moves passed over it
 
     @classmethod
     def of(cls, first: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_order: Tensor | None = None) -> Moved:
@@ -39,10 +41,11 @@ class Moved:
         found = [splat(one, shift[None], weight, o[None], None if still_order is None else still_order[n : n + 1])
                  for n, (one, shift, o) in enumerate(zip(values, offset * size, order, strict=True))]
         carried, covered = (torch.cat(parts) for parts in zip(*found, strict=True))
-        stays = (1 - weight)[None, None]
+        swept = torch.stack([splat(first[:0], part * offset * size, weight, order)[1] for part in BETWEEN]).amax(0)
+        stays = 1 - F.max_pool2d(weight[None, None], 3, 1, 1)  # the pixels around are mixtures with what moves
         known = covered + (1 - covered) * stays
         pictures = covered * carried[:, :3] + (1 - covered) * stays * first
-        return cls(pictures, known, covered, covered * carried[:, 3:], first, weight[None])
+        return cls(pictures, known, covered, covered * carried[:, 3:], first, weight[None], swept)
 
     @property
     def size(self) -> int:
@@ -51,18 +54,19 @@ class Moved:
     @property
     def touched(self) -> Tensor:
         """Where a frame may differ from the picture (N, 1, S, S)."""
-        some = torch.maximum((self.left[None] > 0.5).float().expand(len(self.known), -1, -1, -1), (self.covered > 0).float())
-        return F.max_pool2d(some, 2 * AROUND + 1, 1, AROUND)
+        some = (self.left[None] > 0.5) | (self.covered > 0) | (self.swept > 0.5)
+        return F.max_pool2d(some.float(), 2 * AROUND + 1, 1, AROUND)
 
     def halved(self) -> Moved:
-        own = self.pictures, self.known, self.covered, self.travel, self.first, self.left
+        own = self.pictures, self.known, self.covered, self.travel, self.first, self.left, self.swept
         return Moved(*(F.avg_pool2d(one, 2) for one in own))
 
     def given(self) -> Tensor:
         """What the networks see (N, GIVEN, S, S)."""
         frames = len(self.known)
         first, left = self.first.expand(frames, -1, -1, -1), self.left.expand(frames, -1, -1, -1)
-        return torch.cat([self.pictures, self.known, self.covered, left, first, left * (1 - self.known), 4 * self.travel], 1)
+        bare = left * (1 - self.known)
+        return torch.cat([self.pictures, self.known, self.covered, left, first, bare, 4 * self.travel, self.swept], 1)
 
 
 class Painter(nn.Module):
