@@ -45,9 +45,10 @@ def make_modules(preset: Preset, seed: int, without: Container[str] = ()) -> dic
     return made
 
 
-# SVD with drag layers, App. C.1, or with the authors' network.
 def assemble_svd(folder: Path, options: dict) -> dict:
-    """Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
+    """SVD with drag layers, App. C.1, or with the authors' network.
+
+    Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
 
     options: those of `PuppetMasterPipeline.from_pretrained`. Modules among them are taken as they are; unet may be the file of
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.

@@ -127,6 +127,8 @@ def check_model(folder: Path, without: Container[str] = ()) -> None:
             continue
         if not (folder / component).is_dir():
             raise ModelError(f"{folder}: no folder {component!r} there, wanted the folder of a whole model: get it again")
+        if component == "unet":
+            read_config(folder, component)
         if component not in NO_WEIGHTS:
             tensor_shapes(folder / component)
 

@@ -117,12 +117,12 @@ class Drags:
                             f"points from (0, 0) to ({width}, {height})): start on the object")
         return self
 
-    # Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
     def without_near_duplicates(
         self, threshold: float = 20.0, size: int = 256, generator: np.random.Generator | None = None
     ) -> Drags:
-        """Drags of which no two are near: their squared distance in pixels, summed over frames, exceeds threshold · N.
+        """Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
 
+        ‖·‖² is the squared distance in pixels, summed over frames.
         threshold: δ / N, in squared pixels of a picture `size` pixels wide and high. generator: draws which one of a
         pair goes (None: a fresh one, different from call to call).
         """

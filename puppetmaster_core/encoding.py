@@ -18,7 +18,6 @@ CELL_OF = {
 }
 
 
-# Drag encoding, App. A.
 def encode_drags(
     drags: Drags | torch.Tensor,
     size: int | tuple[int, int],
@@ -27,7 +26,7 @@ def encode_drags(
     present: torch.Tensor | None = None,
     end_location: bool = True,
 ) -> torch.Tensor:
-    """The encoding (…, N, c·K_max, h, w) of drags on a grid of `size` s or (h, w); c = 6, or 4 without end_location.
+    """Drag encoding, App. A: enc (…, N, c·K_max, h, w) on a grid of `size` s or (h, w); c = 6, or 4 without end_location.
 
     drags: Drags, or points (…, K, N, 2), xy in the unit square, float32 or float64.
     convention: "paper" takes ⌊·⌋ as cell and writes (h, w) offsets; "released" is what the authors' checkpoint was
@@ -74,15 +73,13 @@ def cells(points: torch.Tensor, size: int | tuple[int, int], convention: str = "
     return (row, col), (y - row, x - col)
 
 
-# Drags as the authors' released code stores them: x_u, y_u, x_v^n, y_v^n in every frame, zeros where a drag is absent.
 def split_released(drags: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Released drags (…, N, K, 4) to points (…, K, N, 2) and present (…, N, K), both as `encode_drags` takes them.
+    """Drags as the released code stores them (…, N, K, 4) to points (…, K, N, 2) and present (…, N, K).
 
-    A drag is absent from a frame where its four numbers are all zero; present.any(-2) (…, K) tells which slots hold a
-    drag at all. Frame 1 of the points is u, read from the first frame that has it.
+    They are x_u, y_u, x_v^n, y_v^n in every frame; points and present are as `encode_drags` takes them. A drag is absent
+    from a frame where its four numbers are all zero; present.any(-2) (…, K) tells which slots hold a drag at all. Frame 1
+    of the points is u, read from the first frame that has it.
     """
-    if drags.ndim < 3 or drags.shape[-1] != 4:
-        raise ValueError(f"released drags came with shape {tuple(drags.shape)}, wanted (…, N frames, K drags, 4)")
     present = (drags != 0).any(dim=-1)  # (…, N, K)
     first = present.int().argmax(dim=-2)[..., None, :, None]  # (…, 1, K, 1)
     u = drags[..., :2].take_along_dim(first, dim=-3)  # (…, 1, K, 2)

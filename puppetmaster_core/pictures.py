@@ -105,9 +105,11 @@ def to_frames(pictures: Tensor) -> np.ndarray:
     return levels.round().byte().movedim(-3, -1).cpu().numpy()
 
 
-# As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.
 def clip_pixels(pictures: Tensor, size: int) -> Tensor:
-    """What CLIP sees, (B, 3, size, size), of pictures (B, 3, H, W) in [−1, 1]."""
+    """What CLIP sees, (B, 3, size, size), of pictures (B, 3, H, W) in [−1, 1].
+
+    As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.
+    """
     from torch.nn.functional import interpolate
 
     if pictures.shape[-2:] != (size, size):

@@ -189,9 +189,10 @@ class PuppetMasterPipeline(DiffusionPipeline):
     def latent_space(self) -> LatentSpace:
         return LatentSpace(self.config.latent_scale, self.config.residual, self.config.anchor)
 
-    # What the network is told of the picture, §3.1: its latents, and its CLIP embedding.
     def look(self, first: Tensor, generators: Sequence[torch.Generator | None]) -> tuple[Tensor, Tensor, Tensor]:
-        """z_first (1, C, h, w), the latents given to the network (B, C, h, w), the embedding (B, 1, D).
+        """What the network is told of the picture, §3.1: its latents, and its CLIP embedding.
+
+        z_first (1, C, h, w), the latents given to the network (B, C, h, w), the embedding (B, 1, D).
 
         first: (1, 3, S, S) in [−1, 1]. generators: one a video, for noise augmentation.
         """
@@ -207,9 +208,11 @@ class PuppetMasterPipeline(DiffusionPipeline):
         count = len(generators)
         return z_first.float(), given.float().expand(count, -1, -1, -1), embedding.expand(count, -1, -1)
 
-    # Once per video: nothing of it depends on the noise level.
     def condition(self, drags: Sequence[Drags | None], size: Sequence[int]) -> DragConditioning:
-        """The conditioning of B videos from drags on the square, None for a video without; size: (h, w)."""
+        """The conditioning of B videos, once: nothing of it depends on the noise level.
+
+        drags: on the square, None for a video without. size: (h, w). Raises DragError for more than the network takes.
+        """
         if not any(drags):
             return self.unet.null_conditioning(len(drags), self.config.frames, tuple(size))
         most, device = self.unet.config.max_drags, self._execution_device
@@ -217,9 +220,8 @@ class PuppetMasterPipeline(DiffusionPipeline):
         points, present = zip(*(d.tensors(most) if d else absent for d in drags), strict=True)
         return self.unet.condition(torch.stack(points).to(device), torch.stack(present).to(device), tuple(size))
 
-    # SVD's conditions beside the picture; its network was trained on the frame rate less one.
     def time_ids(self) -> Tensor:
-        """(1, 3), the network's added_time_ids."""
+        """SVD's conditions beside the picture, (1, 3): its network was trained on the frame rate less one."""
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
     def decode(self, z: Tensor, first: Tensor, z_first: Tensor, tile: int | None = None) -> Tensor:

@@ -173,7 +173,6 @@ def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None
     return torch.stack([torch.randn(*shape, generator=g, device=g.device if g else None).cpu() for g in generators])
 
 
-# Sampling with guidance, App. C.2: the network without drags and with drags, weighted frame by frame.
 def sample(
     unet: DragUNet,
     scheduler: Scheduler,
@@ -186,8 +185,9 @@ def sample(
     progress: Callable[[Iterable], Iterable] = iter,
     on_step: Callable[[int, Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
+    """Sampling with guidance, App. C.2: the network without drags and with drags, weighted frame by frame.
 
+    Returns denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
     given: the picture's latents (B, C, h, w). embedding: (B, 1, D). time_ids: (1, 3). conditioning: that of the B videos.
     Where guidance is used, the network is called with 2·B videos, those without drags first.
     on_step(i, timestep, x) returns the x to go on with.

@@ -217,7 +217,6 @@ BAD_INPUT = [
     ("numbers that are not finite", "point 2 of drag 1 is (nan, 5)", lambda _: drags([[[5, 5], [float("nan"), 5]]]), {}),
     ("infinite numbers", "(5, inf)", lambda _: drags([[[5, 5], [5, float("inf")]]]), {}),
     ("no drags", "no drags came", lambda _: drags([]), {}),
-    ("more than K_max drags", "6 drags given, this checkpoint encodes at most 5", lambda _: drags([[[5, 5], [9, 9]]] * 6), {}),
     ("drags outside", "drag 1 lies outside the picture (it starts at (-50, 5), wanted points from (0, 0) to (",
      lambda _: drags([[[-50, 5], [-9, 9]], [[500, 5], [600, 5]]]), {}),
     ("one drag outside", "drag 2 lies outside", lambda _: drags([[[5, 5], [9, 9]], [[-50, -5], [-9, -9]]]), {}),
@@ -266,6 +265,13 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, model, capsys, monkeypatc
     assert not out and err.count("\n") == 1 and err.startswith("puppetmaster animate: error: ") and line in err
     assert ("wanted" in err or "draw fewer" in err) and ": " in err.split("wanted")[-1]  # what to do comes last
     assert sorted(folder.rglob("*")) == before
+
+
+def test_more_drags_than_the_model_takes(folder, model, capsys):
+    drags([[[5, 5], [9, 9]]] * 6)
+    assert animate(model=model) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("puppetmaster animate: error: 6 drags given, this checkpoint")
+    assert not (folder / "door.gif").exists()
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ DEAD_ZONE = 2.0  # pixels at 256 along the drag; a shorter way is too short to t
 GRID_STEP = 8  # pixels at 256 between foreground points
 
 
-# Motion error, §5.1: "the L2 distance between the tracks".
 def motion_error(tracks: np.ndarray, true_tracks: np.ndarray, size: int) -> float:
-    """Mean distance of two sets of tracks (P, N, 2), in pixels at 256, 0 to ∞, lower is better; NaN without points.
+    """Motion error, §5.1: "the L2 distance between the tracks".
+
+    Mean distance of two sets of tracks (P, N, 2), in pixels at 256, 0 to ∞, lower is better; NaN without points.
 
     With the tracks of the drags' origins it is the paper's first variant, with those of `foreground_points` its second.
     """
@@ -71,9 +72,10 @@ def ways(tracks: np.ndarray, paths: np.ndarray, size: int) -> np.ndarray:
         return (went * asked).sum(1) / np.where(length > 0, length, np.nan) * PAPER_SIZE / size
 
 
-# Table 2, "% wrong direction": the paper counts by hand and writes ≥ where some are hard to tell.
 def direction_counts(way: np.ndarray, dead_zone: float = DEAD_ZONE) -> dict[str, int]:
-    """Drags of a clip whose points went right, wrong, or too little to tell.
+    """Table 2, "% wrong direction": the paper counts by hand and writes ≥ where some are hard to tell.
+
+    Drags of a clip whose points went right, wrong, or too little to tell.
 
     way: what `ways` gives. dead_zone: in pixels at 256; a way within it, or NaN, is unclear.
     """

@@ -63,9 +63,11 @@ def find_weights(weights: Weights) -> Path:
                       f"into a folder and name that in ${FOLDER_VARIABLE}")
 
 
-# §5.1, LPIPS [73]. The paper does not say which network; AlexNet is the package's default.
 class Lpips:
-    """Learned perceptual distance of two videos, 0 to about 1, lower is better: frame by frame, mean over frames 2 to N."""
+    """LPIPS, §5.1. The paper does not say which network; AlexNet is the package's default.
+
+    Learned perceptual distance of two videos, 0 to about 1, lower is better: frame by frame, mean over frames 2 to N.
+    """
 
     def __init__(self, network: str = "alex", device: str = "cpu"):
         """Raises MetricError where the package or the weights are missing."""
@@ -97,9 +99,11 @@ def _fill_trunk(net, state: dict) -> None:
     net.load_state_dict(filled)
 
 
-# §5.1, FVD [61], and with VideoMAE's features Ge et al.'s content-debiased one.
 class VideoFeatures:
-    """Features (B, F) of videos for the Fréchet video distance, by cd-fvd's I3D ("i3d") or VideoMAE ("videomae")."""
+    """FVD, §5.1, and with VideoMAE's features Ge et al.'s content-debiased one.
+
+    Features (B, F) of videos for the Fréchet video distance, by cd-fvd's I3D ("i3d") or VideoMAE ("videomae").
+    """
 
     def __init__(self, network: str = "i3d", device: str = "cpu"):
         """Raises MetricError where the package or the weights are missing."""

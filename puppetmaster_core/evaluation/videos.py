@@ -162,9 +162,11 @@ class Recipe:
     def save(self, folder: Path) -> None:
         write_json(folder / RECIPE, asdict(self))
 
-    # App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
     def undo(self, frames: np.ndarray, count: int, size: int) -> np.ndarray:
-        """A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError."""
+        """App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
+
+        A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError.
+        """
         came, wanted = len(frames), self.frames or count
         whole = self.keep == "first" or self.frames in (None, came)  # spread over a part, the motion would be another one
         if came < count or not whole:
@@ -179,9 +181,11 @@ def spread(frames: np.ndarray, count: int) -> np.ndarray:
     return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
 
 
-# App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
 def pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A square picture with white left and right, so that it has the shape of size (W, H), resized to it."""
+    """App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
+
+    A square picture with white left and right, so that it has the shape of size (W, H), resized to it.
+    """
     side = picture.size[0]
     if picture.size != (side, side) or size[0] < size[1]:
         raise VideoError(f"a picture of {picture.size} came for {size}, wanted a square one and a size that is not upright")

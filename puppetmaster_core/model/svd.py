@@ -140,6 +140,6 @@ def _count(net: nn.Module, part: str = "") -> int:
     return sum(parameter.numel() for name, parameter in net.named_parameters() if part in name)
 
 
-# Lists from JSON and tuples from code are the same setting.
 def _plain(value) -> object:
+    """A setting as JSON has it, to compare: tuples become lists."""
     return list(value) if isinstance(value, tuple) else value
