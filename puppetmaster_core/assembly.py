@@ -89,20 +89,20 @@ def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
 def check_precision(unet: DragUNet, device: torch.device) -> None:
     """Raise ModelError for half precision on a CPU."""
     if device.type == "cpu" and unet.dtype in (torch.float16, torch.bfloat16):
-        raise ModelError(f"a model in {unet.dtype} came to run on a CPU, which takes many times as long for it as for float32: "
+        raise ModelError(f"got a model in {unet.dtype} to run on a CPU, which takes many times as long for it as for float32: "
                          "load it with dtype=torch.float32, or move it to a GPU")
 
 
 def check_modules(vae, image_encoder, unet, size: int) -> None:
     """Raise ModelError for modules that do not fit each other, or the side of the model's square picture."""
     if not isinstance(unet, DragUNet):
-        raise ModelError(f"a {type(unet).__name__} came as unet, wanted a DragUNet")
+        raise ModelError(f"got a {type(unet).__name__} as unet, expected a DragUNet")
     wanted = unet.config.out_channels + vae.config.latent_channels
     if unet.config.in_channels != wanted:
-        raise ModelError(f"a U-Net of {unet.config.in_channels} input channels came, wanted {wanted} for these latents and those "
+        raise ModelError(f"got a U-Net of {unet.config.in_channels} input channels, expected {wanted} for these and those "
                          "of the picture: use the VAE it was trained with")
     if size % downscale(vae):
-        raise ModelError(f"size={size} came, wanted a multiple of {downscale(vae)}, the pixels of a latent cell")
+        raise ModelError(f"got size={size}, expected a multiple of {downscale(vae)}, the pixels of a latent cell")
     width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
     if isinstance(wanted, int) and width != wanted:
-        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")
+        raise ModelError(f"got an image encoder of width {width}, expected {wanted}: use the one the U-Net was trained with")

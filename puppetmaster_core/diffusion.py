@@ -66,7 +66,7 @@ def frame_guidance(frames: int, minimum: float = 1.0, maximum: float = MAX_GUIDA
     Raises ValueError for weights that fall, or start below 1.
     """
     if not 1 <= minimum <= maximum < math.inf:
-        raise ValueError(f"guidance from {minimum} to {maximum} given: it starts at 1 or more and does not fall")
+        raise ValueError(f"got guidance from {minimum} to {maximum}: it starts at 1 or more and does not fall")
     return torch.linspace(minimum, maximum, frames)
 
 

@@ -65,7 +65,7 @@ def cells(points: torch.Tensor, size: int | tuple[int, int], convention: str = "
     All four are (…), of the dtype of the points and in units of cells.
     """
     if convention not in CELL_OF:
-        raise ValueError(f"convention came as {convention!r}, wanted one of {', '.join(CELL_OF)}")
+        raise ValueError(f"got convention as {convention!r}, expected one of {', '.join(CELL_OF)}")
     h, w = _grid(size)
     x, y = points[..., 0] * w, points[..., 1] * h
     row = CELL_OF[convention](y).clamp(0, h - 1)
@@ -90,7 +90,7 @@ def _present_by_frame(points: torch.Tensor, present: torch.Tensor | None) -> tor
     """present as (…, N, K), after a check of all shapes."""
     if points.ndim < 3 or points.shape[-1] != 2 or points.dtype not in (torch.float32, torch.float64):
         raise ValueError(
-            f"points came as {points.dtype} {tuple(points.shape)}, wanted float32 or float64 (…, K drags, N frames, 2)"
+            f"got points as {points.dtype} {tuple(points.shape)}, expected float32 or float64 (…, K drags, N frames, 2)"
         )
     *batch, drags, frames, _ = points.shape
     if present is None:
@@ -100,8 +100,8 @@ def _present_by_frame(points: torch.Tensor, present: torch.Tensor | None) -> tor
     if tuple(present.shape) == (*batch, frames, drags):
         return present.bool()
     raise ValueError(
-        f"present came with shape {tuple(present.shape)}, "
-        f"wanted {(*batch, drags)} or, frame by frame, {(*batch, frames, drags)}"
+        f"got present of shape {tuple(present.shape)}, "
+        f"expected {(*batch, drags)} or, frame by frame, {(*batch, frames, drags)}"
     )
 
 

@@ -87,7 +87,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         ModelError.
         """
         if options.setdefault("use_safetensors", True) is not True:
-            raise ModelError("use_safetensors=False came, but pickled weights can run code: leave it out")
+            raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
         own_unet = {"unet"} & options.keys()
         folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet)
         if checkpoints.is_svd(folder):
@@ -110,7 +110,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         folder holds something else.
         """
         if options.get("safe_serialization", True) is not True:
-            raise ModelError("safe_serialization=False came, but weights are saved as safetensors only: leave it out")
+            raise ModelError("got safe_serialization=False, but weights are saved as safetensors only: leave it out")
         with checkpoints.quiet(), checkpoints.new_folder(Path(save_directory)) as folder:
             super().save_pretrained(folder, **options)
 
@@ -156,7 +156,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         scheduler = how.scheduler(self.scheduler, self._execution_device)
         sets, generators = one_each(drags, seed, generator)
         if output_type not in ("video", "pt", "latent"):
-            raise ValueError(f"output_type={output_type!r} came, wanted video, pt or latent")
+            raise ValueError(f"got output_type={output_type!r}, expected video, pt or latent")
         picture = open_picture(image)
         placement = Placement.of(picture.size, self.config.size)
         sets = [d and d.resample(self.config.frames) for d in sets]
@@ -231,7 +231,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """
         pictures = decode_video(self.vae, z, first, z_first, self.config.anchor, tile)
         if not pictures.isfinite().all():
-            raise FloatingPointError(f"numbers that are not finite came out of the model in {self.unet.dtype}, wanted a video: "
+            raise FloatingPointError(f"got numbers that are not finite out of the model in {self.unet.dtype}, expected a video: "
                                      "the weights are damaged or in too low a precision, get them again or load them in float32")
         return pictures.float().clamp(-1, 1)
 

@@ -9,13 +9,13 @@ from puppetmaster_core.model import DragConditioning
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"drag_encoding": "mine"}, "drag_encoding='mine' given, wanted one of paper, released"),
-        ({"attention": "none"}, "attention='none' given, wanted one of all_to_first, spatial"),
-        ({"modulation": "scale"}, "modulation='scale' given"),
-        ({"max_drags": 0}, "max_drags=0 given, wanted 1 or more"),
-        ({"modulation_channels": ()}, "no modulation_channels given"),
+        ({"drag_encoding": "mine"}, "drag_encoding='mine', expected one of paper, released"),
+        ({"attention": "none"}, "attention='none', expected one of all_to_first, spatial"),
+        ({"modulation": "scale"}, "modulation='scale'"),
+        ({"max_drags": 0}, "max_drags=0, expected 1 or more"),
+        ({"modulation_channels": ()}, "no modulation_channels"),
         ({"token_positions": ("u", "w")}, "token_positions="),
-        ({"token_position_channels": 6}, "wanted a multiple of 4"),
+        ({"token_position_channels": 6}, "expected a multiple of 4"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):

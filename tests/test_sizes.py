@@ -47,9 +47,9 @@ def test_other_frames_and_sizes_are_settings_of_a_loaded_model(saved, frames, si
 
 
 def test_a_size_that_is_no_whole_number_of_cells_is_refused(saved):
-    with pytest.raises(ValueError, match=r"size=60 came, wanted a multiple of 8"):
+    with pytest.raises(ValueError, match=r"size=60, expected a multiple of 8"):
         PuppetMasterPipeline.from_pretrained(saved, size=60)
-    with pytest.raises(ValueError, match="frames=1 came, wanted a whole number from 2"):
+    with pytest.raises(ValueError, match="frames=1, expected a whole number from 2"):
         PuppetMasterPipeline.from_pretrained(saved, frames=1)
 
 
@@ -57,7 +57,7 @@ def test_as_many_drags_as_it_was_made_for_and_no_more(saved):
     pipe = quiet(PuppetMasterPipeline.from_pretrained(saved))
     for count in (1, 5):
         pipe(PICTURE, Drags(np.random.default_rng(0).random((count, 2, 2))), seed=0)
-    with pytest.raises(DragError, match="6 drags given, this checkpoint encodes at most 5"):
+    with pytest.raises(DragError, match="6 drags, this checkpoint encodes at most 5"):
         pipe(PICTURE, Drags(np.random.default_rng(0).random((6, 2, 2))), seed=0)
 
 
@@ -69,7 +69,7 @@ def test_a_model_for_fewer_or_more_drags(most):
     pipe = quiet(build(SMOKE, unet=network(**SMOKE.unet | {"max_drags": most})))
     assert pipe.unet.drag_transformers()[0].modulation.conv_in.in_channels == 6 * most
     assert pipe(PICTURE, Drags(np.random.default_rng(0).random((most, 2, 2))), seed=0).frames.shape == (4, 40, 64, 3)
-    with pytest.raises(DragError, match=f"{most + 1} drags given, this checkpoint encodes at most {most}"):
+    with pytest.raises(DragError, match=f"{most + 1} drags, this checkpoint encodes at most {most}"):
         pipe(PICTURE, Drags(np.random.default_rng(0).random((most + 1, 2, 2))), seed=0)
 
 

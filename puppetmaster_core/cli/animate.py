@@ -89,7 +89,7 @@ def check(arguments: argparse.Namespace):
     check_output(arguments.output)
     for given in (arguments.image, arguments.drags):
         if all(map(os.path.exists, (given, arguments.output))) and os.path.samefile(given, arguments.output):
-            raise BadInput(f"{arguments.output}: this is what you gave, wanted a file to be made: choose another name")
+            raise BadInput(f"{arguments.output}: this is what you gave, expected a file to be made: choose another name")
     with silent_libraries():
         picture = open_picture(arguments.image)
     folder = find_model(arguments.model)

@@ -39,7 +39,7 @@ def export(method: str, clips: Iterable[TestClip], folder: Path, prompt: str = "
     drags is left out. Raises VideoError for an unknown method, and OSError.
     """
     if method not in FORMATS:
-        raise VideoError(f"method {method!r} came, wanted one of {', '.join(FORMATS)}")
+        raise VideoError(f"got method {method!r}, expected one of {', '.join(FORMATS)}")
     form = FORMATS[method]
     recipe = replace(form.recipe, prompt=prompt)
     inputs = folder / "inputs"

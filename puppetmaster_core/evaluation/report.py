@@ -24,7 +24,7 @@ def judges(tracker: str = "none", checkpoint: str | None = None, perceptual: Seq
     """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins."""
     lpips = next((name for name in perceptual if name.startswith("lpips")), None)
     if {"lpips", "lpips-vgg"} <= set(perceptual):
-        raise MetricError("lpips and lpips-vgg came together, wanted one of them: the table has one column for it")
+        raise MetricError("got lpips and lpips-vgg together, expected one of them: the table has one column for it")
     networks = [name.removeprefix("fvd-") for name in perceptual if name.startswith("fvd-")]
     return Judges(
         None if tracker == "none" else load_tracker(tracker, device, checkpoint),

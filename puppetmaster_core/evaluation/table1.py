@@ -63,7 +63,7 @@ def check_names(names: Sequence[str]) -> None:
     """VideoError where a name of a row came twice, or is taken by the true videos."""
     for k, name in enumerate(names):
         if name in (TRUTH, *names[:k]):
-            raise VideoError(f"two rows came with the name {name!r}, wanted one: rename the folder of that method, or leave out "
+            raise VideoError(f"got two rows with the name {name!r}, expected one: rename the folder of that method, or leave out "
                              "the model")
 
 
@@ -94,7 +94,7 @@ def _score_row(row: Row, clip: TestClip, judges: Judges, followed: Followed | No
 def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
     """All scores of one video (N, S, S, 3) uint8 of a clip. Raises VideoError where it is not of the clip's shape."""
     if video.shape != clip.frames.shape or video.dtype != np.uint8:
-        raise VideoError(f"a video came as {video.dtype} {video.shape}, wanted uint8 {clip.frames.shape}")
+        raise VideoError(f"got a video as {video.dtype} {video.shape}, expected uint8 {clip.frames.shape}")
     scores = picture_scores(video, clip)
     if judges.lpips:
         scores["lpips"] = judges.lpips(video, clip.frames)

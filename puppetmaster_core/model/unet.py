@@ -213,7 +213,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         fewest = min(transformer.num_attention_heads for transformer in self.drag_transformers())
         heads = {"auto": max(1, fewest // 2), "max": 1}.get(slice_size, slice_size)
         if heads is not None and (not isinstance(heads, int) or heads < 1):
-            raise ValueError(f"slice_size={slice_size!r} given, wanted 1 head or more, 'auto', 'max', or None for no slices")
+            raise ValueError(f"got slice_size={slice_size!r}, expected 1 head or more, 'auto', 'max', or None for no slices")
         self.context.heads = heads
 
     def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
