@@ -49,8 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracker", choices=("none", "lk", "dis", "cotracker2", "cotracker3"), default="none",
                         help="with --data: motion errors by this tracker; lk and dis are rough (default: none)")
     parser.add_argument("--tracker-weights", metavar="FILE", help="CoTracker's, for its git install; without: torch.hub")
-    parser.add_argument("--perceptual", nargs="+", default=[], choices=("lpips", "lpips-vgg", "fvd-i3d", "fvd-videomae"),
-                        help="with --data: these too, one of the LPIPS; they need the extra `perceptual` and weights")
+    parser.add_argument("--perceptual", nargs="+", default=[],
+                        choices=("lpips", "lpips-vgg", "st-lpips", "fvd-i3d", "fvd-videomae"),
+                        help="with --data: these too, one of the first two; st-lpips needs the extra of that name, the others "
+                             "the extra `perceptual` and weights")
     parser.add_argument("--videos", type=Path, metavar="FOLDER",
                         help="keep what the models make, for --methods or to count by hand: MODEL/CLIP/, a PNG a frame, and "
                              "MODEL/CLIP.json, its drags")

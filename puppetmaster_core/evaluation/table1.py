@@ -32,6 +32,8 @@ class Judges:
     tracker: PointTracker | None = None
     lpips: Callable[[np.ndarray, np.ndarray], float] | None = None
     features: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # "i3d", "videomae"
+    st_lpips: Callable[[np.ndarray, np.ndarray], float] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)  # metrics that were asked for and are not there, each with why
 
 
 def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:
@@ -98,6 +100,8 @@ def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed 
     scores = picture_scores(video, clip)
     if judges.lpips:
         scores["lpips"] = judges.lpips(video, clip.frames)
+    if judges.st_lpips:
+        scores["st_lpips"] = judges.st_lpips(video, clip.frames)
     moved = motion_scores(video, clip, followed, judges.tracker) if judges.tracker else {}
     directions = moved.pop("directions", None)
     record = {"scores": {name: _json_number(value) for name, value in (scores | moved).items()}}
