@@ -121,7 +121,7 @@ def test_errors_name_the_file(tmp_path):
         (np.zeros((0, 14, 2)), "no drags"),
         (np.zeros((14, 2)), r"shape \(14, 2\), expected \(K drags, N frames, 2\)"),
         (np.zeros((1, 14, 3)), r"shape \(1, 14, 3\)"),
-        (np.zeros((1, 1, 2)), "1 frames, at least 2"),
+        (np.zeros((1, 1, 2)), "1 frames, expected at least 2"),
         (np.full((1, 2, 2), np.nan), r"drag 1 is at \(nan, nan\) in frame 1"),
         (np.array([[["a", "b"], ["c", "d"]]]), r"points as array\(\[\[\['a', 'b'\], \['c', 'd'\]\]\]"),
     ],
@@ -158,7 +158,7 @@ def test_resampling_agrees_with_numpy(drags, frames):
 
 
 def test_resampling_needs_two_frames():
-    with pytest.raises(DragError, match="1 frames asked for"):
+    with pytest.raises(DragError, match="got 1 frames to make"):
         Drags.from_json(record(), frames=1)
 
 
