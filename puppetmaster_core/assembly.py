@@ -48,9 +48,10 @@ def make_modules(preset: Preset, seed: int, without: Container[str] = ()) -> dic
     return made
 
 
-# SVD with drag layers, App. C.1, or with the authors' network.
 def assemble_svd(folder: Path, options: dict) -> dict:
-    """Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
+    """SVD with drag layers, App. C.1, or with the authors' network.
+
+    Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
 
     options: those of `PuppetMasterPipeline.from_pretrained`. Modules among them are taken as they are; unet may be the file of
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
@@ -91,30 +92,30 @@ def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
 def check_precision(unet: DragUNet, device: torch.device) -> None:
     """Raise ModelError for half precision on a CPU."""
     if device.type == "cpu" and unet.dtype in (torch.float16, torch.bfloat16):
-        raise ModelError(f"a model in {unet.dtype} came to run on a CPU, which takes many times as long for it as for float32: "
+        raise ModelError(f"got a model in {unet.dtype} to run on a CPU, which takes many times as long for it as for float32: "
                          "load it with dtype=torch.float32, or move it to a GPU")
 
 
 def check_modules(vae, image_encoder, unet, size: int) -> None:
     """Raise ModelError for modules that do not fit each other, or the side of the model's square picture."""
     if not isinstance(unet, DragUNet):
-        raise ModelError(f"a {type(unet).__name__} came as unet, wanted a DragUNet")
+        raise ModelError(f"got a {type(unet).__name__} as unet, expected a DragUNet")
     if isinstance(vae, MotionCodec):
         _check_motion(vae, unet, size)
     else:
         _check_pictures(vae, unet, size)
     width, wanted = image_encoder.config.projection_dim, unet.config.cross_attention_dim
     if isinstance(wanted, int) and width != wanted:
-        raise ModelError(f"an image encoder of width {width} came, wanted {wanted}: use the one the U-Net was trained with")
+        raise ModelError(f"got an image encoder of width {width}, expected {wanted}: use the one the U-Net was trained with")
 
 
 def _check_pictures(vae, unet, size: int) -> None:
     wanted = unet.config.out_channels + vae.config.latent_channels
     if unet.config.in_channels != wanted:
-        raise ModelError(f"a U-Net of {unet.config.in_channels} input channels came, wanted {wanted} for these latents and those "
+        raise ModelError(f"got a U-Net of {unet.config.in_channels} input channels, expected {wanted} for these and those "
                          "of the picture: use the VAE it was trained with")
     if size % downscale(vae):
-        raise ModelError(f"size={size} came, wanted a multiple of {downscale(vae)}, the pixels of a latent cell")
+        raise ModelError(f"got size={size}, expected a multiple of {downscale(vae)}, the pixels of a latent cell")
 
 
 def _check_motion(codec: MotionCodec, unet, size: int) -> None:

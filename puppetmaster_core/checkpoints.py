@@ -51,7 +51,7 @@ def find_model(name_or_path) -> Path | str:
     if name in ON_HUB:
         return ON_HUB[name]
     shipped = ", ".join(shipped_models()) or "none yet"
-    wanted = f"wanted a shipped model ({shipped}), a folder, or OWNER/NAME on the Hugging Face hub (svd is short for one)"
+    wanted = f"expected a shipped model ({shipped}), a folder, or OWNER/NAME on the Hugging Face hub (svd is short for one)"
     if os.path.exists(name):
         raise ModelError(f"model {name!r} is a file, {wanted}: give the folder that holds {INDEX}")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
@@ -85,7 +85,7 @@ def read_index(folder: Path) -> dict:
     with readable(folder):
         there = (folder / INDEX).is_file()
     if not there:
-        raise ModelError(f"{folder}: no {INDEX} there, wanted the folder of a whole model: check the path")
+        raise ModelError(f"{folder}: no {INDEX} there, expected the folder of a whole model: check the path")
     return _checked(folder / INDEX)
 
 
@@ -108,15 +108,15 @@ def check_settings(record: Mapping) -> None:
     for name, (kind, least, most) in SETTINGS.items():
         value = record.get(name, least)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or not least <= value <= most:
-            raise ModelError(f"{name}={value!r} came, wanted {KINDS[kind]} from {least:,} to {most:,}: correct it")
+            raise ModelError(f"got {name}={value!r}, expected {KINDS[kind]} from {least:,} to {most:,}: correct it")
     if record.get("min_guidance", 1) > record.get("max_guidance", 1000):
         came = f"guidance from {record['min_guidance']} to {record['max_guidance']}"
-        raise ModelError(f"{came} came, wanted weights that do not fall: correct it")
+        raise ModelError(f"got {came}, expected weights that do not fall: correct it")
     qualities = record.get("qualities")
     named = qualities.values() if isinstance(qualities, Mapping) else () if qualities is None else (qualities,)
     for one in named:
         if not isinstance(one, Mapping) or one.keys() - SAMPLING:
-            raise ModelError(f"qualities with {one!r} came, wanted for each name some of {', '.join(SAMPLING)}: correct it")
+            raise ModelError(f"got qualities with {one!r}, expected for each name some of {', '.join(SAMPLING)}: correct it")
         check_settings(one)
 
 
@@ -126,7 +126,9 @@ def check_model(folder: Path, without: Container[str] = ()) -> None:
         if component.startswith("_") or component in without or not isinstance(origin, list) or None in origin:
             continue
         if not (folder / component).is_dir():
-            raise ModelError(f"{folder}: no folder {component!r} there, wanted the folder of a whole model: get it again")
+            raise ModelError(f"{folder}: no folder {component!r} there, expected the folder of a whole model: get it again")
+        if component == "unet":
+            read_config(folder, component)
         if component not in NO_WEIGHTS:
             tensor_shapes(folder / component)
 
@@ -138,7 +140,7 @@ def check_kinds(folder: Path, module) -> None:
         # One number may stand for a list of them, and the other way round.
         fitting = {bool: bool, int: int | list | tuple, float: Real, str: str, tuple: int | list | tuple}.get(kind, object)
         if value is not None and not isinstance(value, fitting):
-            raise ModelError(f"{folder}: {name}={value!r} came, wanted something like {parameter.default!r}: get the model again")
+            raise ModelError(f"{folder}: got {name}={value!r}, expected something like {parameter.default!r}: get it again")
 
 
 @contextmanager
@@ -149,7 +151,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     taken = any(folder.iterdir()) and not (folder / INDEX).is_file() if folder.is_dir() else folder.exists()
     if taken:
-        raise ModelError(f"{folder}: something else is there, wanted a new folder or one with a model: choose another name")
+        raise ModelError(f"{folder}: something else is there, expected a new folder or one with a model: choose another name")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as partial:
         yield partial
@@ -175,7 +177,7 @@ def loading(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:  # settings of wrong kinds reach every line of the libraries
         reason = _one_line(error)
-        raise ModelError(f"{folder}: cannot be loaded ({reason}), wanted a model of this version: get it again") from error
+        raise ModelError(f"{folder}: cannot be loaded ({reason}), expected a model of this version: get it again") from error
 
 
 @contextmanager

@@ -17,37 +17,38 @@ MAX_GUIDANCE = 5.0  # App. C.2
 SIGMA_MIN, SIGMA_MAX = 0.002, 700.0  # SVD's sampling range
 
 
-# Noise levels in training, App. C.1.
 def sample_sigmas(count: int, generator: torch.Generator | None = None, mean: float = P_MEAN, std: float = P_STD) -> Tensor:
-    """`count` noise levels (count,) with log σ ~ N(mean, std²)."""
+    """Noise levels in training, App. C.1: (count,) of them with log σ ~ N(mean, std²)."""
     return (mean + std * torch.randn(count, generator=generator)).exp()
 
 
-# SVD's preconditioning (Karras et al. 2022, Table 1, with σ_data = 1 and v-prediction).
 def precondition(sigma: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """c_skip, c_out, c_in and c_noise of noise level σ, all of σ's shape."""
+    """SVD's preconditioning (Karras et al. 2022, Table 1, with σ_data = 1 and v-prediction).
+
+    Returns c_skip, c_out, c_in and c_noise of noise level σ, all of σ's shape.
+    """
     c_skip = 1 / (sigma**2 + 1)
     c_out = -sigma / (sigma**2 + 1).sqrt()
     c_in = 1 / (sigma**2 + 1).sqrt()
     return c_skip, c_out, c_in, 0.25 * sigma.log()
 
 
-# The denoiser D(z_σ; σ) = c_skip z_σ + c_out F(c_in z_σ, c_noise).
 def denoise(network: Callable[[Tensor, Tensor], Tensor], noisy: Tensor, sigma: Tensor) -> Tensor:
-    """The clean latents (B, N, C, h, w) that `network(scaled, c_noise)` sees in `noisy` at noise levels sigma (B,)."""
-    if sigma.shape != noisy.shape[:1]:
-        raise ValueError(f"sigma of shape {tuple(sigma.shape)} given for a batch of {len(noisy)}: give one level per item")
+    """The denoiser D(z_σ; σ) = c_skip z_σ + c_out F(c_in z_σ, c_noise) (Karras et al. 2022, Eq. 7).
+
+    network(scaled, c_noise) is F; noisy: (B, N, C, h, w); sigma: (B,). Returns the clean latents it sees, of noisy's shape.
+    """
     c_skip, c_out, c_in, c_noise = precondition(sigma)
     wide = (-1,) + (1,) * (noisy.ndim - 1)
     return c_skip.view(wide) * noisy + c_out.view(wide) * network(c_in.view(wide) * noisy, c_noise)
 
 
-# Eq. 2, as SVD trains it: the error of v is the error of z_0 weighted by (1 + σ²)/σ².
 def diffusion_loss(network: Callable[[Tensor, Tensor], Tensor], clean: Tensor, sigma: Tensor, noise: Tensor,
                    importance: Tensor | None = None) -> Tensor:
-    """Mean v-prediction error of each item (B,), clean and noise (B, N, C, h, w).
+    """The loss, Eq. 2, as SVD trains it: the error of v is the error of z_0 weighted by (1 + σ²)/σ².
 
-    importance: how much each number counts, of clean's shape; None: all alike, as in the paper.
+    clean, noise: (B, N, C, h, w); sigma: (B,). importance: how much each number counts, as clean; None: all alike, as in the
+    paper. Returns the mean of each item, (B,).
     """
     wide = (-1,) + (1,) * (clean.ndim - 1)
     predicted = denoise(network, clean + sigma.view(wide) * noise, sigma)
@@ -56,21 +57,22 @@ def diffusion_loss(network: Callable[[Tensor, Tensor], Tensor], clean: Tensor, s
     return weight * (squared if importance is None else importance * squared).flatten(1).mean(1)
 
 
-# Classifier-free guidance needs videos without drags in training, App. C.1.
 def drop_drags(present: Tensor, probability: float, generator: torch.Generator | None = None) -> Tensor:
-    """present (B, K) with all drags of an item gone with the given probability."""
+    """Videos without drags in training, for guidance, App. C.1: present (B, K) with all of an item gone by chance."""
     kept = torch.rand(len(present), generator=generator) >= probability
     return present & kept[:, None].to(present.device)
 
 
-# Guidance grows linearly over the frames, App. C.2: frame 1 is given, later frames need the drags more.
 def frame_guidance(frames: int, minimum: float = 1.0, maximum: float = MAX_GUIDANCE) -> Tensor:
-    """Guidance weight of every frame (N,)."""
+    """Guidance weights, App. C.2: (N,), growing linearly, as frame 1 is given and later frames need the drags more.
+
+    Raises ValueError for weights that fall, or start below 1.
+    """
     if not 1 <= minimum <= maximum < math.inf:
-        raise ValueError(f"guidance from {minimum} to {maximum} given: it starts at 1 or more and does not fall")
+        raise ValueError(f"got guidance from {minimum} to {maximum}: it starts at 1 or more and does not fall")
     return torch.linspace(minimum, maximum, frames)
 
 
 def guide(conditional: Tensor, unconditional: Tensor, weight: Tensor) -> Tensor:
-    """Unconditional + weight·(conditional − unconditional); weight (N,) applies frame by frame to (B, N, C, h, w)."""
+    """Guidance, App. C.2: unconditional + weight·(conditional − unconditional), weight (N,) over (B, N, C, h, w)."""
     return unconditional + weight.view(1, -1, 1, 1, 1).to(conditional) * (conditional - unconditional)

@@ -29,7 +29,7 @@ FAR = 100  # widths and heights of the picture: a point may leave it, and one be
 
 
 class DragError(ValueError):
-    """Drags that cannot be used. The message is one line: what came, what was wanted, what to do."""
+    """Drags that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +45,16 @@ class Drags:
         with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is reported below
             points = _numbers(self.points, "points").astype(np.float32)
         if points.shape[:1] == (0,):
-            raise DragError("no drags came, at least one is wanted: draw one")
+            raise DragError("got no drags, expected at least one: draw one")
         if points.ndim != 3 or points.shape[2] != 2:
-            raise DragError(f"points came with shape {points.shape}, wanted (K drags, N frames, 2)")
+            raise DragError(f"got points of shape {points.shape}, expected (K drags, N frames, 2)")
         if points.shape[1] < 2:
-            raise DragError(f"drags came with {points.shape[1]} frames, at least 2 are wanted: the start and the end")
+            raise DragError(f"got drags with {points.shape[1]} frames, expected at least 2: the start and the end")
         for k, n in np.argwhere(~np.isfinite(points).all(axis=2))[:1]:
-            raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, wanted finite numbers: correct it")
+            raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, expected finite numbers: correct it")
         for k, n in np.argwhere((np.abs(points) > FAR).any(axis=2))[:1]:
             raise DragError(f"drag {k + 1} is at {_xy(points[k, n])} in frame {n + 1}, in widths and heights of the picture, "
-                            f"wanted at most {FAR}: correct it")
+                            f"expected at most {FAR}: correct it")
         points.setflags(write=False)
         object.__setattr__(self, "points", points)
 
@@ -113,16 +113,16 @@ class Drags:
         inside = ((self.points >= 0) & (self.points <= 1)).all(axis=2).any(axis=1)  # (K,)
         for k in np.flatnonzero(~inside)[:1]:
             width, height = _image_size(image_size)
-            raise DragError(f"drag {k + 1} lies outside the picture (it starts at {_xy(self.pixels(image_size)[k, 0])}, wanted "
+            raise DragError(f"drag {k + 1} lies outside the picture (it starts at {_xy(self.pixels(image_size)[k, 0])}, expected "
                             f"points from (0, 0) to ({width}, {height})): start on the object")
         return self
 
-    # Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
     def without_near_duplicates(
         self, threshold: float = 20.0, size: int = 256, generator: np.random.Generator | None = None
     ) -> Drags:
-        """Drags of which no two are near: their squared distance in pixels, summed over frames, exceeds threshold · N.
+        """Sampling drags, §4: a random one of d_i and d_j goes if ‖v_i − v_j‖² ≤ δ, with δ = 20 N at 256×256.
 
+        ‖·‖² is the squared distance in pixels, summed over frames.
         threshold: δ / N, in squared pixels of a picture `size` pixels wide and high. generator: draws which one of a
         pair goes (None: a fresh one, different from call to call).
         """
@@ -153,7 +153,7 @@ def check_count(count: int, max_drags: int) -> None:
     """DragError when `count` drags are more than a model encodes."""
     if count > max_drags:
         raise DragError(
-            f"{count} drags given, this checkpoint encodes at most {max_drags}: "
+            f"got {count} drags, this checkpoint encodes at most {max_drags}: "
             f"draw fewer, or train with max_drags={count}"
         )
 
@@ -161,7 +161,7 @@ def check_count(count: int, max_drags: int) -> None:
 def resample_path(path: np.ndarray, frames: int) -> np.ndarray:
     """Paths (…, P, 2) drawn at an even pace to (…, frames, 2): first and last points stay, linear in time between."""
     if frames < 2:
-        raise DragError(f"{frames} frames asked for, at least 2 are wanted: the start and the end")
+        raise DragError(f"got {frames} frames to make, expected at least 2: the start and the end")
     last = path.shape[-2] - 1
     time = np.linspace(0, last, frames)
     before = np.minimum(time.astype(int), last - 1)
@@ -177,13 +177,13 @@ def _record(source):
         text = source if _is_text(source) else Path(source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        came = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({reason})"
-        raise DragError(f"{came}, wanted a JSON file of drags: check the path") from None
+        problem = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({reason})"
+        raise DragError(f"{problem}, expected a JSON file of drags: check the path") from None
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise DragError(f'not valid JSON{place}, wanted the format "{FORMAT}": write it anew') from None
+        raise DragError(f'not valid JSON{place}, expected the format "{FORMAT}": write it anew') from None
 
 
 def _is_text(source) -> bool:
@@ -193,26 +193,26 @@ def _is_text(source) -> bool:
 def _paths(record) -> list[np.ndarray]:
     """The paths (P, 2) of a puppetmaster.drags/1 record, in the unit square."""
     if not isinstance(record, Mapping):
-        raise DragError(f'{_show(record)} came, wanted an object of the format "{FORMAT}": write it anew')
+        raise DragError(f'got {_show(record)}, expected an object of the format "{FORMAT}": write it anew')
     if record.get("format") != FORMAT:
-        raise DragError(f'"format" came as {_show(record.get("format"))}, wanted "{FORMAT}": write it into the file')
+        raise DragError(f'got "format" as {_show(record.get("format"))}, expected "{FORMAT}": write it into the file')
     image_size, drags = _image_size(record.get("image_size")), record.get("drags")
     if not isinstance(drags, list | tuple):
-        raise DragError(f'"drags" came as {_show(drags)}, wanted a list of {{"points": [[x, y], …]}}: correct it')
+        raise DragError(f'got "drags" as {_show(drags)}, expected a list of {{"points": [[x, y], …]}}: correct it')
     if not drags:
-        raise DragError("no drags came, at least one is wanted: draw one")
+        raise DragError("got no drags, expected at least one: draw one")
     return [_path(drag, k) / image_size for k, drag in enumerate(drags, start=1)]
 
 
 def _path(drag, k: int) -> np.ndarray:
     """The path (P, 2) of the k-th drag of a record, in pixels."""
     if not isinstance(drag, Mapping):
-        raise DragError(f'drag {k} came as {_show(drag)}, wanted {{"points": [[x, y], …]}}: correct it')
+        raise DragError(f'got drag {k} as {_show(drag)}, expected {{"points": [[x, y], …]}}: correct it')
     path = _numbers(drag.get("points"), f'"points" of drag {k}')
     if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2:
-        raise DragError(f'"points" of drag {k} came with shape {path.shape}, wanted at least two [x, y] pairs: correct it')
+        raise DragError(f'got "points" of drag {k} of shape {path.shape}, expected at least two [x, y] pairs: correct it')
     for p in np.flatnonzero(~np.isfinite(path).all(axis=1))[:1]:
-        raise DragError(f"point {p + 1} of drag {k} is {_xy(path[p])}, wanted finite numbers: correct it")
+        raise DragError(f"point {p + 1} of drag {k} is {_xy(path[p])}, expected finite numbers: correct it")
     return path
 
 
@@ -224,7 +224,7 @@ def _numbers(values, what: str) -> np.ndarray:
         array = np.array(None)
     truths = not isinstance(values, np.ndarray) and any(isinstance(leaf, bool) for leaf in np.array(values, object).flat)
     if array.dtype.kind not in "iuf" or truths:
-        raise DragError(f"{what} came as {_show(values)}, wanted [x, y] pairs of numbers: correct it")
+        raise DragError(f"got {what} as {_show(values)}, expected [x, y] pairs of numbers: correct it")
     return array.astype(np.float64)
 
 
@@ -235,7 +235,7 @@ def _image_size(size) -> np.ndarray:
         and len(size) == 2
         and all(isinstance(side, Integral) and not isinstance(side, bool) and 0 < side < 1e6 for side in size)
     ):
-        raise DragError(f"image_size came as {_show(size)}, wanted [width, height] in whole pixels, 1 or more: correct it")
+        raise DragError(f"got image_size as {_show(size)}, expected [width, height] in whole pixels, 1 or more: correct it")
     return np.array(size)
 
 

@@ -18,7 +18,6 @@ CELL_OF = {
 }
 
 
-# Drag encoding, App. A.
 def encode_drags(
     drags: Drags | torch.Tensor,
     size: int | tuple[int, int],
@@ -27,7 +26,7 @@ def encode_drags(
     present: torch.Tensor | None = None,
     end_location: bool = True,
 ) -> torch.Tensor:
-    """The encoding (…, N, c·K_max, h, w) of drags on a grid of `size` s or (h, w); c = 6, or 4 without end_location.
+    """Drag encoding, App. A: enc (…, N, c·K_max, h, w) on a grid of `size` s or (h, w); c = 6, or 4 without end_location.
 
     drags: Drags, or points (…, K, N, 2), xy in the unit square, float32 or float64.
     convention: "paper" takes ⌊·⌋ as cell and writes (h, w) offsets; "released" is what the authors' checkpoint was
@@ -66,7 +65,7 @@ def cells(points: torch.Tensor, size: int | tuple[int, int], convention: str = "
     All four are (…), of the dtype of the points and in units of cells.
     """
     if convention not in CELL_OF:
-        raise ValueError(f"convention came as {convention!r}, wanted one of {', '.join(CELL_OF)}")
+        raise ValueError(f"got convention as {convention!r}, expected one of {', '.join(CELL_OF)}")
     h, w = _grid(size)
     x, y = points[..., 0] * w, points[..., 1] * h
     row = CELL_OF[convention](y).clamp(0, h - 1)
@@ -74,15 +73,13 @@ def cells(points: torch.Tensor, size: int | tuple[int, int], convention: str = "
     return (row, col), (y - row, x - col)
 
 
-# Drags as the authors' released code stores them: x_u, y_u, x_v^n, y_v^n in every frame, zeros where a drag is absent.
 def split_released(drags: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Released drags (…, N, K, 4) to points (…, K, N, 2) and present (…, N, K), both as `encode_drags` takes them.
+    """Drags as the released code stores them (…, N, K, 4) to points (…, K, N, 2) and present (…, N, K).
 
-    A drag is absent from a frame where its four numbers are all zero; present.any(-2) (…, K) tells which slots hold a
-    drag at all. Frame 1 of the points is u, read from the first frame that has it.
+    They are x_u, y_u, x_v^n, y_v^n in every frame; points and present are as `encode_drags` takes them. A drag is absent
+    from a frame where its four numbers are all zero; present.any(-2) (…, K) tells which slots hold a drag at all. Frame 1
+    of the points is u, read from the first frame that has it.
     """
-    if drags.ndim < 3 or drags.shape[-1] != 4:
-        raise ValueError(f"released drags came with shape {tuple(drags.shape)}, wanted (…, N frames, K drags, 4)")
     present = (drags != 0).any(dim=-1)  # (…, N, K)
     first = present.int().argmax(dim=-2)[..., None, :, None]  # (…, 1, K, 1)
     u = drags[..., :2].take_along_dim(first, dim=-3)  # (…, 1, K, 2)
@@ -93,7 +90,7 @@ def _present_by_frame(points: torch.Tensor, present: torch.Tensor | None) -> tor
     """present as (…, N, K), after a check of all shapes."""
     if points.ndim < 3 or points.shape[-1] != 2 or points.dtype not in (torch.float32, torch.float64):
         raise ValueError(
-            f"points came as {points.dtype} {tuple(points.shape)}, wanted float32 or float64 (…, K drags, N frames, 2)"
+            f"got points as {points.dtype} {tuple(points.shape)}, expected float32 or float64 (…, K drags, N frames, 2)"
         )
     *batch, drags, frames, _ = points.shape
     if present is None:
@@ -103,8 +100,8 @@ def _present_by_frame(points: torch.Tensor, present: torch.Tensor | None) -> tor
     if tuple(present.shape) == (*batch, frames, drags):
         return present.bool()
     raise ValueError(
-        f"present came with shape {tuple(present.shape)}, "
-        f"wanted {(*batch, drags)} or, frame by frame, {(*batch, frames, drags)}"
+        f"got present of shape {tuple(present.shape)}, "
+        f"expected {(*batch, drags)} or, frame by frame, {(*batch, frames, drags)}"
     )
 
 

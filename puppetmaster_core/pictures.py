@@ -26,7 +26,7 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class PictureError(ValueError):
-    """A picture that cannot be used. The message is one line: what came, what was wanted, what to do."""
+    """A picture that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 def open_picture(source) -> Image.Image:
@@ -39,23 +39,23 @@ def open_picture(source) -> Image.Image:
         return _on_white(_from_array(source))
     given = isinstance(source, Image.Image)
     if not given and not isinstance(source, str | os.PathLike):
-        raise PictureError(f"a {type(source).__name__} came, wanted a path, a Pillow image or an array")
+        raise PictureError(f"got a {type(source).__name__}, expected a path, a Pillow image or an array")
     name = "the picture" if given else source
     try:
         with warnings.catch_warnings(action="ignore"), nullcontext(source) if given else Image.open(source) as picture:
             picture.load()
             return _on_white(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
-        raise PictureError(f"{name}: no such file, wanted a picture: check the path") from None
+        raise PictureError(f"{name}: no such file, expected a picture: check the path") from None
     except Image.UnidentifiedImageError:
-        raise PictureError(f"{name}: not a picture in a known format, wanted PNG, JPEG, GIF or the like: convert it") from None
+        raise PictureError(f"{name}: not a picture in a known format, expected PNG, JPEG, GIF or the like: convert it") from None
     except Image.DecompressionBombError:
-        raise PictureError(f"{name}: more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels came, wanted fewer: shrink it") from None
+        raise PictureError(f"{name}: got more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, expected fewer: shrink it") from None
     except PictureError as error:
         raise PictureError(f"{name}: {error}") from None
     except Exception as error:  # damaged bytes raise nearly anything in Pillow: struct.error, NotImplementedError, …
         reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:120]
-        raise PictureError(f"{name}: cannot be read ({reason}), wanted a whole PNG, JPEG, GIF or so: save it again") from None
+        raise PictureError(f"{name}: cannot be read ({reason}), expected a whole PNG, JPEG, GIF or so: save it again") from None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def to_tensor(frames: np.ndarray) -> Tensor:
     import torch
 
     if frames.dtype != np.uint8 or frames.ndim < 3 or frames.shape[-1] != 3:
-        raise ValueError(f"pictures came as {frames.dtype} {frames.shape}, wanted uint8 (…, H, W, 3)")
+        raise ValueError(f"got pictures as {frames.dtype} {frames.shape}, expected uint8 (…, H, W, 3)")
     return torch.tensor(np.ascontiguousarray(frames)).movedim(-1, -3).float() / 127.5 - 1
 
 
@@ -105,9 +105,11 @@ def to_frames(pictures: Tensor) -> np.ndarray:
     return levels.round().byte().movedim(-3, -1).cpu().numpy()
 
 
-# As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.
 def clip_pixels(pictures: Tensor, size: int) -> Tensor:
-    """What CLIP sees, (B, 3, size, size), of pictures (B, 3, H, W) in [−1, 1]."""
+    """What CLIP sees, (B, 3, size, size), of pictures (B, 3, H, W) in [−1, 1].
+
+    As diffusers' SVD pipeline prepares it, but for the kernel of the resizing: PyTorch's antialiased bicubic.
+    """
     from torch.nn.functional import interpolate
 
     if pictures.shape[-2:] != (size, size):
@@ -135,14 +137,14 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     """
     most, floats = np.nan_to_num(values).max(), values.dtype.kind == "f"
     if floats and most > FLOATS:
-        raise PictureError(f"floats up to {most:g} came, wanted grey levels from 0 to 1: divide by 255, or by what they reach")
+        raise PictureError(f"got floats up to {most:g}, expected grey levels from 0 to 1: divide by 255, or by what they reach")
     scale = 255.0 if floats else 1.0 if values.dtype.itemsize > 2 and most <= 255 else 1 / 257
     return (np.nan_to_num(values).astype(np.float64) * scale).round().clip(0, 255).astype(np.uint8)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)) or 0 in array.shape:
-        raise PictureError(f"a picture came with shape {array.shape}, wanted (H, W), (H, W, 3) or (H, W, 4)")
+        raise PictureError(f"got a picture of shape {array.shape}, expected (H, W), (H, W, 3) or (H, W, 4)")
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
-        raise PictureError(f"a picture came as {array.dtype}, wanted uint8, uint16 or floats in [0, 1]")
+        raise PictureError(f"got a picture as {array.dtype}, expected uint8, uint16 or floats in [0, 1]")
     return Image.fromarray(array if array.dtype == np.uint8 else _to_8_bits(array))

@@ -89,7 +89,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         ModelError.
         """
         if options.setdefault("use_safetensors", True) is not True:
-            raise ModelError("use_safetensors=False came, but pickled weights can run code: leave it out")
+            raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
         own_unet = {"unet"} & options.keys()
         folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet)
         if checkpoints.is_svd(folder):
@@ -112,7 +112,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         folder holds something else.
         """
         if options.get("safe_serialization", True) is not True:
-            raise ModelError("safe_serialization=False came, but weights are saved as safetensors only: leave it out")
+            raise ModelError("got safe_serialization=False, but weights are saved as safetensors only: leave it out")
         with checkpoints.quiet(), checkpoints.new_folder(Path(save_directory)) as folder:
             super().save_pretrained(folder, **options)
 
@@ -204,9 +204,11 @@ class PuppetMasterPipeline(DiffusionPipeline):
     def latent_space(self) -> LatentSpace:
         return LatentSpace(self.config.latent_scale, self.config.residual, self.config.anchor)
 
-    # What the network is told of the picture beside its latents, §3.1.
     def embed(self, first: Tensor) -> Tensor:
-        """The CLIP embedding (1, 1, D) of a picture (1, 3, S, S) in [−1, 1]."""
+        """What the network is told of the picture beside its latents, §3.1: the CLIP embedding (1, 1, D).
+
+        first: (1, 3, S, S) in [−1, 1].
+        """
         clip_input = clip_pixels(first, self.image_encoder.config.image_size).to(self.image_encoder.dtype)
         return self.image_encoder(clip_input).image_embeds[:, None]
 
@@ -217,17 +219,18 @@ class PuppetMasterPipeline(DiffusionPipeline):
         points, present = zip(*(d.tensors(most) if d else absent for d in drags), strict=True)
         return torch.stack(points), torch.stack(present)
 
-    # Once per video: nothing of it depends on the noise level.
     def condition(self, drags: Sequence[Drags | None], size: Sequence[int]) -> DragConditioning:
-        """The conditioning of B videos from drags on the square, None for a video without; size: (h, w)."""
+        """The conditioning of B videos, once: nothing of it depends on the noise level.
+
+        drags: on the square, None for a video without. size: (h, w). Raises DragError for more than the network takes.
+        """
         if not any(drags):
             return self.unet.null_conditioning(len(drags), self.config.frames, tuple(size))
         points, present = (one.to(self._execution_device) for one in self.drag_tensors(drags))
         return self.unet.condition(points, present, tuple(size))
 
-    # SVD's conditions beside the picture; its network was trained on the frame rate less one.
     def time_ids(self) -> Tensor:
-        """(1, 3), the network's added_time_ids."""
+        """SVD's conditions beside the picture, (1, 3): its network was trained on the frame rate less one."""
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
     def decode(self, finished, seen: Seen, tile: int | None = None) -> Tensor:
@@ -237,7 +240,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """
         pictures = self.latents.decode(finished, seen, tile)
         if not pictures.isfinite().all():
-            raise FloatingPointError(f"numbers that are not finite came out of the model in {self.unet.dtype}, wanted a video: "
+            raise FloatingPointError(f"got numbers that are not finite out of the model in {self.unet.dtype}, expected a video: "
                                      "the weights are damaged or in too low a precision, get them again or load them in float32")
         return pictures.float().clamp(-1, 1)
 

@@ -52,20 +52,20 @@ class Sampling:
 
     def __post_init__(self):
         if self.solver is not None and self.solver not in SOLVERS:
-            raise ValueError(f"solver={self.solver!r} came, wanted one of {', '.join(SOLVERS)}")
+            raise ValueError(f"got solver={self.solver!r}, expected one of {', '.join(SOLVERS)}")
         if isinstance(self.steps, bool) or not isinstance(self.steps, Integral) or not 1 <= self.steps <= 1000:
-            raise ValueError(f"steps={self.steps!r} came, wanted a whole number from 1 to 1000")
+            raise ValueError(f"got steps={self.steps!r}, expected a whole number from 1 to 1000")
         for name in ("min_guidance", "max_guidance"):
             if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), Real):
-                raise ValueError(f"{name}={getattr(self, name)!r} came, wanted a number from 1 on")
+                raise ValueError(f"got {name}={getattr(self, name)!r}, expected a number from 1 on")
         if self.interval is not None and not _is_interval(self.interval):
-            raise ValueError(f"a guidance interval of {self.interval!r} came, wanted two noise levels σ, the lower one first")
+            raise ValueError(f"got a guidance interval of {self.interval!r}, expected two noise levels σ, the lower one first")
 
     @classmethod
     def choose(cls, own: Sampling, quality: str | None, qualities: Mapping[str, Mapping], **given) -> Sampling:
         """A model's own sampling, changed by what `quality` names among `qualities`, then by what is given and not None."""
         if quality is not None and quality not in list(qualities):
-            raise ValueError(f"quality={quality!r} came, wanted one of {', '.join(qualities)}")
+            raise ValueError(f"got quality={quality!r}, expected one of {', '.join(qualities)}")
         named = dict(qualities[quality]) if quality is not None else {}
         named |= {name: value for name, value in given.items() if value is not None}
         if isinstance(named.get("interval"), list):  # as JSON has it
@@ -133,7 +133,7 @@ def make_solver(name: str, levels: tuple[float, float] = RANGE) -> Scheduler:
         return EulerDiscreteScheduler(**edm, **SVD)
     if name == "dpm++":
         return EDMDPMSolverMultistepScheduler(**edm, sigma_data=1.0, sigma_schedule="exponential")
-    raise ValueError(f"solver={name!r} came, wanted one of {', '.join(SOLVERS)}")
+    raise ValueError(f"got solver={name!r}, expected one of {', '.join(SOLVERS)}")
 
 
 def rehearse(scheduler: Scheduler) -> None:
@@ -148,14 +148,14 @@ def rehearse(scheduler: Scheduler) -> None:
 def one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Generator | None]]:
     """Drags and a generator for each of B videos."""
     if seed is not None and generator is not None:
-        raise ValueError("seed and generator came, wanted one of them")
+        raise ValueError("got seed and generator, expected one of them")
     sets = list(drags) if isinstance(drags, Sequence) else [drags]
     seeds = list(seed) if isinstance(seed, Sequence) else [seed]
     counts = {len(sets), len(seeds)} - {1}
     if len(counts) > 1 or 0 in counts:
-        raise ValueError(f"{len(sets)} sets of drags and {len(seeds)} seeds came, wanted as many of both, or one of either")
+        raise ValueError(f"got {len(sets)} sets of drags and {len(seeds)} seeds, expected as many of both, or one of either")
     for wrong in (d for d in sets if not isinstance(d, Drags | None)):
-        raise DragError(f"a {type(wrong).__name__} came as drags, wanted Drags: Drags.from_json reads them")
+        raise DragError(f"got a {type(wrong).__name__} as drags, expected Drags: Drags.from_json reads them")
     count = counts.pop() if counts else 1
     seeds = seeds if len(seeds) == count else seeds * count
     generators = [generator if s is None else _generator(s) for s in seeds]
@@ -166,7 +166,7 @@ def _generator(seed) -> torch.Generator:
     try:
         return torch.Generator().manual_seed(operator.index(seed))
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"seed={seed!r} came, wanted a whole number of at most 64 bits") from None
+        raise ValueError(f"got seed={seed!r}, expected a whole number of at most 64 bits") from None
 
 
 def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None]) -> Tensor:
@@ -174,7 +174,6 @@ def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None
     return torch.stack([torch.randn(*shape, generator=g, device=g.device if g else None).cpu() for g in generators])
 
 
-# Sampling with guidance, App. C.2: the network without drags and with drags, weighted frame by frame.
 def sample(
     unet: DragUNet,
     scheduler: Scheduler,
@@ -187,8 +186,9 @@ def sample(
     progress: Callable[[Iterable], Iterable] = iter,
     on_step: Callable[[int, Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
+    """Sampling with guidance, App. C.2: the network without drags and with drags, weighted frame by frame.
 
+    Returns denoised x (B, N, C, h, w), float32, from unit noise of that shape, over the scheduler's timesteps.
     given: the picture's latents (B, C, h, w), or others a frame (B, N, C, h, w). embedding: (B, 1, D). time_ids: (1, 3).
     conditioning: that of the B videos.
     Where guidance is used, the network is called with 2·B videos, those without drags first.

@@ -19,7 +19,7 @@ BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16
 
 
 class ModelError(ValueError):
-    """A model that cannot be used. The message is one line: what came, what was wanted, what to do."""
+    """A model that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error}), wanted a whole model: make it readable") from None
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error}), expected a model: make it readable") from None
 
 
 def read_json(path: Path) -> dict:
@@ -38,7 +38,7 @@ def read_json(path: Path) -> dict:
     except (OSError, ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
-        raise ModelError(f"{path}: not a readable JSON object, wanted a model's settings: get the model again")
+        raise ModelError(f"{path}: not a readable JSON object, expected a model's settings: get the model again")
     return record
 
 
@@ -61,13 +61,13 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     there, at = path.stat().st_size - 8 - length, 0
     for begin, end, name in places:
         if end > there:
-            raise ModelError(f"{path}: tensor {name!r} is cut off, wanted whole weights: get the file again")
+            raise ModelError(f"{path}: tensor {name!r} is cut off, expected whole weights: get the file again")
         if begin != at or end - begin != sizes[name]:
-            raise ModelError(f"{path}: {end - begin} bytes at {begin} came for tensor {name!r}, {header[name]['dtype']} of shape "
-                             f"{shapes[name]}, wanted as many as that takes, right behind those before: get the file again")
+            raise ModelError(f"{path}: got {end - begin} bytes at {begin} for tensor {name!r}, {header[name]['dtype']} of shape "
+                             f"{shapes[name]}, expected as many as that takes, right behind those before: get the file again")
         at = end
     if at != there:
-        raise ModelError(f"{path}: {there - at} bytes more than its tensors came, wanted whole weights: get the file again")
+        raise ModelError(f"{path}: got {there - at} bytes more than its tensors, expected whole weights: get the file again")
     return shapes
 
 
@@ -79,12 +79,12 @@ def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     if not files:
         pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
         came = f"pickled weights ({pickles[0]}), which can run code" if pickles else "no weights"
-        raise ModelError(f"{folder}: {came}, wanted {SAFE} files: get the model in that format")
+        raise ModelError(f"{folder}: {came}, expected {SAFE} files: get the model in that format")
     for index in folder.glob(f"*{SAFE}.index*.json"):
         parts = read_json(index).get("weight_map")
         missing = set(parts.values()) - {path.name for path in files} if isinstance(parts, dict) else {index.name}
         if missing:
-            raise ModelError(f"{folder}: {min(missing)} is missing or broken, wanted all parts of the weights: get it again")
+            raise ModelError(f"{folder}: {min(missing)} is missing or broken, expected all parts of the weights: get it again")
     shapes = {}
     for path in files:
         shapes |= file_shapes(path)
@@ -103,4 +103,4 @@ def check_complete(folder: Path, state: Mapping) -> None:
     wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
     if wrong:
         came = found.get(wrong[0], "nothing")
-        raise ModelError(f"{folder}: {came} came for {wrong[0]}, wanted {wanted[wrong[0]]}: get the model again")
+        raise ModelError(f"{folder}: got {came} for {wrong[0]}, expected {wanted[wrong[0]]}: get the model again")

@@ -26,7 +26,7 @@ PALETTE_SAMPLE = 32_000  # pixels a GIF's palette is made from
 
 
 class OutputError(ValueError):
-    """A file that cannot be written. The message is one line: what came, what was wanted, what to do."""
+    """A file that cannot be written. The message is one line: what it got, what it expected, what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Video:
         path = check_output(path)
         rate = self.fps if fps is None else fps
         if not 0 < rate <= 100:
-            raise OutputError(f"fps={fps} came, wanted a rate above 0 and up to 100 frames a second")
+            raise OutputError(f"got fps={fps}, expected a rate above 0 and up to 100 frames a second")
         frames = enlarge(self.frames, upscale)
         drags = self.drags if overlay is True else overlay
         if drags:
@@ -66,19 +66,19 @@ def check_output(path) -> Path:
     """The path, or OutputError when `Video.save` could not write there. Leaves nothing behind."""
     path = Path(path)
     if not path.name:
-        raise OutputError(f"{path}: this is a folder, wanted a name ending in .gif or .mp4, or a new folder for PNGs")
+        raise OutputError(f"{path}: this is a folder, expected a name ending in .gif or .mp4, or a new folder for PNGs")
     if path.name.lower() in WRITERS:
-        raise OutputError(f"{path}: this is only an ending, wanted a name before it: choose one")
+        raise OutputError(f"{path}: this is only an ending, expected a name before it: choose one")
     if path.suffix.lower() not in WRITERS:
-        raise OutputError(f"{path}: files ending in {path.suffix} are not written, wanted .gif, .mp4 or a folder for PNGs: "
+        raise OutputError(f"{path}: files ending in {path.suffix} are not written, expected .gif, .mp4 or a folder for PNGs: "
                           "choose another ending")
     with _one_line(path):
         if path.suffix and path.is_dir():
-            raise OutputError(f"{path}: this is a folder, wanted a file: choose another name")
+            raise OutputError(f"{path}: this is a folder, expected a file: choose another name")
         if not path.suffix and path.exists() and not path.is_dir():
-            raise OutputError(f"{path}: this is a file, wanted a folder for PNGs or a name ending in .gif or .mp4")
+            raise OutputError(f"{path}: this is a file, expected a folder for PNGs or a name ending in .gif or .mp4")
         if not path.suffix and path.exists() and any(path.iterdir()):
-            raise OutputError(f"{path}: this folder is not empty, wanted a new or an empty one: choose another name")
+            raise OutputError(f"{path}: this folder is not empty, expected a new or an empty one: choose another name")
         if path.exists() and not os.access(path, os.W_OK):
             raise OutputError(f"{path}: cannot be overwritten, no permission: choose another name")
         try_writing(path)
@@ -88,7 +88,7 @@ def check_output(path) -> Path:
 def enlarge(frames: np.ndarray, times: int) -> np.ndarray:
     """Frames (N, H, W, 3) uint8, `times` as wide and high."""
     if not isinstance(times, int) or not 1 <= times <= 16:
-        raise OutputError(f"upscale={times} came, wanted a whole number from 1 to 16")
+        raise OutputError(f"got upscale={times}, expected a whole number from 1 to 16")
     if times == 1:
         return frames
     size = (frames.shape[2] * times, frames.shape[1] * times)
@@ -102,7 +102,7 @@ def _one_line(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or "it failed"
-        raise OutputError(f"{path}: cannot be written ({reason}), wanted a place to write to: choose another") from error
+        raise OutputError(f"{path}: cannot be written ({reason}), expected a place to write to: choose another") from error
 
 
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:

@@ -133,7 +133,7 @@ def test_the_arms_have_the_same_parameters():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"attention": "static_reference", "in_channels": 3}, "wanted 6: noisy and image latents of 3 channels each"),
+        ({"attention": "static_reference", "in_channels": 3}, "expected 6: noisy and image latents of 3 channels each"),
         ({"end_location": False}, "tokens read u and vn only"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -202,7 +203,7 @@ def bright(_):
 UNET, SOLVER = "unet/config.json", "scheduler/scheduler_config.json"
 # what is wrong, what the line says, how it is brought about, and the arguments that are not the usual ones
 BAD_INPUT = [
-    ("no picture", "gone.png: no such file, wanted a picture", None, {"image": "gone.png"}),
+    ("no picture", "gone.png: no such file, expected a picture", None, {"image": "gone.png"}),
     ("a folder for a picture", "folder: cannot be read", lambda _: Path("folder").mkdir(), {"image": "folder"}),
     ("an unreadable picture", "door.png: not a picture in a known format", lambda _: text("hello", "door.png"), {}),
     ("half a picture", "door.png: cannot be read", lambda _: cut(Path("door.png"), 3000), {}),
@@ -210,48 +211,47 @@ BAD_INPUT = [
     ("a very long name for a model", "no model 'nnn", None, {"model": "n" * 300}),
     ("a very long name for a picture", "cannot be read (File name too long)", None, {"image": "n" * 300}),
     ("a name of two lines", "a b.png: no such file", None, {"image": "a\nb.png"}),
-    ("no drag file", "gone.json: no such file, wanted a JSON file of drags", None, {"drags": "gone.json"}),
+    ("no drag file", "gone.json: no such file, expected a JSON file of drags", None, {"drags": "gone.json"}),
     ("malformed JSON", "door.json: not valid JSON (line 1, column 2)", lambda _: text("{"), {}),
-    ("another format", '"format" came as None', lambda _: text({}), {}),
+    ("another format", '"format" as None', lambda _: text({}), {}),
     ("text for numbers", "points", lambda _: drags([[["a", 1], [2, 3]]]), {}),
     ("numbers that are not finite", "point 2 of drag 1 is (nan, 5)", lambda _: drags([[[5, 5], [float("nan"), 5]]]), {}),
     ("infinite numbers", "(5, inf)", lambda _: drags([[[5, 5], [5, float("inf")]]]), {}),
-    ("no drags", "no drags came", lambda _: drags([]), {}),
-    ("more than K_max drags", "6 drags given, this checkpoint encodes at most 5", lambda _: drags([[[5, 5], [9, 9]]] * 6), {}),
-    ("drags outside", "drag 1 lies outside the picture (it starts at (-50, 5), wanted points from (0, 0) to (",
+    ("no drags", "no drags", lambda _: drags([]), {}),
+    ("drags outside", "drag 1 lies outside the picture (it starts at (-50, 5), expected points from (0, 0) to (",
      lambda _: drags([[[-50, 5], [-9, 9]], [[500, 5], [600, 5]]]), {}),
     ("one drag outside", "drag 2 lies outside", lambda _: drags([[[5, 5], [9, 9]], [[-50, -5], [-9, -9]]]), {}),
-    ("a drag too far away", "widths and heights of the picture, wanted at most 100", lambda _: drags([[[5, 5], [1e8, 5]]]), {}),
+    ("a drag too far away", "widths and heights of the picture, expected at most 100", lambda _: drags([[[5, 5], [1e8, 5]]]), {}),
     ("truth values", "points", lambda _: drags([[[True, 1], [2, 3]]]), {}),
     ("an output over the picture", "door.png.gif: this is what you gave", lambda _: shutil.copy("door.png", "door.png.gif"),
      {"image": "door.png.gif", "output": "door.png.gif"}),
     ("an output that is only an ending", "this is only an ending", None, {"output": ".gif"}),
-    ("a picture of too many pixels", "pixels came, wanted fewer", huge, {}),
-    ("a grey float picture of other units", "floats up to 128 came", bright, {"image": "door.tif"}),
-    ("drags on another picture", "on a picture of 90×90 came", lambda _: drags([[[5, 5], [9, 9]]], (90, 90)), {}),
+    ("a picture of too many pixels", "pixels, expected fewer", huge, {}),
+    ("a grey float picture of other units", "floats up to 128", bright, {"image": "door.tif"}),
+    ("drags on another picture", "on a picture of 90×90", lambda _: drags([[[5, 5], [9, 9]]], (90, 90)), {}),
     ("binary drags", "door.json: cannot be read", lambda _: Path("door.json").write_bytes(b"\xff\x00\x80"), {}),
-    ("an unknown model", "no model 'tinny', wanted a shipped model", None, {"model": "tinny"}),
+    ("an unknown model", "no model 'tinny', expected a shipped model", None, {"model": "tinny"}),
     ("no model in the folder", "no model_index.json there", lambda _: Path("empty").mkdir(), {"model": "empty"}),
     ("a truncated weight file", "cut off", lambda model: weights(model, lambda path: cut(path, 500_000)), {"model": "model"}),
     ("an empty weight file", "damaged", lambda model: weights(model, lambda path: cut(path, 0)), {"model": "model"}),
     ("a pickled weight file", "which can run code", lambda model: weights(model, pickle_weights), {"model": "model"}),
     ("a pickle called safetensors", "damaged", lambda model: weights(model, lambda p: torch.save({}, p)), {"model": "model"}),
-    ("words for the frames", "frames='four' came, wanted a whole number", setting("frames", "four"), {"model": "model"}),
-    ("no number for the fps", "fps=None came, wanted a number", setting("fps", None), {"model": "model"}),
-    ("falling guidance", "guidance from 3 to 2 came", setting("min_guidance", 3, "max_guidance", 2), {"model": "model"}),
-    ("words for K_max", "max_drags='x' came", setting("max_drags", "x", file=UNET), {"model": "model"}),
+    ("words for the frames", "frames='four', expected a whole number", setting("frames", "four"), {"model": "model"}),
+    ("no number for the fps", "fps=None, expected a number", setting("fps", None), {"model": "model"}),
+    ("falling guidance", "guidance from 3 to 2", setting("min_guidance", 3, "max_guidance", 2), {"model": "model"}),
+    ("words for K_max", "max_drags='x'", setting("max_drags", "x", file=UNET), {"model": "model"}),
     ("words for a number", "addition_time_embed_dim='x'", setting("addition_time_embed_dim", "x", file=UNET), {"model": "model"}),
     ("a solver that cannot step", "be loaded (x is not", setting("timestep_spacing", "x", file=SOLVER), {"model": "model"}),
     ("words for a width", "cannot be loaded (", setting("latent_channels", "x", file="vae/config.json"), {"model": "model"}),
     ("an output that is a folder", "this is a folder", lambda _: Path("out.gif").mkdir(), {"output": "out.gif"}),
     ("an output in no folder", "none/door.gif: cannot be written (No such file", None, {"output": "none/door.gif"}),
-    ("an unknown kind of output", "wanted .gif, .mp4 or a folder", None, {"output": "door.avi"}),
-    ("an empty npz", "no drags came", lambda _: released(drags=np.zeros((14, 5, 4))), {"drags": "door.npz"}),
+    ("an unknown kind of output", "expected .gif, .mp4 or a folder", None, {"output": "door.avi"}),
+    ("an empty npz", "no drags", lambda _: released(drags=np.zeros((14, 5, 4))), {"drags": "door.npz"}),
     ("an npz without drags", "wanted a Drag-a-Move clip", lambda _: released(latents=np.zeros(3)), {"drags": "door.npz"}),
     ("a pickled npz", "wanted a Drag-a-Move clip", lambda _: released(drags=np.array([{}, 3], object)), {"drags": "door.npz"}),
     ("a text called npz", "wanted a Drag-a-Move clip", lambda _: text("x", "door.npz"), {"drags": "door.npz"}),
     ("a damaged compressed npz", "cannot be read", lambda _: flip(deflated()), {"drags": "door.npz"}),
-    ("infinity in an npz", "wanted finite", lambda _: released(drags=np.full((14, 1, 4), np.inf)), {"drags": "door.npz"}),
+    ("infinity in an npz", "expected finite", lambda _: released(drags=np.full((14, 1, 4), np.inf)), {"drags": "door.npz"}),
 ]
 
 
@@ -264,20 +264,27 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, model, capsys, monkeypatc
     assert animate(**{"model": model} | arguments) == 2
     out, err = capsys.readouterr()
     assert not out and err.count("\n") == 1 and err.startswith("puppetmaster animate: error: ") and line in err
-    assert ("wanted" in err or "draw fewer" in err) and ": " in err.split("wanted")[-1]  # what to do comes last
+    assert re.search("(expected|wanted).*: ", err) or "draw fewer" in err  # what to do comes last
     assert sorted(folder.rglob("*")) == before
+
+
+def test_more_drags_than_the_model_takes(folder, model, capsys):
+    drags([[[5, 5], [9, 9]]] * 6)
+    assert animate(model=model) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("puppetmaster animate: error: got 6 drags, this checkpoint")
+    assert not (folder / "door.gif").exists()
 
 
 @pytest.mark.parametrize(
     "more, line",
     [
-        (["--steps", "0"], "'0' came, wanted a whole number from 1 to 1000"),
-        (["--steps", "many"], "'many' came, wanted a whole number"),
-        (["--guidance", "0.5"], "'0.5' came, wanted a number from 1 to 100"),
-        (["--guidance", "nan"], "'nan' came, wanted a number from 1"),
-        (["--seed", "-1"], "wanted a whole number from 0"),
-        (["--seed", str(2**32)], "wanted a whole number from 0 to 4294967295"),  # would give the video of seed 0
-        (["--upscale", "99"], "wanted a whole number from 1 to 16"),
+        (["--steps", "0"], "'0', expected a whole number from 1 to 1000"),
+        (["--steps", "many"], "'many', expected a whole number"),
+        (["--guidance", "0.5"], "'0.5', expected a number from 1 to 100"),
+        (["--guidance", "nan"], "'nan', expected a number from 1"),
+        (["--seed", "-1"], "expected a whole number from 0"),
+        (["--seed", str(2**32)], "expected a whole number from 0 to 4294967295"),  # would give the video of seed 0
+        (["--upscale", "99"], "expected a whole number from 1 to 16"),
         (["--solver", "heun"], "invalid choice: 'heun'"),
         (["--speed"], "unrecognized arguments: --speed"),
     ],
@@ -324,7 +331,7 @@ def test_an_output_without_permission_is_one_line(folder, model, capsys, monkeyp
     monkeypatch.setattr(Path, "touch", refuse)  # as root nothing is forbidden
     assert animate(model) == 2
     err = capsys.readouterr().err
-    assert err.count("\n") == 1 and "door.gif: cannot be written (Permission denied), wanted" in err
+    assert err.count("\n") == 1 and "door.gif: cannot be written (Permission denied), expected" in err
 
 
 def test_weights_that_are_not_numbers_are_one_line(folder, model, capsys):

@@ -186,12 +186,12 @@ def test_ray_gives_the_same_tables(whole, tmp_path):
 def test_another_plan_does_not_touch_the_folder(whole, capsys):
     before = tables(whole)
     assert curate("library:bad", whole, "--count", 9, "--assets-a-part", 3) == 2
-    assert "count 8, now 9 came" in capsys.readouterr().err
+    assert "count 8, now 9" in capsys.readouterr().err
     assert tables(whole) == before
 
 
 @pytest.mark.parametrize(("words", "line"), [
-    (["/nowhere"], "no such folder"), (["cabinets"], "cabinets came"), (["library:bat"], "did you mean"),
+    (["/nowhere"], "no such folder"), (["cabinets"], "cabinets"), (["library:bat"], "did you mean"),
     (["library", "--rank", "2", "--world-size", "2"], "ranks count from 0"),
     (["library", "--ray-address", "1.2.3.4:6379"], "without --engine ray"),
     (["library", "--forest", "/nowhere"], "make one with `puppetmaster forest`"),

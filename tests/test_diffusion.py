@@ -57,11 +57,6 @@ def test_the_loss_is_the_error_of_v():
     torch.testing.assert_close(diffusion_loss(lambda *_: wrong, clean, sigma, noise), torch.full((2,), 4.0).double())
 
 
-def test_one_noise_level_an_item():
-    with pytest.raises(ValueError, match="one level per item"):
-        denoise(lambda scaled, c_noise: scaled, torch.zeros(2, 1, 1, 1, 1), torch.ones(3))
-
-
 def test_drags_are_dropped_item_by_item():
     present = torch.ones(20_000, 5, dtype=torch.bool)
     kept = drop_drags(present, 0.1, torch.Generator().manual_seed(0))

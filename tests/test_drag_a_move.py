@@ -1,6 +1,7 @@
 """Clips of Drag-a-Move: their drags are read, and whatever is damaged is one DragError."""
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,8 @@ def test_every_published_clip_is_read():
         (lambda a: a.astype(str), "came as <U"),
         (lambda a: a.astype(object), "cannot be read"),
         (lambda a: a * np.arange(14)[:, None, None].clip(0, 1), "drag 1 is absent from some frames"),
-        (lambda a: a.astype(float) * 1e300, "wanted finite numbers"),
-        (lambda a: a[:1], "at least 2 are wanted"),
+        (lambda a: a.astype(float) * 1e300, "expected finite numbers"),
+        (lambda a: a[:1], "expected at least 2"),
     ],
 )
 def test_other_arrays_are_refused(array, tmp_path, change, message):
@@ -70,7 +71,7 @@ def test_damaged_files_are_drag_errors_or_drags(array, tmp_path, save):
             read_released(path)
         except DragError as error:
             refused += 1
-            assert "\n" not in str(error) and "wanted" in str(error)
+            assert "\n" not in str(error) and re.search("wanted|expected", str(error))
     assert refused > 200
 
 

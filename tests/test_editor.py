@@ -50,7 +50,7 @@ def test_drags_go_in_and_out_exactly():
     editor.drags = other
     np.testing.assert_array_equal(editor.drags.points, other.points)
     editor.drags = None
-    with pytest.raises(DragError, match="no drags came, at least one is wanted: draw one"):
+    with pytest.raises(DragError, match="got no drags, expected at least one: draw one"):
         _ = editor.drags
 
 
@@ -123,7 +123,7 @@ def test_what_goes_wrong_is_told_on_the_page():
     editor = DragEditor(PICTURE, pipeline=FakePipeline())
     ask(editor)
     editor.wait(20)
-    assert editor.progress == {"state": "failed", "message": "no drags came, at least one is wanted: draw one"}
+    assert editor.progress == {"state": "failed", "message": "got no drags, expected at least one: draw one"}
     with pytest.raises(DragError):
         editor.generate()
 

@@ -123,5 +123,5 @@ def test_the_command_writes_and_does_not_overwrite(clip, tmp_path, capsys):
     assert Recipe.of(tmp_path / "others" / "dragnuwa").prompt == "a box"
     assert main(words) == 2
     assert "is there already" in capsys.readouterr().err
-    with pytest.raises(VideoError, match="wanted one of dragnuwa"):
+    with pytest.raises(VideoError, match="expected one of dragnuwa"):
         export("sora", [clip], tmp_path)

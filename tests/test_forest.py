@@ -91,10 +91,10 @@ def noise(groups, copies, seed=0):
 def few_trees(monkeypatch):
     """Forests of ten trees: nested folds grow 36 forests."""
 
-    def plant(metrics, good, weights, seed):
+    def train_forest(metrics, good, weights, seed):
         return RandomForestClassifier(10, random_state=seed).fit(metrics.astype(np.float32), good, weights)
 
-    monkeypatch.setattr(fitting, "plant", plant)
+    monkeypatch.setattr(fitting, "train_forest", train_forest)
 
 
 def test_an_object_is_never_judged_by_trees_that_saw_it(few_trees):
@@ -167,7 +167,7 @@ def test_one_command_fits_it_and_the_same_command_fits_the_same(few_trees, tmp_p
     (["--labels", "x.csv"], "--labels or --official and --table go together"),
     (["--table", "x.parquet"], "--labels or --official and --table go together"),
     (["--files", "/nowhere/at/all"], "no such folder"),
-    (["--good", "3", "--bad", "8", "--workers", "1"], "3 objects with good animations came"),
+    (["--good", "3", "--bad", "8", "--workers", "1"], "3 objects with good animations"),
 ])
 def test_bad_input_is_one_line(tmp_path, capsys, words, line):
     assert main(["forest", "--output", str(tmp_path / "forest"), *words]) == 2
@@ -240,7 +240,7 @@ def test_corruptions_are_what_they_are_called(kind):
         asset = make_asset(base, 2)
         own = motion_metrics(asset)
         if kind == "explode" and len(asset.submodels) < 3:
-            with pytest.raises(ValueError, match="wanted 3 or more"):
+            with pytest.raises(ValueError, match="expected 3 or more"):
                 corrupt(asset, 0, kind)
             continue
         for seed in range(3):

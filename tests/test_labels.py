@@ -43,7 +43,7 @@ def test_the_last_answer_counts():
 
 
 @pytest.mark.parametrize(("text", "line"), [
-    ("a,b\n1,2\n", "wanted animation, rater, answer"), ("", "wanted animation, rater, answer"),
+    ("a,b\n1,2\n", "expected animation, rater, answer"), ("", "expected animation, rater, answer"),
     ("animation,rater,answer\na,me,keep\nb,me,maybe\n", "line 3.*maybe"),
 ])
 def test_other_files_are_refused(text, line):
@@ -94,7 +94,7 @@ def test_labels_are_taken_in_from_csv(tmp_path):
     text = to_csv([Label(A0, "me", "drop"), Label(A1, "you", "keep"), Label("elsewhere#0", "you", "keep")])
     assert labeller.take_in(text) == 3 and labeller.at == 1 and len(read_labels(tmp_path / "l.csv")) == 3
     labeller._heard(None, {"kind": "csv", "text": "what"}, [])
-    assert "wanted animation, rater, answer" in labeller.said and len(labeller.labels) == 3
+    assert "expected animation, rater, answer" in labeller.said and len(labeller.labels) == 3
     labeller._heard(None, {"kind": "answer", "answer": "burn"}, [])
     assert "burn" in labeller.said and len(labeller.labels) == 3
 

@@ -138,7 +138,7 @@ def test_unseen_clips_are_of_all_kinds_and_of_the_seeds_kept_for_judging():
     names = [subject.name for subject in unseen_subjects(3, 32, 4)]
     assert len({name.split("-")[0] for name in names}) == 3 and all(int(name.split("-")[1]) >= TEST_SEEDS for name in names)
     assert [s.name.split("-")[0] for s in unseen_subjects(2, 32, 4, "oven")] == ["oven", "oven"]
-    with pytest.raises(SourceError, match="0 of 20 assets can be seen to move, wanted 2"):
+    with pytest.raises(SourceError, match="0 of 20 assets can be seen to move, expected 2"):
         list(unseen_subjects(2, 32, 4, "static"))
 
 
@@ -181,4 +181,4 @@ def test_kinds_that_are_not_there_are_refused_before_a_model_is_loaded(capsys, t
     assert main(["evaluate", "--kinds", "ovne", "--model", "no such model"]) == 2
     assert "did you mean oven" in capsys.readouterr().err
     assert main(["evaluate", "--kinds", "all", "--data", str(tmp_path)]) == 2
-    assert "--kinds came with --data" in capsys.readouterr().err
+    assert "--kinds with --data" in capsys.readouterr().err

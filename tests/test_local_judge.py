@@ -57,7 +57,7 @@ def test_words_that_are_no_answer_cost_that_item(tmp_path, monkeypatch):
     monkeypatch.setattr("puppetmaster_core.curation.local_judge.LONGEST", 12)
     save_idefics3(tmp_path, seed=1)
     reply = LocalJudge.load(tmp_path, "cpu").ask(BRIGHT)
-    with pytest.raises(MalformedAnswer, match="wanted JSON"):
+    with pytest.raises(MalformedAnswer, match="expected JSON"):
         _ = reply.answer
     assert reply.tokens_out == 12
 

@@ -169,21 +169,21 @@ def test_bootstrap_interval():
 
 @pytest.mark.parametrize("values", [[], [1.0, np.nan], [[1.0]]])
 def test_bootstrap_refuses_missing_scores(values):
-    with pytest.raises(ValueError, match="wanted one finite number per clip"):
+    with pytest.raises(ValueError, match="expected one finite number per clip"):
         bootstrap_interval(values, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
     ("video", "mask", "message"),
     [
-        (grey(0, 0, 0), None, r"video came with shape \(3, 8, 8, 3\), wanted that of the truth, \(2, 8, 8, 3\)"),
-        (grey(0, 0)[0], None, r"video came with shape \(8, 8, 3\)"),
-        (grey(0), None, r"video came with shape \(1, 8, 8, 3\)"),
-        (grey(0, 255), None, "video came as float64 from 0.0 to 255.0, wanted uint8, or floats from 0 to 1"),
-        (grey(0, np.nan), None, "video came as float64 from nan to nan"),
-        (grey(0, 255).astype(int), None, "video came as int64"),
-        (grey(0, 0), np.ones((8, 8), dtype=bool), r"mask came as bool \(8, 8\), wanted bool \(2, 8, 8\)"),
-        (grey(0, 0), np.ones((2, 8, 8)), "mask came as float64"),
+        (grey(0, 0, 0), None, r"video of shape \(3, 8, 8, 3\), expected that of the truth, \(2, 8, 8, 3\)"),
+        (grey(0, 0)[0], None, r"video of shape \(8, 8, 3\)"),
+        (grey(0), None, r"video of shape \(1, 8, 8, 3\)"),
+        (grey(0, 255), None, "video as float64 from 0.0 to 255.0, expected uint8, or floats from 0 to 1"),
+        (grey(0, np.nan), None, "video as float64 from nan to nan"),
+        (grey(0, 255).astype(int), None, "video as int64"),
+        (grey(0, 0), np.ones((8, 8), dtype=bool), r"mask as bool \(8, 8\), expected bool \(2, 8, 8\)"),
+        (grey(0, 0), np.ones((2, 8, 8)), "mask as float64"),
     ],
 )
 def test_errors(video, mask, message):

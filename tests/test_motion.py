@@ -64,11 +64,11 @@ def test_foreground_points_are_pixel_centres_of_the_mask():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: motion_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), r"wanted that of the true ones, \(2, 3, 2\)"),
+        (lambda: motion_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), r"expected that of the true ones, \(2, 3, 2\)"),
         (lambda: motion_error(np.full((1, 3, 2), np.nan), np.zeros((1, 3, 2)), 256), "not finite"),
-        (lambda: end_point_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), "1 tracks came with 2 drags"),
-        (lambda: foreground_points(np.zeros((4, 4))), "mask came as float64"),
-        (lambda: ways(np.zeros((3, 2)), np.zeros((1, 3, 2)), 256), r"tracks came with shape \(3, 2\)"),
+        (lambda: end_point_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), "1 tracks with 2 drags"),
+        (lambda: foreground_points(np.zeros((4, 4))), "mask as float64"),
+        (lambda: ways(np.zeros((3, 2)), np.zeros((1, 3, 2)), 256), r"tracks of shape \(3, 2\)"),
     ],
 )
 def test_bad_tracks(call, message):
@@ -113,7 +113,7 @@ def test_no_points_and_points_outside_of_the_picture(tracker):
     assert tracker(sliding(), np.zeros((0, 2))).points.shape == (0, 6, 2)
     outside = tracker(sliding(), np.array([[-20.0, 300.0]]))
     assert np.isfinite(outside.points).all()
-    with pytest.raises(ValueError, match="frames came as float64"):
+    with pytest.raises(ValueError, match="frames as float64"):
         tracker(sliding() / 255, np.zeros((1, 2)))
 
 
@@ -208,7 +208,7 @@ def test_a_tracker_that_cannot_be_had_says_where_it_was_looked_for(monkeypatch, 
         load_tracker("cotracker3")
     with pytest.raises(TrackerError, match=r"missing\.pth"):
         load_tracker("cotracker2", checkpoint=str(tmp_path / "missing.pth"))
-    with pytest.raises(TrackerError, match="wanted one of lk, dis, cotracker2, cotracker3"):
+    with pytest.raises(TrackerError, match="expected one of lk, dis, cotracker2, cotracker3"):
         load_tracker("cotracker4")
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(TrackerError, match=r"puppetmaster-core\[tracking\]"):

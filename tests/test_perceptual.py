@@ -47,7 +47,7 @@ def test_frechet_distance_by_hand():
     few = np.random.default_rng(1).normal(size=(4, 300))  # fewer videos than features
     assert frechet_distance(few, few) == pytest.approx(0, abs=1e-9)
     assert frechet_distance(few, few + 2) == pytest.approx(4 * 300)
-    with pytest.raises(ValueError, match="wanted \\(2 videos or more, equal F\\)"):
+    with pytest.raises(ValueError, match="expected \\(2 videos or more, equal F\\)"):
         frechet_distance(few[:1], few)
 
 
@@ -106,7 +106,7 @@ def test_lpips_is_built_without_a_download_and_looks_at_frames_2_to_n(weights, m
     video[0] = 255  # frame 1 is given
     video[2] = 51  # 0.4 of [−1, 1]
     assert metric(video, truth) == pytest.approx(0.2)
-    with pytest.raises(ValueError, match="wanted uint8 and equal shapes"):
+    with pytest.raises(ValueError, match="expected uint8 and equal shapes"):
         metric(video, truth[:2])
     torch.save({"features.0.weight": torch.zeros(2, 3, 1, 1)}, weights / TRUNKS["alex"].file)
     with pytest.raises(MetricError, match="another network's"):
@@ -140,7 +140,7 @@ def test_video_features_come_from_the_file_that_was_found(weights, monkeypatch):
         first = features(videos)
         assert first.shape == (3, 6) and features.judge.frames == frames
         np.testing.assert_array_equal(features(videos[:1]), first[:1])  # nothing is left of the call before
-    with pytest.raises(ValueError, match="videos came as float64"):
+    with pytest.raises(ValueError, match="videos as float64"):
         features(videos / 255)
 
 

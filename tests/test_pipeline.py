@@ -116,7 +116,7 @@ def test_a_solver_is_rehearsed_without_a_trace(name):
 
 
 def test_an_unknown_solver_is_refused(pipe, picture):
-    with pytest.raises(ValueError, match="'heun' came, wanted one of euler"):
+    with pytest.raises(ValueError, match="'heun', expected one of euler"):
         pipe(picture, RIGHT, solver="heun")
 
 
@@ -290,14 +290,14 @@ def test_the_same_seed_builds_the_same_weights_and_disturbs_nobody():
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
-        ({"drags": "door.json"}, DragError, "a str came as drags"),
-        ({"drags": Drags(np.full((6, 2, 2), 0.5))}, DragError, "6 drags given, this checkpoint encodes at most 5"),
-        ({"steps": 0}, ValueError, "steps=0 came"),
+        ({"drags": "door.json"}, DragError, "a str as drags"),
+        ({"drags": Drags(np.full((6, 2, 2), 0.5))}, DragError, "6 drags, this checkpoint encodes at most 5"),
+        ({"steps": 0}, ValueError, "steps=0"),
         ({"max_guidance": 0.5}, ValueError, "guidance"),
-        ({"seed": 0, "generator": torch.Generator()}, ValueError, "wanted one of them"),
+        ({"seed": 0, "generator": torch.Generator()}, ValueError, "expected one of them"),
         ({"drags": [RIGHT, DOWN], "seed": [1, 2, 3]}, ValueError, "2 sets of drags and 3 seeds"),
         ({"drags": []}, ValueError, "0 sets"),
-        ({"output_type": "gif"}, ValueError, "'gif' came"),
+        ({"output_type": "gif"}, ValueError, "'gif'"),
         ({"image": "nothing.png"}, PictureError, "no such file"),
     ],
 )
@@ -320,9 +320,9 @@ def test_a_video_that_is_not_finite_is_an_error(picture):
     "wrong, message",
     [
         ({"size": 60}, "multiple of 8"),
-        ({"unet": UNetSpatioTemporalConditionModel}, "wanted a DragUNet"),
-        ({"image_encoder": {"projection_dim": 16}}, "width 16 came, wanted 32"),
-        ({"unet": {"in_channels": 10}}, "wanted 8"),
+        ({"unet": UNetSpatioTemporalConditionModel}, "expected a DragUNet"),
+        ({"image_encoder": {"projection_dim": 16}}, "width 16, expected 32"),
+        ({"unet": {"in_channels": 10}}, "expected 8"),
     ],
 )
 def test_modules_that_do_not_fit_each_other_are_refused(pipe, wrong, message):
@@ -506,10 +506,10 @@ def code_of_its_own(folder):
 DAMAGES = {
     cut_off: "cut off",
     cut_in_the_header: "not a .safetensors file, or damaged",
-    pickled: r"pickled weights \(diffusion_pytorch_model.bin\), which can run code, wanted .safetensors",
+    pickled: r"pickled weights \(diffusion_pytorch_model.bin\), which can run code, expected .safetensors",
     pickle_in_disguise: "not a .safetensors file, or damaged",
     a_part_missing: "is missing or broken",
-    a_tensor_missing: "nothing came for visual_projection.weight",
+    a_tensor_missing: "nothing for visual_projection.weight",
     a_tensor_of_another_shape: "visual_projection.weight|cannot be loaded",
     no_component: "no folder 'scheduler'",
     no_index: "no model_index.json",

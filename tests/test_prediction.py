@@ -38,12 +38,12 @@ def test_a_network_of_clean_latents_gives_them_at_every_noise_level():
 
 
 def test_other_predictions_are_refused():
-    with pytest.raises(ValueError, match="prediction='noise' given, wanted one of v, clean"):
+    with pytest.raises(ValueError, match="prediction='noise', expected one of v, clean"):
         network(prediction="noise")
 
 
 def test_the_authors_network_computes_v():
     from puppetmaster_core.model.released import RELEASED
 
-    with pytest.raises(ValueError, match="prediction='clean' given, the authors' network has 'v'"):
+    with pytest.raises(ValueError, match="prediction='clean', the authors' network has 'v'"):
         network(**RELEASED | {"prediction": "clean"}).to_released()

@@ -34,7 +34,7 @@ def test_ids_are_stems_of_model_files_only():
         "ab", "ab", "lamp-000001", "v1.2-human"]
 
 
-@pytest.mark.parametrize(("text", "line"), [("{}", "a dict came"), ("[1", "no JSON"), ("[]", "none of 0"), ("[3]", "none of 1")])
+@pytest.mark.parametrize(("text", "line"), [("{}", "a dict"), ("[1", "no JSON"), ("[]", "none of 0"), ("[3]", "none of 1")])
 def test_other_files_are_refused(tmp_path, text, line):
     (tmp_path / "c.json").write_text(text)
     with pytest.raises(CategoryError, match=line):

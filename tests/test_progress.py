@@ -169,7 +169,7 @@ def test_videos_of_another_run_are_not_mixed_with(scoring, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert scoring("table 1", "--videos", tmp_path / "file") == 2
     assert "cannot be made" in capsys.readouterr().err.splitlines()[-1]
-    with pytest.raises(VideoError, match="no videos came"):
+    with pytest.raises(VideoError, match="no videos"):
         kept_videos(tmp_path / "nowhere")
 
 

@@ -87,7 +87,7 @@ def test_names_and_a_file_and_back(tmp_path):
 
 def test_only_the_authors_settings_have_their_names():
     for settings in ({"token_positions": ("u", "vn", "vN")}, {"time_ids": True}, {"drag_encoding": "paper"}):
-        with pytest.raises(ValueError, match=f"{next(iter(settings))}=.* given, the authors' network has"):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))}=.*, the authors' network has"):
             DragUNet(**RELEASED | SMALL | settings).to_released()
 
 
@@ -122,8 +122,8 @@ def test_counts_at_svds_size():
     ("change", "message"),
     [
         (lambda t: t.pop("up_blocks.1.flow_convs.0.conv_out.weight"), "no tensor 'up_blocks.1.flow_convs.0.conv_out.weight'"),
-        (lambda t: t.update({"conv_in.bias": torch.zeros(3)}), r"'conv_in.bias' of shape \(3,\) given, wanted \(32,\)"),
-        (lambda t: t.update(stray=torch.zeros(1)), "tensor 'stray' given, which this network does not have"),
+        (lambda t: t.update({"conv_in.bias": torch.zeros(3)}), r"'conv_in.bias' of shape \(3,\), expected \(32,\)"),
+        (lambda t: t.update(stray=torch.zeros(1)), "tensor 'stray', which this network does not have"),
         (lambda t: t.update({"conv_in.bias": torch.full((32,), torch.nan)}), "'conv_in.bias' holds other than finite"),
         (lambda t: t.update({"conv_in.bias": torch.zeros(32, dtype=torch.int64)}), "'conv_in.bias' holds other than finite"),
     ],
@@ -138,7 +138,7 @@ def test_wrong_tensors_are_named(change, message):
 def test_another_model_is_not_taken_for_it():
     small = {name: value for name, value in SMALL.items() if "modulation" not in name and "token" not in name}
     svd = UNetSpatioTemporalConditionModel(**small).state_dict()
-    with pytest.raises(ValueError, match=r"no tensor 'down_blocks\.0\.flow_convs\.0\.conv_in\.weight' given"):
+    with pytest.raises(ValueError, match=r"no tensor 'down_blocks\.0\.flow_convs\.0\.conv_in\.weight'"):
         DragUNet.from_released(svd, **SMALL)
 
 
@@ -147,7 +147,7 @@ def test_a_cut_off_file_names_the_first_tensor_it_lacks(tmp_path):
     save_file(tensors, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(ValueError, match=r"cut.safetensors: tensor '\S+' is cut off, wanted whole weights") as error:
+    with pytest.raises(ValueError, match=r"cut.safetensors: tensor '\S+' is cut off, expected whole weights") as error:
         DragUNet.from_released(path, **SMALL)
     assert re.search(r"tensor '(\S+)'", str(error.value))[1] in tensors
     path.write_bytes(whole[:100])

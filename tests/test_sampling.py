@@ -82,11 +82,11 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
     other.save_pretrained(tmp_path / "model")
     loaded = PuppetMasterPipeline.from_pretrained(tmp_path / "model")
     assert loaded.sampling("draft") == Sampling("ays", 4, 1.0, 5.0, (0.1, 50.0))
-    with pytest.raises(ValueError, match="quality='good' came, wanted one of draft"):
+    with pytest.raises(ValueError, match="quality='good', expected one of draft"):
         loaded(picture, RIGHT, quality="good")
     path = tmp_path / "model" / "model_index.json"
     index = json.loads(path.read_text())
-    wrongs = ({"draft": {"step": 4}}, "wanted for each"), ([3], "wanted for each"), ({"a": {"steps": 0}}, "steps=0 came")
+    wrongs = ({"draft": {"step": 4}}, "expected for each"), ([3], "expected for each"), ({"a": {"steps": 0}}, "steps=0")
     for wrong, message in wrongs:
         path.write_text(json.dumps(index | {"qualities": wrong}))
         with pytest.raises(ModelError, match=message):
@@ -96,23 +96,23 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"steps": 0}, "steps=0 came, wanted a whole number from 1 to 1000"),
-        ({"steps": 2.5}, "steps=2.5 came"),
-        ({"steps": True}, "steps=True came"),
-        ({"quality": "best"}, "quality='best' came, wanted one of draft, good, paper"),
-        ({"solver": "heun"}, "solver='heun' came, wanted one of euler, dpm\\+\\+, ays"),
-        ({"interval": (3, 1)}, "wanted two noise levels"),
-        ({"interval": (1,)}, "wanted two noise levels"),
-        ({"interval": 5}, "interval of 5 came, wanted two noise levels"),
-        ({"interval": (0, float("nan"))}, "wanted two noise levels"),
-        ({"max_guidance": float("nan")}, "guidance from 1.0 to nan given"),
-        ({"max_guidance": float("inf")}, "guidance from 1.0 to inf given"),
-        ({"max_guidance": "3"}, "max_guidance='3' came, wanted a number"),
-        ({"seed": 1.5}, "seed=1.5 came, wanted a whole number"),
-        ({"seed": 2**70}, "came, wanted a whole number of at most 64 bits"),
+        ({"steps": 0}, "steps=0, expected a whole number from 1 to 1000"),
+        ({"steps": 2.5}, "steps=2.5"),
+        ({"steps": True}, "steps=True"),
+        ({"quality": "best"}, "quality='best', expected one of draft, good, paper"),
+        ({"solver": "heun"}, "solver='heun', expected one of euler, dpm\\+\\+, ays"),
+        ({"interval": (3, 1)}, "expected two noise levels"),
+        ({"interval": (1,)}, "expected two noise levels"),
+        ({"interval": 5}, "interval of 5, expected two noise levels"),
+        ({"interval": (0, float("nan"))}, "expected two noise levels"),
+        ({"max_guidance": float("nan")}, "guidance from 1.0 to nan"),
+        ({"max_guidance": float("inf")}, "guidance from 1.0 to inf"),
+        ({"max_guidance": "3"}, "max_guidance='3', expected a number"),
+        ({"seed": 1.5}, "seed=1.5, expected a whole number"),
+        ({"seed": 2**70}, "expected a whole number of at most 64 bits"),
         ({"vae_tile": 4.5}, "tiles of 4.5 latent cells came, wanted a whole number"),
-        ({"max_guidance": 0.5}, "guidance from 1.0 to 0.5 given"),
-        ({"min_guidance": 0}, "guidance from 0 to 5.0 given: it starts at 1 or more"),
+        ({"max_guidance": 0.5}, "guidance from 1.0 to 0.5"),
+        ({"min_guidance": 0}, "guidance from 0 to 5.0: it starts at 1 or more"),
         ({"vae_tile": 2}, "tiles of 2 latent cells came, wanted a whole number from 4 on"),
     ],
 )
@@ -248,7 +248,7 @@ def test_a_quality_on_the_command_line(picture, tmp_path, capsys):
     assert main([*words, "--output", str(tmp_path / "w.gif"), "--solver", "ays", "--steps", "3"]) == 0
     assert (tmp_path / "v.gif").read_bytes() == (tmp_path / "w.gif").read_bytes()
     assert main([*words, "--output", str(tmp_path / "x.gif"), "--quality", "good"]) == 2
-    assert "quality='good' came, wanted one of draft" in capsys.readouterr().err
+    assert "quality='good', expected one of draft" in capsys.readouterr().err
 
 
 class Waiting(ModelHook):

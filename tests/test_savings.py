@@ -129,5 +129,5 @@ def test_attention_in_slices_is_the_same(attention, slices):
     torch.testing.assert_close(net(*args, conditioning).sample, wanted, **EXACT)
     net.set_attention_slice(None)
     assert torch.equal(net(*args, conditioning).sample, wanted)
-    with pytest.raises(ValueError, match="slice_size=0 given, wanted 1 head or more"):
+    with pytest.raises(ValueError, match="slice_size=0, expected 1 head or more"):
         net.set_attention_slice(0)

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from networks import THREE_LEVELS, drags, inputs, network, trained
+from networks import THREE_LEVELS, drags, network, trained
 from PIL import Image
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.drags import DragError
-from puppetmaster_core.model import DragConditioning
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.sampling import Guidance, Sampling, sample
@@ -48,9 +47,9 @@ def test_other_frames_and_sizes_are_settings_of_a_loaded_model(saved, frames, si
 
 
 def test_a_size_that_is_no_whole_number_of_cells_is_refused(saved):
-    with pytest.raises(ValueError, match=r"size=60 came, wanted a multiple of 8"):
+    with pytest.raises(ValueError, match=r"size=60, expected a multiple of 8"):
         PuppetMasterPipeline.from_pretrained(saved, size=60)
-    with pytest.raises(ValueError, match="frames=1 came, wanted a whole number from 2"):
+    with pytest.raises(ValueError, match="frames=1, expected a whole number from 2"):
         PuppetMasterPipeline.from_pretrained(saved, frames=1)
 
 
@@ -58,7 +57,7 @@ def test_as_many_drags_as_it_was_made_for_and_no_more(saved):
     pipe = quiet(PuppetMasterPipeline.from_pretrained(saved))
     for count in (1, 5):
         pipe(PICTURE, Drags(np.random.default_rng(0).random((count, 2, 2))), seed=0)
-    with pytest.raises(DragError, match="6 drags given, this checkpoint encodes at most 5"):
+    with pytest.raises(DragError, match="6 drags, this checkpoint encodes at most 5"):
         pipe(PICTURE, Drags(np.random.default_rng(0).random((6, 2, 2))), seed=0)
 
 
@@ -70,7 +69,7 @@ def test_a_model_for_fewer_or_more_drags(most):
     pipe = quiet(build(SMOKE, unet=network(**SMOKE.unet | {"max_drags": most})))
     assert pipe.unet.drag_transformers()[0].modulation.conv_in.in_channels == 6 * most
     assert pipe(PICTURE, Drags(np.random.default_rng(0).random((most, 2, 2))), seed=0).frames.shape == (4, 40, 64, 3)
-    with pytest.raises(DragError, match=f"{most + 1} drags given, this checkpoint encodes at most {most}"):
+    with pytest.raises(DragError, match=f"{most + 1} drags, this checkpoint encodes at most {most}"):
         pipe(PICTURE, Drags(np.random.default_rng(0).random((most + 1, 2, 2))), seed=0)
 
 
@@ -110,35 +109,3 @@ def test_a_mirrored_grid_is_only_a_matter_of_axes():
     first.conv_in.weight.copy_(pairs)
     torch.testing.assert_close(net.condition(points, present, (10, 6)).maps[0].beta.transpose(-1, -2), swapped, rtol=0, atol=1e-9)
     assert not torch.allclose(net_maps.transpose(-1, -2), swapped)
-
-
-# ---- what does not fit -----------------------------------------------------------------------------------------------
-
-
-def test_shapes_types_and_devices_that_do_not_fit():
-    net = network()
-    points, present = drags(1, 3)
-    with pytest.raises(ValueError, match=r"drags on meta given, the network is on cpu: move one with \.to"):
-        net.condition(points.to("meta"), present.to("meta"), (8, 8))
-    with pytest.raises(ValueError, match=r"size \(8,\) given, wanted \(h, w\)"):
-        net.condition(points, present, (8,))
-    good = net.condition(points, present, (8, 8))
-    sample, *rest = inputs(1, 3, 8, 8)
-    with pytest.raises(ValueError, match="sample on meta given, the network is on cpu: move it"):
-        net(sample.to("meta"), *rest, good)
-    with pytest.raises(ValueError, match=r"conditioning of torch\.float64 given, .* convert it with \.to"):
-        net(sample, *rest, good.to(dtype=torch.float64))
-    times, embedding, ids = rest
-    for wrong, name in (
-        ((times.to("meta"), embedding, ids), "timestep on meta"),
-        ((times, embedding.to("meta"), ids), "encoder_hidden_states on meta"),
-        ((times, embedding, ids.to("meta")), "added_time_ids on meta"),
-        ((times, embedding.double(), ids), r"encoder_hidden_states of torch\.float64"),
-        ((times, None, ids), r"encoder_hidden_states as a NoneType given, wanted \(1, 1, 16\)"),
-    ):
-        with pytest.raises(ValueError, match=name):
-            net(sample, *wrong, good)
-    with pytest.raises(ValueError, match="conditioning for frames 3 given, the sample has 4: make it with condition"):
-        net(*inputs(1, 4, 8, 8), good)
-    with pytest.raises(ValueError, match="no conditionings given, wanted one or more"):
-        DragConditioning.cat([])

@@ -109,10 +109,10 @@ def test_a_recipe_picks_frames_as_it_says():
     first, even = Recipe(frames=16).undo(frames[:16], 14, 2), Recipe(keep="spread").undo(frames, 14, 2)
     assert first[:, 0, 0, 0].tolist() == [*range(14)]  # App. C.2: of 16 the last two go
     assert even[:, 0, 0, 0].tolist() == np.linspace(0, 80, 14).round().tolist()
-    with pytest.raises(VideoError, match="13 frames came, wanted 16"):
+    with pytest.raises(VideoError, match="13 frames, expected 16"):
         Recipe(frames=16).undo(frames[:13], 14, 2)
     for came in (20, 80, 82):  # spread over another number of frames, the drags would not take the whole video
-        with pytest.raises(VideoError, match=f"{came} frames came, wanted 81"):
+        with pytest.raises(VideoError, match=f"{came} frames, expected 81"):
             Recipe(frames=81, keep="spread").undo(np.resize(frames, (came, 2, 2, 3)), 14, 2)
     np.testing.assert_array_equal(Recipe(frames=81, keep="spread").undo(frames, 14, 2), even)
     with pytest.raises(VideoError, match="square ones or ones padded left and right"):
@@ -149,9 +149,9 @@ def test_videos_that_are_not_square_or_are_long_are_made_to_fit(tmp_path):
     assert clip.frames.shape == (14, 64, 64, 3) and clip.foreground is None
     assert (clip.frames[:, :16] == 255).all() and (clip.frames[:, 16:48, :, 1] == 0).all()
     assert clip.frames[-1, 32, 32, 0] == 27 and clip.drags.points[0, 0].tolist() == [0, 0.25]
-    with pytest.raises(VideoError, match="28 frames came, wanted 29"):
+    with pytest.raises(VideoError, match="28 frames, expected 29"):
         video_clip(tmp_path, "w", frames=29)
-    with pytest.raises(VideoError, match="no clips came"):
+    with pytest.raises(VideoError, match="no clips"):
         open_suite(tmp_path / "w" / "..", 64) if not list(tmp_path.iterdir()) else open_suite(tmp_path / "w")
 
 
@@ -284,13 +284,13 @@ def test_evaluate_makes_table_1_of_a_methods_videos(folder, tmp_path, capsys):
     ("words", "line"),
     [
         (["--data", "nowhere"], "no such folder"),
-        (["--data", ".", "--model", "none"], "no clips came"),
-        (["--methods", "."], "--methods came without --data"),
-        (["--tracker", "lk"], "--tracker came without --data"),
-        (["--model", "a", "--model", "b"], "2 models came"),
-        (["--data", "x", "--straight"], "--straight came with --data"),
-        (["--clips", "1"], "wanted a whole number from 2"),
-        (["--data", "x", "--model", "none", "--videos", "v"], "--videos came with --model none"),
+        (["--data", ".", "--model", "none"], "no clips"),
+        (["--methods", "."], "--methods without --data"),
+        (["--tracker", "lk"], "--tracker without --data"),
+        (["--model", "a", "--model", "b"], "2 models"),
+        (["--data", "x", "--straight"], "--straight with --data"),
+        (["--clips", "1"], "expected a whole number from 2"),
+        (["--data", "x", "--model", "none", "--videos", "v"], "--videos with --model none"),
     ],
 )
 def test_bad_words_get_one_line(words, line, tmp_path, monkeypatch, capsys):
@@ -312,7 +312,7 @@ def test_metrics_that_cannot_be_had_stop_before_anything_is_computed(folder, mon
 
 def test_two_lpips_are_refused_rather_than_one_of_them_dropped(folder, capsys):
     assert main(["evaluate", "--data", str(folder), "--model", "none", "--perceptual", "lpips", "lpips-vgg"]) == 2
-    assert "lpips and lpips-vgg came together" in capsys.readouterr().err
+    assert "lpips and lpips-vgg together" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("method", "models", "name"), [
@@ -322,7 +322,7 @@ def test_a_name_that_two_rows_have_gets_one_line(method, models, name, folder, t
     words = ["--data", str(folder), "--size", "64", "--methods", str(tmp_path / "methods")]
     assert main(["evaluate", *words, *(word for model in models for word in ("--model", model))]) == 2
     said = capsys.readouterr().err
-    assert f"two rows came with the name {name!r}" in said and said.count("\n") == 1
+    assert f"two rows with the name {name!r}" in said and said.count("\n") == 1
 
 
 def test_a_model_is_not_scored_on_a_clip_that_brings_no_drags(folder, smoke, tmp_path):
@@ -332,11 +332,11 @@ def test_a_model_is_not_scored_on_a_clip_that_brings_no_drags(folder, smoke, tmp
     record = json.loads(out.read_text())
     assert record["summary"][smoke]["clips"] == 1 and record["summary"]["static copy"]["clips"] == 2
     assert [r["failed"] for r in record["records"] if (r["row"], r["clip"]) == (smoke, "b")] == [
-        "no drags came with b, wanted b.json beside its video, for the model to follow"]
+        "got no drags with b, expected b.json beside its video, for the model to follow"]
 
 
 def test_methods_must_be_there(tmp_path):
-    with pytest.raises(VideoError, match="no methods came"):
+    with pytest.raises(VideoError, match="no methods"):
         folder_rows(tmp_path)
 
 

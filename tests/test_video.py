@@ -162,7 +162,7 @@ def test_places_that_cannot_be_written_to_are_known_before(tmp_path):
     (tmp_path / "full" / "x").write_text("x")
     (tmp_path / "folder.gif").mkdir()
     for name, message in {
-        "a.avi": "wanted .gif, .mp4",
+        "a.avi": "expected .gif, .mp4",
         ".gif": "only an ending",
         "none/a.gif": "No such file",
         "file/a.gif": "Not a directory",
@@ -189,6 +189,6 @@ def test_a_folder_without_permission_is_known_before(tmp_path):
 
 @pytest.mark.parametrize("options", [{"upscale": 0}, {"upscale": 1.5}, {"upscale": 17}, {"fps": 0}, {"fps": -1}])
 def test_senseless_settings_are_refused(video, tmp_path, options):
-    with pytest.raises(OutputError, match="wanted"):
+    with pytest.raises(OutputError, match="expected"):
         video.save(tmp_path / "a.gif", **options)
     assert not os.listdir(tmp_path)

@@ -82,33 +82,30 @@ def _sampling(pipeline, quality: str | None):
 
 def check(arguments: argparse.Namespace):
     """The opened picture and the drags, once all input is known to be good. PyTorch is imported last."""
-    from puppetmaster_core.checkpoints import check_model, find_model, read_config, read_index
+    from puppetmaster_core.checkpoints import check_model, find_model, read_index
     from puppetmaster_core.pictures import open_picture
     from puppetmaster_core.video import check_output
 
     check_output(arguments.output)
     for given in (arguments.image, arguments.drags):
         if all(map(os.path.exists, (given, arguments.output))) and os.path.samefile(given, arguments.output):
-            raise BadInput(f"{arguments.output}: this is what you gave, wanted a file to be made: choose another name")
+            raise BadInput(f"{arguments.output}: this is what you gave, expected a file to be made: choose another name")
     with silent_libraries():
         picture = open_picture(arguments.image)
     folder = find_model(arguments.model)
     if isinstance(folder, str):  # on the hub: its settings are not known yet
         return picture, _inside(arguments.drags, picture.size, 14)
     check_model(folder)
-    frames, most = read_index(folder).get("frames", 14), read_config(folder, "unet").get("max_drags", 5)
-
-    return picture, _inside(arguments.drags, picture.size, frames, most)
+    return picture, _inside(arguments.drags, picture.size, read_index(folder).get("frames", 14))
 
 
-def _inside(path: Path, size: tuple[int, int], frames: int, most: int | None = None):
-    """The drags of a file, each with a point in the picture of `size` (W, H), and at most `most` of them."""
-    from puppetmaster_core.drags import DragError, check_count
+def _inside(path: Path, size: tuple[int, int], frames: int):
+    """The drags of a file, each with a point in the picture of `size` (W, H)."""
+    from puppetmaster_core.drags import DragError
 
     drags = read_drags(path, frames, size)
     try:
         drags.check_inside(size)
-        check_count(len(drags), most or len(drags))
     except DragError as error:
         raise DragError(f"{path}: {error}") from None
     return drags

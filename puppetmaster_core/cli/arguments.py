@@ -13,7 +13,7 @@ from puppetmaster_core.isolation import stderr_to
 
 
 class BadInput(ValueError):
-    """Input a command cannot use. The message is one line: what came, what was wanted, what to do."""
+    """Input a command cannot use. The message is one line: what it got, what it expected, what to do."""
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -25,7 +25,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} came, wanted a whole number from {least} to {most}")
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from {least} to {most}")
         return value
 
     return parse
@@ -40,7 +40,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
         except ValueError:
             value = math.nan
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} came, wanted a number from {least:g} to {most:g}")
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from {least:g} to {most:g}")
         return value
 
     return parse

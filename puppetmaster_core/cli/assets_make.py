@@ -63,7 +63,7 @@ def _check_sheet(sheet: Path | None) -> None:
     if sheet is None:
         return
     if sheet.suffix.lower() != ".png":
-        raise BadInput(f"{sheet}: wanted a name that ends in .png for the sheet: choose another name")
+        raise BadInput(f"{sheet}: expected a name that ends in .png for the sheet: choose another name")
     if sheet.exists():
         raise BadInput(f"{sheet}: is there already, and nothing is overwritten: choose another name")
     try:

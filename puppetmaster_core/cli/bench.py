@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     if arguments.output and not arguments.curation:
-        raise BadInput("--output came without --curation: the others print only")
+        raise BadInput("got --output without --curation: the others print only")
     if arguments.curation:
         _curation(arguments)
         return
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     import torch
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("--device cuda came, but PyTorch finds no GPU here: leave it out, or install PyTorch for your GPU")
+        raise BadInput("got --device cuda, but PyTorch finds no GPU here: leave it out, or install PyTorch for your GPU")
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     report = {"scale": arguments.scale, "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__}
     if arguments.scale == "paper":

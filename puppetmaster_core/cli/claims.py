@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     folder = arguments.results
     if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder, wanted one with results: name it with --results")
+        raise BadInput(f"{folder}: no such folder, expected one with results: name it with --results")
     try:
         if arguments.update:
             write(rebuild(folder), folder / FILE)

@@ -99,16 +99,16 @@ def check(arguments: argparse.Namespace) -> None:
 
     folder = arguments.output
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: this is a file, wanted a folder for the run: choose another name")
+        raise BadInput(f"{folder}: this is a file, expected a folder for the run: choose another name")
     if arguments.rank >= arguments.world_size:
-        raise BadInput(f"--rank {arguments.rank} of --world-size {arguments.world_size} came, wanted 0 to "
+        raise BadInput(f"got --rank {arguments.rank} of --world-size {arguments.world_size}, expected 0 to "
                        f"{arguments.world_size - 1}: ranks count from 0")
     if arguments.ray_address and arguments.engine != "ray":
-        raise BadInput("--ray-address came without --engine ray: give both or neither")
+        raise BadInput("got --ray-address without --engine ray: give both or neither")
     if arguments.assets.startswith("objaverse:") != (arguments.download is not None):
         raise BadInput("objaverse:… and --download DIR go together: what to get, and where to put it")
     if arguments.assets == "cabinets":
-        raise BadInput("cabinets came, wanted files or the library: `puppetmaster assets make` writes files")
+        raise BadInput("got cabinets, expected files or the library: `puppetmaster assets make` writes files")
     need("sklearn", "skops", "httpx")
     if arguments.engine == "ray":
         need("ray", extra="scale-out")

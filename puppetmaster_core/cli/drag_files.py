@@ -35,4 +35,4 @@ def _check_shape(path: Path, drawn_on: list[int], picture_size: tuple[int, int])
     ratio = (drawn_on[0] * picture_size[1]) / (drawn_on[1] * picture_size[0])
     if abs(ratio - 1) > SAME_SHAPE:
         drawn, picture = ("×".join(map(str, size)) for size in (drawn_on, picture_size))
-        raise DragError(f"{path}: drags on a picture of {drawn} came, wanted drags on this one, of {picture}: draw them on it")
+        raise DragError(f"{path}: got drags on a picture of {drawn}, expected drags on this one, of {picture}: draw them on it")

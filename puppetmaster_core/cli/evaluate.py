@@ -49,8 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracker", choices=("none", "lk", "dis", "cotracker2", "cotracker3"), default="none",
                         help="with --data: motion errors by this tracker; lk and dis are rough (default: none)")
     parser.add_argument("--tracker-weights", metavar="FILE", help="CoTracker's, for its git install; without: torch.hub")
-    parser.add_argument("--perceptual", nargs="+", default=[], choices=("lpips", "lpips-vgg", "fvd-i3d", "fvd-videomae"),
-                        help="with --data: these too, one of the LPIPS; they need the extra `perceptual` and weights")
+    parser.add_argument("--perceptual", nargs="+", default=[],
+                        choices=("lpips", "lpips-vgg", "st-lpips", "fvd-i3d", "fvd-videomae"),
+                        help="with --data: these too, one of the first two; st-lpips needs the extra of that name, the others "
+                             "the extra `perceptual` and weights")
     parser.add_argument("--videos", type=Path, metavar="FOLDER",
                         help="keep what the models make, for --methods or to count by hand: MODEL/CLIP/, a PNG a frame, and "
                              "MODEL/CLIP.json, its drags")
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     output = arguments.output
     if output:
         if output.is_dir():
-            raise BadInput(f"{output}: this is a folder, wanted a file for the scores: choose another name")
+            raise BadInput(f"{output}: this is a folder, expected a file for the scores: choose another name")
         try:
             try_writing(output)
         except OSError as error:
@@ -97,9 +99,9 @@ def _procedural(arguments: argparse.Namespace, progress: Progress) -> tuple[dict
     models = arguments.model or ["tiny"]
     given = {"--methods": arguments.methods, "--tracker": arguments.tracker != "none", "--perceptual": arguments.perceptual}
     for name in (name for name, value in given.items() if value):
-        raise BadInput(f"{name} came without --data, wanted the folder of the clips it is about")
+        raise BadInput(f"got {name} without --data, expected the folder of the clips it is about")
     if len(models) > 1 or models == [NO_MODEL]:
-        raise BadInput(f"{len(models)} models came ({', '.join(models)}), wanted one: procedural clips judge one model at a time")
+        raise BadInput(f"got {len(models)} models ({', '.join(models)}), expected one: procedural clips judge one at a time")
     kinds, clips = arguments.kinds or CABINETS, arguments.clips or 64
     from puppetmaster_core.clips.sources import SourceError
     from puppetmaster_core.evaluation import cabinets, library
@@ -133,9 +135,9 @@ def _procedural(arguments: argparse.Namespace, progress: Progress) -> tuple[dict
 def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str]:
     """Table 1's result, and how it is shown."""
     if arguments.straight:
-        raise BadInput("--straight came with --data, whose clips bring their own drags: leave it out")
+        raise BadInput("got --straight with --data, whose clips bring their own drags: leave it out")
     if arguments.kinds:
-        raise BadInput("--kinds came with --data, which says what the clips are: leave one out")
+        raise BadInput("got --kinds with --data, which says what the clips are: leave one out")
     from puppetmaster_core.drags import DragError
     from puppetmaster_core.evaluation import report
     from puppetmaster_core.evaluation.perceptual import MetricError
@@ -146,7 +148,7 @@ def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, s
 
     models = [] if arguments.model == [NO_MODEL] else arguments.model or ["tiny"]
     if arguments.videos and not models:
-        raise BadInput("--videos came with --model none, wanted a model that makes some: leave one out")
+        raise BadInput("got --videos with --model none, expected a model that makes some: leave one out")
     sampling = {name: getattr(arguments, name) for name in ("steps", "solver") if getattr(arguments, name) is not None}
     try:
         suite = open_suite(arguments.data, arguments.size, arguments.frames).first(arguments.clips)

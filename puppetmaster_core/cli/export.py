@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     folder = arguments.output / arguments.method
     if (folder / "inputs").exists():
-        raise BadInput(f"{folder / 'inputs'}: is there already, wanted a new place: choose another --output or move it away")
+        raise BadInput(f"{folder / 'inputs'}: is there already, expected a new place: choose another --output or move it away")
     try:
         suite = open_suite(arguments.data).first(arguments.clips)
         prompt = PROMPTS.get(suite.name, "") if arguments.prompt is None else arguments.prompt

@@ -21,9 +21,9 @@ def find_judge(arguments: argparse.Namespace):
     """The judge and its price, or None. Raises BadInput, JudgeError."""
     wanted = arguments.judge or arguments.judge_model
     if not wanted and (arguments.price or arguments.budget is not None):
-        raise BadInput("--price and --budget came without --judge: give it too, or neither")
+        raise BadInput("got --price and --budget without --judge: give it too, or neither")
     if arguments.judge_device and not arguments.judge_model:
-        raise BadInput("--judge-device came without --judge-model: give both or neither")
+        raise BadInput("got --judge-device without --judge-model: give both or neither")
     if not wanted:
         return None
     from puppetmaster_core.curation.judge import Judge
@@ -32,9 +32,9 @@ def find_judge(arguments: argparse.Namespace):
     try:
         price = Price(*(number(0, 1e9)(part) for part in arguments.price.split(","))) if arguments.price else Price()
     except (TypeError, argparse.ArgumentTypeError):
-        raise BadInput(f"--price {arguments.price!r} came, wanted two numbers such as 2.5,10") from None
+        raise BadInput(f"got --price {arguments.price!r}, expected two numbers such as 2.5,10") from None
     if arguments.budget is not None and not arguments.price:
-        raise BadInput("--budget came without --price: say what a million tokens cost")
+        raise BadInput("got --budget without --price: say what a million tokens cost")
     if not arguments.judge_model:
         return Judge.from_environment(), price
     from puppetmaster_core.curation.local_judge import LocalJudge

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     folder = arguments.output
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: this is a file, wanted a folder for the clips: choose another name")
+        raise BadInput(f"{folder}: this is a file, expected a folder for the clips: choose another name")
     if arguments.engine == "ray":
         _need_ray()
     if arguments.renderer == "blender":
@@ -159,14 +159,14 @@ def _need_ray() -> None:
     from importlib.util import find_spec
 
     if find_spec("ray") is None:
-        raise BadInput("--engine ray came, but Ray is not installed: pip install 'puppetmaster-core[scale-out]', or take local")
+        raise BadInput("got --engine ray, but Ray is not installed: pip install 'puppetmaster-core[scale-out]', or take local")
 
 
 def _need_blender() -> None:
     from puppetmaster_core.render.blender import blender_python
 
     if blender_python() is None:
-        raise BadInput("--renderer blender came, but Blender's Python module is not installed: run `make blender`, or take fast")
+        raise BadInput("got --renderer blender, but Blender's Python module is not installed: run `make blender`, or take fast")
 
 
 @contextmanager

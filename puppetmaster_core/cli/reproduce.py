@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     from importlib.util import find_spec
 
     if not (CHECKOUT / "notebooks").is_dir():
-        raise BadInput(f"{CHECKOUT}: no notebooks here, wanted a checkout of the project: run this from one")
+        raise BadInput(f"{CHECKOUT}: no notebooks here, expected a checkout of the project: run this from one")
     if missing := [name for name in ("papermill", "jupytext") if find_spec(name) is None]:
         raise BadInput(f"{missing[0]} is not installed: pip install 'puppetmaster-core[notebooks]'")
     words = ["--scale", arguments.scale, "--root", str(CHECKOUT), *(["--model", arguments.model] if arguments.model else [])]

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     output = arguments.output
     if output and output.is_dir():
-        raise BadInput(f"{output}: this is a folder, wanted a file for the rows: choose another name")
+        raise BadInput(f"{output}: this is a folder, expected a file for the rows: choose another name")
     if output:
         try:
             try_writing(output)
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     settings = {name: how for name, how in SETTINGS.items() if name.startswith(tuple(arguments.only or [""]))}
     if not settings:
-        raise BadInput(f"--only {' '.join(arguments.only)} came, wanted the beginning of one of: {'; '.join(SETTINGS)}")
+        raise BadInput(f"got --only {' '.join(arguments.only)}, expected the beginning of one of: {'; '.join(SETTINGS)}")
     with bad_input():
         pipeline = load(arguments.model)
         pipeline.set_progress_bar_config(disable=True)

@@ -68,14 +68,14 @@ def run(arguments: argparse.Namespace) -> None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
     if output.exists() and not output.is_dir():
-        raise BadInput(f"{output}: this is a file, wanted a run folder: choose another name")
+        raise BadInput(f"{output}: this is a file, expected a run folder: choose another name")
     if target and target.is_dir() and any(target.iterdir()) and not (target / "model_index.json").is_file():
-        raise BadInput(f"{target}: something else is there, wanted a new folder or one with a model: choose another name")
+        raise BadInput(f"{target}: something else is there, expected a new folder or one with a model: choose another name")
     try:
         output.mkdir(parents=True, exist_ok=True)
         try_writing(output / "settings.json")
     except OSError as error:
-        raise BadInput(f"{output}: cannot be written ({error.strerror}), wanted a run folder: choose another place") from None
+        raise BadInput(f"{output}: cannot be written ({error.strerror}), expected a run folder: choose another place") from None
 
     from puppetmaster_core.checkpoints import ModelError
     from puppetmaster_core.clips.records import ClipError
@@ -106,6 +106,6 @@ def _config(path: Path | None) -> dict:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}), wanted a TOML file") from None
+        raise BadInput(f"{path}: cannot be read ({error.strerror}), expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read ({error}), wanted TOML with tables vae, decoder, denoiser, recipe") from None
+        raise BadInput(f"{path}: cannot be read ({error}), expected TOML with tables vae, decoder, denoiser, recipe") from None

@@ -108,7 +108,7 @@ def explode(rng, asset, clip, duration):
     """The sub-models fly apart, some turning as they go, or come together from afar."""
     part = _vertex_parts(asset)
     if part.max() < 2:
-        raise ValueError(f"{part.max() + 1} sub-models came, wanted 3 or more to fly apart")
+        raise ValueError(f"got {part.max() + 1} sub-models, expected 3 or more to fly apart")
     pose, go = _frozen(rng, asset, clip, duration), _profile(rng)
     back, size = rng.random() < 0.25, _extent(pose)
     moves = [(_way(rng) * rng.uniform(0.5, 2.0) * size, _way(rng) * rng.uniform(0.5, 5) * (rng.random() < 0.6))

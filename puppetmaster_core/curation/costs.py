@@ -34,7 +34,7 @@ def simulate(seconds: Sequence[float], assets: int, cores: int, *, dollars_a_cor
     """
     seconds = np.asarray([s for s in seconds if s is not None and np.isfinite(s)], float)
     if not len(seconds) or assets < 1 or cores < 1:
-        raise ValueError(f"{len(seconds)} measured times, {assets} assets and {cores} cores came, wanted one of each at least")
+        raise ValueError(f"got {len(seconds)} measured times, {assets} assets and {cores} cores, expected one of each at least")
     drawn = np.random.default_rng(seed).choice(seconds, assets)
     free = [start] * min(cores, assets)
     for one in drawn:
@@ -59,5 +59,5 @@ def seconds_an_asset(assets: Sequence[Mapping], animations: Sequence[Mapping]) -
 def answers_cost(bill: Mapping, dollars_in: float, dollars_out: float) -> float:
     """Dollars an answer, from a run's bill and the prices of a million tokens. Raises ValueError where nobody answered."""
     if not bill["answers"]:
-        raise ValueError("a bill without answers came, wanted one to know what they cost")
+        raise ValueError("got a bill without answers, expected one to know what they cost")
     return (bill["tokens_in"] * dollars_in + bill["tokens_out"] * dollars_out) / 1e6 / bill["answers"]

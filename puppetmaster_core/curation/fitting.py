@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from puppetmaster_core import __version__
 from puppetmaster_core.curation.examples import Examples
-from puppetmaster_core.curation.forest import LEAF, TREES, Forest, calibrated, logit, plant
+from puppetmaster_core.curation.forest import LEAF, TREES, Forest, calibrated, logit, train_forest
 from puppetmaster_core.curation.metrics import METRICS, PAPER
 
 FOLDS = 5
@@ -102,7 +102,7 @@ def splits(examples: Examples, folds: int, seed: int) -> Iterator[tuple[np.ndarr
     for good in (True, False):
         objects = len(np.unique(examples.groups[examples.good == good]))
         if objects < folds:
-            raise ValueError(f"{objects} objects with {'good' if good else 'bad'} animations came, wanted {folds} at least")
+            raise ValueError(f"got {objects} objects with {'good' if good else 'bad'} animations, expected {folds} at least")
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     yield from parts.split(examples.metrics, examples.good, examples.groups)
 
@@ -111,7 +111,7 @@ def unseen_shares(examples: Examples, columns: list[int], folds: int, seed: int)
     """The share of trees (n,) that keeps each example, of trees that have seen none of its object."""
     share = np.full(len(examples), np.nan)
     for learn, judge in splits(examples, folds, seed):
-        share[judge] = _share(_plant(examples.part(learn), columns, seed), examples.part(judge), columns)
+        share[judge] = _share(_train(examples.part(learn), columns, seed), examples.part(judge), columns)
     return share
 
 
@@ -136,14 +136,14 @@ def cross_validate(examples: Examples, metrics: tuple[str, ...] = METRICS, folds
     for learn, judge in splits(examples, folds, seed):
         known = examples.part(learn)
         settings = settle(unseen_shares(known, columns, INNER, seed), known)
-        share[judge] = _share(_plant(known, columns, seed), examples.part(judge), columns)
+        share[judge] = _share(_train(known, columns, seed), examples.part(judge), columns)
         probability[judge] = calibrated(share[judge], settings.slope, settings.offset)
         margin[judge] = probability[judge] - settings.threshold
     return Judged(share, probability, margin, examples)
 
 
-def _plant(examples: Examples, columns: list[int], seed: int):
-    return plant(examples.metrics[:, columns], examples.good, examples.weights(), seed)
+def _train(examples: Examples, columns: list[int], seed: int):
+    return train_forest(examples.metrics[:, columns], examples.good, examples.weights(), seed)
 
 
 def _share(trees, examples: Examples, columns: list[int]) -> np.ndarray:
@@ -159,7 +159,7 @@ def fit_forest(examples: Examples, seed: int = 0) -> tuple[Forest, Judged]:
     judged, settings = cross_validate(examples, seed=seed), settle(unseen_shares(examples, every, FOLDS, seed), examples)
     paper = [METRICS.index(name) for name in PAPER]
     papers = unseen_shares(examples, paper, FOLDS, seed)
-    trees = _plant(examples, every, seed)
+    trees = _train(examples, every, seed)
     low, high = np.quantile(examples.metrics[examples.good], (0.05, 0.95), axis=0)
     usual = {name: (float(a), float(b)) for name, a, b in zip(METRICS, low, high, strict=True)}
     importance = dict(sorted(zip(METRICS, trees.feature_importances_.round(4).tolist(), strict=True), key=lambda pair: -pair[1]))

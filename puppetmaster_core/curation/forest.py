@@ -63,7 +63,8 @@ class Forest:
         """How likely each of metrics (n, M) is a good animation, calibrated: (n,) in [0, 1]."""
         metrics = np.atleast_2d(np.asarray(metrics, float))
         if metrics.shape[1] != len(self.metrics):
-            raise ValueError(f"metrics of shape {metrics.shape} came, (n, {len(self.metrics)}) wanted: {', '.join(self.metrics)}")
+            raise ValueError(f"got metrics of shape {metrics.shape}, expected (n, {len(self.metrics)}): "
+                             f"{', '.join(self.metrics)}")
         return calibrated(self.trees.predict_proba(metrics)[:, 1], self.slope, self.offset)
 
     def why(self, metrics: np.ndarray, most: int = 3) -> list[Reason]:
@@ -111,11 +112,11 @@ class Forest:
             usual = {name: (float(low), float(high)) for name, (low, high) in said["usual"].items()}
             forest = cls(trees, said["slope"], said["offset"], said["threshold"], usual, tuple(said["metrics"]), said["about"])
         except FileNotFoundError as error:
-            raise ForestError(f"{error.filename}: no such file, wanted a forest's folder: {AGAIN}") from None
+            raise ForestError(f"{error.filename}: no such file, expected a forest's folder: {AGAIN}") from None
         except Exception as error:  # a zip, JSON or model of another kind: whatever its reader raises
             raise ForestError(f"{folder}: cannot be read ({type(error).__name__}: {error}): {AGAIN}") from None
         if said["format"] != FORMAT:
-            raise ForestError(f"{folder}: format {said['format']!r} came, wanted {FORMAT}: {AGAIN}")
+            raise ForestError(f"{folder}: got format {said['format']!r}, expected {FORMAT}: {AGAIN}")
         if strange:
             raise ForestError(f"{folder}: its trees hold {', '.join(strange[:3])}, which no forest needs: not loaded; {AGAIN}")
         if not _sound(trees, len(forest.metrics)):
@@ -142,7 +143,9 @@ def _sound(trees, metrics: int) -> bool:
     return True
 
 
-def plant(metrics: np.ndarray, good: np.ndarray, weights: np.ndarray | None = None, seed: int = 0) -> RandomForestClassifier:
+def train_forest(
+    metrics: np.ndarray, good: np.ndarray, weights: np.ndarray | None = None, seed: int = 0
+) -> RandomForestClassifier:
     """Trees fitted on metrics (n, M) and labels (n,), which count by their weights (n,)."""
     trees = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
     return trees.fit(np.asarray(metrics, np.float32), np.asarray(good, bool), weights)

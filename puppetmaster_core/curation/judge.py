@@ -60,10 +60,11 @@ class Judge:
         """From PUPPETMASTER_JUDGE_URL, _MODEL and, where the server wants one, _KEY. Raises JudgeError."""
         missing = [name for name in (URL, MODEL) if not environment.get(name)]
         if missing:
-            raise JudgeError(f"{' and '.join(missing)} not set: wanted a chat-completions server (…/v1) and its model's name")
+            raise JudgeError(f"{' and '.join(missing)} not set: expected a chat-completions server (…/v1) and its model's name")
         url = environment[URL].rstrip("/")
         if not url.startswith(("http://", "https://")) or "@" in url:
-            raise JudgeError(f"{URL} is no http address without a password: wanted one like http://host:8000/v1, a key in {KEY}")
+            raise JudgeError(f"{URL} is no http address without a password: expected one like http://host:8000/v1, a key "
+                             f"in {KEY}")
         return cls(url, environment[MODEL], environment.get(KEY, ""), **options)
 
     def ask(self, pictures: Sequence[bytes]) -> Reply:

@@ -28,7 +28,7 @@ class Label:
 
     def __post_init__(self):
         if self.answer not in ANSWERS:
-            raise LabelError(f"answer {self.answer!r} for {self.animation!r} came, wanted {', '.join(ANSWERS)}")
+            raise LabelError(f"got answer {self.answer!r} for {self.animation!r}, expected {', '.join(ANSWERS)}")
 
 
 COLUMNS = tuple(f.name for f in fields(Label))
@@ -47,7 +47,7 @@ def parse_labels(text: str, name: str = "labels") -> list[Label]:
     """The same, of text. Raises LabelError."""
     rows = csv.DictReader(io.StringIO(text, newline=""))
     if not set(COLUMNS) <= set(rows.fieldnames or ()):
-        raise LabelError(f"{name}: columns {rows.fieldnames} came, wanted {', '.join(COLUMNS)}")
+        raise LabelError(f"{name}: got columns {rows.fieldnames}, expected {', '.join(COLUMNS)}")
     found: dict[tuple[str, str], Label] = {}
     for row in rows:
         try:

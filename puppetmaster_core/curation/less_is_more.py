@@ -51,7 +51,7 @@ def two_arms(keys: Sequence[tuple[str, str]], groups: Sequence[str], verdicts: M
     most = sum(counts.values())
     if size is not None:
         if not 0 < size <= most:
-            raise ValueError(f"{size} clips an arm came, 1 to {most} can be had: curate and render more assets")
+            raise ValueError(f"got {size} clips an arm, 1 to {most} can be had: curate and render more assets")
         counts = _shared(counts, size)
     rng = np.random.default_rng(seed)
     return {name: _arm(groups, pool, kept, counts, rng, seed)

@@ -57,8 +57,8 @@ def cloud_metrics(clouds: PointClouds) -> dict[str, float]:
     return {name: float(found[name]) for name in METRICS}
 
 
-# The boxes of §4, "(1)" and "(2)".
 def _boxes(clouds: PointClouds, sides: np.ndarray, size: float) -> dict[str, float]:
+    """The boxes of §4, "(1)" and "(2)"."""
     low, high = clouds.low.min(0), clouds.high.max(0)
     way = (low + high - clouds.low[0] - clouds.high[0]) / 2 / size
     width, height, depth = (high - low) / size
@@ -66,8 +66,8 @@ def _boxes(clouds: PointClouds, sides: np.ndarray, size: float) -> dict[str, flo
             "clip_z": way[2], "largest_box": sides.max() / size, "smallest_box": sides.min() / size}
 
 
-# The displacements of §4, "(3)".
 def _displacements(clouds: PointClouds, size: float) -> dict[str, float]:
+    """The displacements of §4, "(3)"."""
     way = np.linalg.norm(clouds.points - clouds.points[:1], axis=2) / size
     around = np.sqrt(clouds.points.var(1).sum(1)) / size
     return {"mean_displacement": way[1:].mean(), "max_displacement": clouds.farthest / size,

@@ -37,9 +37,9 @@ def read_ids(path: str | os.PathLike) -> tuple[list[str], list[str]]:
     except OSError as error:
         raise ObjaverseError(f"{path}: cannot be read ({error.strerror}): give a JSON list of ids") from None
     except ValueError:
-        raise ObjaverseError(f"{path}: no JSON came, wanted a list of ids") from None
+        raise ObjaverseError(f"{path}: got no JSON, expected a list of ids") from None
     if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-        raise ObjaverseError(f"{path}: a {type(ids).__name__} came, wanted a list of ids as text")
+        raise ObjaverseError(f"{path}: got a {type(ids).__name__}, expected a list of ids as text")
     ids = list(dict.fromkeys(ids))
     return [one for one in ids if UID.fullmatch(one)], [one for one in ids if not UID.fullmatch(one)]
 

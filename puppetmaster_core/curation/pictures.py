@@ -33,7 +33,7 @@ def quarters(asset: AnimatedAsset, animation: int = 0, size: int = 192) -> np.nd
     duration = asset.clips[asset.clip_index(animation)].duration
     positions = np.stack([asset.vertices(animation, share * duration) for share in QUARTERS])
     if not np.isfinite(positions).all():
-        raise ValueError("vertices that are no numbers came, wanted finite places")
+        raise ValueError("got vertices that are no numbers, expected finite places")
     return render(asset, positions, front_camera(positions), size).frames
 
 

@@ -54,9 +54,9 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIME
     """
     duration = asset.clips[asset.clip_index(clip)].duration
     if not len(asset.faces):
-        raise ValueError("an asset without triangles came, wanted a surface")
+        raise ValueError("got an asset without triangles, expected a surface")
     if not (np.isfinite(duration) and duration > 0):
-        raise ValueError(f"animation {clip!r} lasts {duration:g} s, wanted more than 0")
+        raise ValueError(f"animation {clip!r} lasts {duration:g} s, expected more than 0")
     used, faces = np.unique(asset.faces, return_inverse=True)
     faces = faces.reshape(-1, 3)
     at = np.linspace(0.0, duration, times)
@@ -90,7 +90,7 @@ def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray, used: np.nda
     for i in range(0, len(times), together):
         for vertices in asset.trajectories(clip, times[i : i + together]):
             if not np.isfinite(vertices).all():
-                raise ValueError("vertices that are no numbers came, wanted finite places")
+                raise ValueError("got vertices that are no numbers, expected finite places")
             yield vertices[used]
 
 

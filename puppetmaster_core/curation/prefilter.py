@@ -53,9 +53,9 @@ def read_categories(path: str | os.PathLike) -> Categories:
     except OSError as error:
         raise CategoryError(f"{path}: cannot be read ({error.strerror}): give GObjaverse's category_annotation.json") from None
     except ValueError:
-        raise CategoryError(f"{path}: no JSON came, wanted GObjaverse's category_annotation.json") from None
+        raise CategoryError(f"{path}: got no JSON, expected GObjaverse's category_annotation.json") from None
     if not isinstance(entries, list):
-        raise CategoryError(f"{path}: a {type(entries).__name__} came, wanted a list of {{object_index, label}}")
+        raise CategoryError(f"{path}: got a {type(entries).__name__}, expected a list of {{object_index, label}}")
     labels, skipped = {}, 0
     for entry in entries:
         name, label = (entry.get("object_index"), entry.get("label")) if isinstance(entry, dict) else (None, None)

@@ -49,7 +49,7 @@ def is_done(folder: Path, part: int) -> bool:
 def open_parts(folder: Path, plan: CurationPlan, rank: int = 0, world: int = 1, retry: bool = False) -> list[int]:
     """The parts of this rank still to be made. retry: also those in which an asset failed, to try these assets again."""
     if not 0 <= rank < world:
-        raise ValueError(f"rank {rank} of {world} came, wanted 0 to {world - 1}")
+        raise ValueError(f"got rank {rank} of {world}, expected 0 to {world - 1}")
     own = range(rank, plan.parts, world)
     if retry:
         for part in own:

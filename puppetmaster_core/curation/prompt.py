@@ -42,14 +42,14 @@ class MalformedAnswer(ValueError):
 def parse_answer(text) -> Answer:
     """An answer's text as JSON, alone or within a fence or other words. Raises MalformedAnswer."""
     if not isinstance(text, str):
-        raise MalformedAnswer(f"a {type(text).__name__} came, wanted JSON text")
+        raise MalformedAnswer(f"got a {type(text).__name__}, expected JSON text")
     start, end = text.find("{"), text.rfind("}")
     try:
         said = json.loads(text[start : end + 1])
     except ValueError:
-        raise MalformedAnswer(f"{_short(text)} came, wanted JSON with realistic and reason") from None
+        raise MalformedAnswer(f"got {_short(text)}, expected JSON with realistic and reason") from None
     if not isinstance(said, dict) or not isinstance(said.get("realistic"), bool) or not isinstance(said.get("reason"), str):
-        raise MalformedAnswer(f'{_short(text)} came, wanted {{"realistic": true or false, "reason": "…"}}')
+        raise MalformedAnswer(f'got {_short(text)}, expected {{"realistic": true or false, "reason": "…"}}')
     return Answer(said["realistic"], " ".join(said["reason"].split())[:500])
 
 

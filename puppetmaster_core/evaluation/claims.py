@@ -172,7 +172,7 @@ def _record(path: Path) -> dict:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise LedgerError(f"{path}: cannot be read ({error}), wanted a result in JSON") from None
+        raise LedgerError(f"{path}: cannot be read ({error}), expected a result in JSON") from None
     if not isinstance(record, dict):
-        raise LedgerError(f"{path}: a {type(record).__name__} came, wanted a result, a JSON object")
+        raise LedgerError(f"{path}: got a {type(record).__name__}, expected a result, a JSON object")
     return record

@@ -39,7 +39,7 @@ def export(method: str, clips: Iterable[TestClip], folder: Path, prompt: str = "
     drags is left out. Raises VideoError for an unknown method, and OSError.
     """
     if method not in FORMATS:
-        raise VideoError(f"method {method!r} came, wanted one of {', '.join(FORMATS)}")
+        raise VideoError(f"got method {method!r}, expected one of {', '.join(FORMATS)}")
     form = FORMATS[method]
     recipe = replace(form.recipe, prompt=prompt)
     inputs = folder / "inputs"
@@ -76,14 +76,14 @@ def _inside(paths: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(np.floor(paths), 0, np.array(size) - 1).astype(int)
 
 
-# DragNUWA_demo.py: tracks of clicked points (x, y) at 576×320, one list a drag; its code interpolates them over 14 frames.
 def _dragnuwa(clip: TestClip, folder: Path, recipe: Recipe) -> None:
+    """DragNUWA_demo.py: tracks of clicked points (x, y) at 576×320, a list a drag; its code fills in 14 frames."""
     _picture(clip, folder / f"{clip.id}.png", recipe.size)
     _json(_inside(_paths(clip.drags, recipe.frames, recipe.size), recipe.size).tolist(), folder / f"{clip.id}.json")
 
 
-# main/inference.py: `controlnet_trajs`, a JSON list of tracks (x, y) at 384×256, interpolated there over 16 frames.
 def _image_conductor(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
+    """main/inference.py: `controlnet_trajs`, a JSON list of tracks (x, y) at 384×256, interpolated there over 16 frames."""
     _picture(clip, folder / f"{clip.id}.png", recipe.size)
     _json(_inside(_paths(clip.drags, recipe.frames, recipe.size), recipe.size).tolist(), folder / f"{clip.id}.json")
     return {"controlnet_images": [f"{clip.id}.png"], "controlnet_trajs": f"{clip.id}.json", "H": recipe.size[1],
@@ -91,9 +91,11 @@ def _image_conductor(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
             "prompt": [recipe.prompt]}
 
 
-# demo.py's get_condition: a folder with demo.jpg, demo.json of {"1": {"mask_name", "trajectory"}}, and a mask picture a drag. Its
-# radius and feature come from the mask, which Drag-a-Move does not publish: the whole object is given, and the page says so.
 def _draganything(clip: TestClip, folder: Path, recipe: Recipe) -> None:
+    """demo.py's get_condition: a folder with demo.jpg, demo.json of {"1": {"mask_name", "trajectory"}}, and a mask picture a
+    drag. Its radius and feature come from the mask, which Drag-a-Move does not publish: the whole object is given, and the
+    page says so.
+    """
     if clip.foreground is None:
         raise VideoError(f"{clip.id} has no foreground, and DragAnything wants a mask a drag: give {clip.id}.mask.png")
     place = folder / clip.id
@@ -108,9 +110,10 @@ def _draganything(clip: TestClip, folder: Path, recipe: Recipe) -> None:
           place / "demo.json")
 
 
-# dataset.py: drags (10, 4) of x, y, u, v in [0, 1], zero where there is none; an image model, so one set a frame with ends that
-# move along the drag (App. C.2: "gradually extending drags").
 def _dragapart(clip: TestClip, folder: Path, recipe: Recipe) -> None:
+    """dataset.py: drags (10, 4) of x, y, u, v in [0, 1], zero where there is none; an image model, so one set a frame with
+    ends that move along the drag (App. C.2: "gradually extending drags").
+    """
     _picture(clip, folder / f"{clip.id}.png", recipe.size)
     points = clip.drags.resample(recipe.frames).points
     drags = np.zeros((recipe.frames, 10, 4), np.float32)
@@ -121,8 +124,8 @@ def _dragapart(clip: TestClip, folder: Path, recipe: Recipe) -> None:
         np.save(file, drags)
 
 
-# wan/wan_move.py: track (1, F, K, 2) in pixels of the picture and visibility (1, F, K), 81 frames, 832×480.
 def _wan_move(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
+    """wan/wan_move.py: track (1, F, K, 2) in pixels of the picture and visibility (1, F, K), 81 frames, 832×480."""
     _picture(clip, folder / f"{clip.id}.jpg", recipe.size)
     paths = _paths(clip.drags, recipe.frames, recipe.size).transpose(1, 0, 2)  # (F, K, 2)
     seen = ((paths >= 0) & (paths < recipe.size)).all(2)
@@ -133,9 +136,10 @@ def _wan_move(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
             "prompt": recipe.prompt, "save_file": f"{clip.id}.mp4"}
 
 
-# tools/trajectory_editor/app.py and wan/utils/motion.py: torch.save of the bytes of an .npz whose `array` (K, 121, 1, 3) is 8
-# times (x, y, visible), in pixels of the picture; examples/test.yaml lists image, text and track.
 def _ati(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
+    """tools/trajectory_editor/app.py and wan/utils/motion.py: torch.save of the bytes of an .npz whose `array` (K, 121, 1, 3)
+    is 8 times (x, y, visible), in pixels of the picture; examples/test.yaml lists image, text and track.
+    """
     import torch
 
     _picture(clip, folder / f"{clip.id}.png", recipe.size)

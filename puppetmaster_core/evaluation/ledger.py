@@ -19,7 +19,7 @@ FILE = "ledger.json"
 
 
 class LedgerError(ValueError):
-    """A ledger or a result that cannot be used. The message is one line: what came, what was wanted, what to do."""
+    """A ledger or a result that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Claim:
 
     def __post_init__(self):
         if self.better not in ("higher", "lower"):
-            raise LedgerError(f"claim {self.id!r}: better came as {self.better!r}, wanted higher or lower")
+            raise LedgerError(f"claim {self.id!r}: got better as {self.better!r}, expected higher or lower")
         for name in ("paper", "bar", "tolerance", "ours", "low", "high", "seconds"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
-                raise LedgerError(f"claim {self.id!r}: {name} came as {value!r}, wanted a finite number")
+                raise LedgerError(f"claim {self.id!r}: got {name} as {value!r}, expected a finite number")
         object.__setattr__(self, "seeds", tuple(self.seeds))
 
     @property
@@ -107,7 +107,7 @@ def ledger(claims: Iterable[Claim]) -> Ledger:
     for claim in claims:
         old = found.get(claim.id)
         if old is not None and old.ours is not None and claim.ours is not None:
-            raise LedgerError(f"claim {claim.id!r} comes from {old.source} and {claim.source}, wanted one of them: rename it")
+            raise LedgerError(f"claim {claim.id!r} comes from {old.source} and {claim.source}, expected one of them: rename it")
         if old is None or old.ours is None:
             found[claim.id] = claim
     return dict(sorted(found.items()))
@@ -120,11 +120,11 @@ def read(path: str | Path) -> Ledger:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] != FORMAT:
-            raise LedgerError(f"{path}: format {record['format']!r} came, wanted {FORMAT!r}")
+            raise LedgerError(f"{path}: got format {record['format']!r}, expected {FORMAT!r}")
         known = {field.name for field in fields(Claim)}
         unknown = sorted({name for claim in record["claims"] for name in claim} - known)
         if unknown:
-            raise LedgerError(f"{path}: {', '.join(unknown)} came, wanted only {', '.join(sorted(known))}")
+            raise LedgerError(f"{path}: got {', '.join(unknown)}, expected only {', '.join(sorted(known))}")
         return ledger(Claim(**claim) for claim in record["claims"])
     except LedgerError:
         raise
@@ -132,7 +132,7 @@ def read(path: str | Path) -> Ledger:
         raise LedgerError(f"{path}: no such file: make it with `puppetmaster claims --update`") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = type(error).__name__
-        raise LedgerError(f"{path}: cannot be read ({reason}), wanted a ledger: `puppetmaster claims --update`") from None
+        raise LedgerError(f"{path}: cannot be read ({reason}), expected a ledger: `puppetmaster claims --update`") from None
 
 
 def as_text(claims: Ledger) -> str:

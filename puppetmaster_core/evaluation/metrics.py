@@ -126,7 +126,7 @@ def bootstrap_interval(
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"values came with shape {values.shape}, wanted one finite number per clip")
+        raise ValueError(f"got values of shape {values.shape}, expected one finite number per clip")
     means = values[generator.integers(values.size, size=(resamples, values.size))].mean(axis=1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
@@ -146,7 +146,7 @@ def _edges(frames: np.ndarray) -> np.ndarray:
 def _pair(video: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     video, truth = _unit_range(video, "video"), _unit_range(truth, "truth")
     if video.shape != truth.shape:
-        raise ValueError(f"video came with shape {video.shape}, wanted that of the truth, {truth.shape}")
+        raise ValueError(f"got video of shape {video.shape}, expected that of the truth, {truth.shape}")
     return video, truth
 
 
@@ -154,12 +154,12 @@ def _unit_range(frames: np.ndarray, what: str) -> np.ndarray:
     """A video as float64 in [0, 1], its shape and range checked."""
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2:
-        raise ValueError(f"{what} came with shape {frames.shape}, wanted (N frames, 2 or more, H, W, 3)")
+        raise ValueError(f"got {what} of shape {frames.shape}, expected (N frames, 2 or more, H, W, 3)")
     if frames.dtype == np.uint8:
         return frames / 255.0
     if frames.dtype.kind != "f" or not (frames.min() >= 0 and frames.max() <= 1):
         raise ValueError(
-            f"{what} came as {frames.dtype} from {frames.min()} to {frames.max()}, wanted uint8, or floats from 0 to 1"
+            f"got {what} as {frames.dtype} from {frames.min()} to {frames.max()}, expected uint8, or floats from 0 to 1"
         )
     return frames.astype(np.float64, copy=False)
 
@@ -167,5 +167,5 @@ def _unit_range(frames: np.ndarray, what: str) -> np.ndarray:
 def _mask(mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """The mask, its shape and type checked."""
     if mask.shape != truth.shape[:3] or mask.dtype != bool:
-        raise ValueError(f"mask came as {mask.dtype} {mask.shape}, wanted bool {truth.shape[:3]}")
+        raise ValueError(f"got mask as {mask.dtype} {mask.shape}, expected bool {truth.shape[:3]}")
     return mask

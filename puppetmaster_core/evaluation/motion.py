@@ -19,15 +19,16 @@ DEAD_ZONE = 2.0  # pixels at 256 along the drag; a shorter way is too short to t
 GRID_STEP = 8  # pixels at 256 between foreground points
 
 
-# Motion error, §5.1: "the L2 distance between the tracks".
 def motion_error(tracks: np.ndarray, true_tracks: np.ndarray, size: int) -> float:
-    """Mean distance of two sets of tracks (P, N, 2), in pixels at 256, 0 to ∞, lower is better; NaN without points.
+    """Motion error, §5.1: "the L2 distance between the tracks".
+
+    Mean distance of two sets of tracks (P, N, 2), in pixels at 256, 0 to ∞, lower is better; NaN without points.
 
     With the tracks of the drags' origins it is the paper's first variant, with those of `foreground_points` its second.
     """
     tracks, true_tracks = _tracks(tracks, "tracks"), _tracks(true_tracks, "true_tracks")
     if tracks.shape != true_tracks.shape:
-        raise ValueError(f"tracks came with shape {tracks.shape}, wanted that of the true ones, {true_tracks.shape}")
+        raise ValueError(f"got tracks of shape {tracks.shape}, expected that of the true ones, {true_tracks.shape}")
     if not len(tracks):
         return float("nan")
     return float(np.linalg.norm(tracks - true_tracks, axis=2).mean() * PAPER_SIZE / size)
@@ -40,7 +41,7 @@ def foreground_points(mask: np.ndarray, step: float = GRID_STEP) -> np.ndarray:
     """
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.dtype != bool:
-        raise ValueError(f"mask came as {mask.dtype} {mask.shape}, wanted bool (H, W)")
+        raise ValueError(f"got mask as {mask.dtype} {mask.shape}, expected bool (H, W)")
     stride = max(1, round(step * mask.shape[1] / PAPER_SIZE))
     on_grid = np.zeros_like(mask)
     on_grid[stride // 2 :: stride, stride // 2 :: stride] = True
@@ -55,7 +56,7 @@ def end_point_error(tracks: np.ndarray, paths: np.ndarray, size: int) -> float:
     """
     tracks, paths = _tracks(tracks, "tracks"), _tracks(paths, "paths")
     if len(tracks) != len(paths):
-        raise ValueError(f"{len(tracks)} tracks came with {len(paths)} drags, wanted one for each")
+        raise ValueError(f"got {len(tracks)} tracks with {len(paths)} drags, expected one for each")
     return float(np.linalg.norm(tracks[:, -1] - paths[:, -1], axis=1).mean() * PAPER_SIZE / size)
 
 
@@ -71,9 +72,10 @@ def ways(tracks: np.ndarray, paths: np.ndarray, size: int) -> np.ndarray:
         return (went * asked).sum(1) / np.where(length > 0, length, np.nan) * PAPER_SIZE / size
 
 
-# Table 2, "% wrong direction": the paper counts by hand and writes ≥ where some are hard to tell.
 def direction_counts(way: np.ndarray, dead_zone: float = DEAD_ZONE) -> dict[str, int]:
-    """Drags of a clip whose points went right, wrong, or too little to tell.
+    """Table 2, "% wrong direction": the paper counts by hand and writes ≥ where some are hard to tell.
+
+    Drags of a clip whose points went right, wrong, or too little to tell.
 
     way: what `ways` gives. dead_zone: in pixels at 256; a way within it, or NaN, is unclear.
     """
@@ -85,7 +87,7 @@ def direction_counts(way: np.ndarray, dead_zone: float = DEAD_ZONE) -> dict[str,
 def _tracks(tracks: np.ndarray, what: str) -> np.ndarray:
     tracks = np.asarray(tracks, dtype=np.float64)
     if tracks.ndim != 3 or tracks.shape[2] != 2:
-        raise ValueError(f"{what} came with shape {tracks.shape}, wanted (P points, N frames, 2)")
+        raise ValueError(f"got {what} of shape {tracks.shape}, expected (P points, N frames, 2)")
     if not np.isfinite(tracks).all():
         raise ValueError(f"{what} hold numbers that are not finite: a tracker must put a lost point somewhere")
     return tracks

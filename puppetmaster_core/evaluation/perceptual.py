@@ -63,9 +63,11 @@ def find_weights(weights: Weights) -> Path:
                       f"into a folder and name that in ${FOLDER_VARIABLE}")
 
 
-# §5.1, LPIPS [73]. The paper does not say which network; AlexNet is the package's default.
 class Lpips:
-    """Learned perceptual distance of two videos, 0 to about 1, lower is better: frame by frame, mean over frames 2 to N."""
+    """LPIPS, §5.1. The paper does not say which network; AlexNet is the package's default.
+
+    Learned perceptual distance of two videos, 0 to about 1, lower is better: frame by frame, mean over frames 2 to N.
+    """
 
     def __init__(self, network: str = "alex", device: str = "cpu"):
         """Raises MetricError where the package or the weights are missing."""
@@ -82,7 +84,7 @@ class Lpips:
         import torch
 
         if video.shape != truth.shape or video.dtype != np.uint8 or truth.dtype != np.uint8:
-            raise ValueError(f"{video.dtype} {video.shape} came with {truth.dtype} {truth.shape}, wanted uint8 and equal shapes")
+            raise ValueError(f"got {video.dtype} {video.shape} with {truth.dtype} {truth.shape}, expected uint8 and equal shapes")
         pair = (torch.tensor(v[1:]).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1 for v in (video, truth))
         with torch.no_grad():
             return float(self.model(*pair).mean())
@@ -97,9 +99,11 @@ def _fill_trunk(net, state: dict) -> None:
     net.load_state_dict(filled)
 
 
-# §5.1, FVD [61], and with VideoMAE's features Ge et al.'s content-debiased one.
 class VideoFeatures:
-    """Features (B, F) of videos for the Fréchet video distance, by cd-fvd's I3D ("i3d") or VideoMAE ("videomae")."""
+    """FVD, §5.1, and with VideoMAE's features Ge et al.'s content-debiased one.
+
+    Features (B, F) of videos for the Fréchet video distance, by cd-fvd's I3D ("i3d") or VideoMAE ("videomae").
+    """
 
     def __init__(self, network: str = "i3d", device: str = "cpu"):
         """Raises MetricError where the package or the weights are missing."""
@@ -111,7 +115,7 @@ class VideoFeatures:
     def __call__(self, videos: np.ndarray) -> np.ndarray:
         """videos (B, N, S, S, 3) uint8."""
         if videos.ndim != 5 or videos.shape[4] != 3 or videos.dtype != np.uint8:
-            raise ValueError(f"videos came as {videos.dtype} {videos.shape}, wanted uint8 (B, N, H, W, 3)")
+            raise ValueError(f"got videos as {videos.dtype} {videos.shape}, expected uint8 (B, N, H, W, 3)")
         self.judge.empty_real_stats()
         self.judge.real_stats.capture_all = True  # emptying forgets it
         self.judge.add_real_stats(last_frame_repeated(videos, LEAST_FRAMES[self.network]))
@@ -132,7 +136,7 @@ def frechet_distance(features: np.ndarray, true_features: np.ndarray) -> float:
     """
     a, b = np.asarray(features, np.float64), np.asarray(true_features, np.float64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(f"features came with shapes {a.shape} and {b.shape}, wanted (2 videos or more, equal F)")
+        raise ValueError(f"got features of shapes {a.shape} and {b.shape}, expected (2 videos or more, equal F)")
     root = np.sqrt(len(a) * len(b))
     mean = ((a.mean(0) - b.mean(0)) ** 2).sum()
     a, b = a - a.mean(0), b - b.mean(0)

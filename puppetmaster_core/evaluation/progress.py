@@ -12,7 +12,7 @@ from puppetmaster_core.files import locked
 
 
 class ProgressError(ValueError):
-    """A result that another process is working on. The message is one line: what came, what was wanted, what to do."""
+    """A result that another process is working on. The message is one line: what it got, what it expected, what to do."""
 
 
 class Progress:
@@ -34,7 +34,7 @@ class Progress:
             try:
                 self._lock.enter_context(locked(self.path))
             except (BlockingIOError, FileNotFoundError):  # not found: the other one has ended just now
-                raise ProgressError(f"{self.path}: another process is scoring into the same output, wanted one of its own: wait "
+                raise ProgressError(f"{self.path}: another process is scoring into the same output, expected its own: wait "
                                     "for it, or choose another --output") from None
         return self
 

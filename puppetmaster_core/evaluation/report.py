@@ -11,6 +11,7 @@ from puppetmaster_core.evaluation import tables
 from puppetmaster_core.evaluation.perceptual import Lpips, MetricError, VideoFeatures
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.rows import REFERENCES, Row, folder_rows, model_row
+from puppetmaster_core.evaluation.st_lpips import StLpips
 from puppetmaster_core.evaluation.suites import Suite
 from puppetmaster_core.evaluation.table1 import TRUTH, Judges, check_names, evaluate_suite, summarise
 from puppetmaster_core.evaluation.trackers import load_tracker
@@ -21,15 +22,26 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def judges(tracker: str = "none", checkpoint: str | None = None, perceptual: Sequence[str] = (), device: str = DEVICE) -> Judges:
-    """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins."""
+    """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins.
+
+    ST-LPIPS, which is optional, is skipped where its package is not installed; `skipped` says so.
+    """
     lpips = next((name for name in perceptual if name.startswith("lpips")), None)
     if {"lpips", "lpips-vgg"} <= set(perceptual):
-        raise MetricError("lpips and lpips-vgg came together, wanted one of them: the table has one column for it")
+        raise MetricError("got lpips and lpips-vgg together, expected one of them: the table has one column for it")
     networks = [name.removeprefix("fvd-") for name in perceptual if name.startswith("fvd-")]
+    st_lpips, skipped = None, {}
+    if "st-lpips" in perceptual:
+        try:
+            st_lpips = StLpips(device=device)
+        except MetricError as error:
+            skipped["ST-LPIPS"] = f"skipped, {error}"
     return Judges(
         None if tracker == "none" else load_tracker(tracker, device, checkpoint),
         Lpips("vgg" if lpips == "lpips-vgg" else "alex", device) if lpips else None,
         {network: VideoFeatures(network, device) for network in networks},
+        st_lpips,
+        skipped,
     )
 
 
@@ -49,7 +61,7 @@ def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], 
     sampling, progress = dict(sampling or {}), progress or Progress()
     check_names([folder_name(name) for name in pipelines] if videos else [])
     named = {"tracker": judges.tracker.name if judges.tracker else None, "lpips": judges.lpips.name if judges.lpips else None,
-             "fvd": sorted(judges.features)}
+             "fvd": sorted(judges.features)} | ({"st_lpips": judges.st_lpips.name} if judges.st_lpips else {})
     settings = {"kind": "table1", "suite": suite.name, "size": suite.size, "frames": suite.frames, "models": list(pipelines),
                 "seed": seed, **sampling, **named}
     progress.begin(settings | {"data": str(suite.folder.resolve()), "commit": commit(), "videos": videos and str(videos)})
@@ -61,7 +73,7 @@ def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], 
     if not any(row["clips"] for row in summary.values()):
         raise VideoError(f"no clip of {suite.folder} could be scored: {records[0]['failed'] if records else 'it has none'}")
     return {**settings, "clips": len(suite), "rough_tracker": bool(judges.tracker and judges.tracker.rough), "device": DEVICE,
-            "notes": {row.name: row.note for row in rows if row.note}, "summary": summary,
+            "notes": {row.name: row.note for row in rows if row.note} | judges.skipped, "summary": summary,
             "records": [without_features(r) for r in records if r["row"] != TRUTH]}
 
 

@@ -44,7 +44,7 @@ def model_row(name: str, pipeline, size: int, *, seed: int = 0, videos: Path | N
 
     def make(clip: TestClip) -> np.ndarray:
         if clip.drags is None:
-            raise VideoError(f"no drags came with {clip.id}, wanted {clip.id}.json beside its video, for the model to follow")
+            raise VideoError(f"got no drags with {clip.id}, expected {clip.id}.json beside its video, for the model to follow")
         video = pipeline(clip.frames[0], clip.drags, seed=clip_seed(seed, clip.id), **sampling)
         if len(video.frames) != len(clip.frames):
             made = len(video.frames)
@@ -69,7 +69,7 @@ def folder_rows(folder: str | Path) -> list[Row]:
     folder = Path(folder)
     methods = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not methods:
-        raise VideoError(f"{folder}: no methods came, wanted a folder with METHOD/CLIP.mp4 or METHOD/CLIP.gif")
+        raise VideoError(f"{folder}: got no methods, expected a folder with METHOD/CLIP.mp4 or METHOD/CLIP.gif")
     return [_folder_row(path) for path in methods]
 
 

@@ -34,6 +34,7 @@ METRICS = {
     "ssim_with_frame_1": Metric("SSIM, all frames", "", "higher", 4),
     "ssim_moving": Metric("SSIM, moving", "", "higher", 4),
     "lpips": Metric("LPIPS", "", "lower", 3),
+    "st_lpips": Metric("ST-LPIPS", "", "lower", 3),
     "fvd_i3d": Metric("FVD (I3D)", "", "lower", 1),
     "fvd_videomae": Metric("FVD (VideoMAE)", "", "lower", 1),
     "motion_error_origins": Metric("ME, origins", "px", "lower", 2),

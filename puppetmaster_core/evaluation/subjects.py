@@ -89,4 +89,4 @@ def unseen_subjects(count: int, size: int, frames: int, kinds: str = ALL) -> Ite
             found += 1
         if found == count:
             return
-    raise SourceError(f"{kinds}: {found} of {TRIES * count} assets can be seen to move, wanted {count}: name another category")
+    raise SourceError(f"{kinds}: {found} of {TRIES * count} assets can be seen to move, expected {count}: name another category")

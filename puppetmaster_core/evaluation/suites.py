@@ -79,14 +79,14 @@ def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise VideoError(f"{folder}: no such folder, wanted one of test clips")
+        raise VideoError(f"{folder}: no such folder, expected one of test clips")
     if any(next(folder.glob(f"*{suffix}"), None) for suffix in (".npz", ".pkl", ".pickle")):
         ids = tuple(entry["id"] for entry in read_index(folder))
         return Suite("Drag-a-Move", folder, ids, "drag_a_move", size, 14)
     names = {p.stem for p in folder.iterdir() if p.suffix.lower() in SUFFIXES} | {p.name for p in folder.iterdir() if p.is_dir()}
     ids = tuple(sorted(name for name in names if find_video(folder, name)))
     if not ids:
-        raise VideoError(f"{folder}: no clips came, wanted Drag-a-Move's .npz files, or videos (.mp4, .gif, folders of .png)")
+        raise VideoError(f"{folder}: got no clips, expected Drag-a-Move's .npz files, or videos (.mp4, .gif, folders of .png)")
     return Suite(folder.resolve().name, folder, ids, "videos", size, frames)
 
 
@@ -108,7 +108,7 @@ def video_clip(folder: Path, name: str, size: int = 256, frames: int = 14) -> Te
         raise VideoError(f"{folder / name}: no such video")
     film = read_video(path)
     if len(film) < frames:
-        raise VideoError(f"{path}: {len(film)} frames came, wanted {frames} or more")
+        raise VideoError(f"{path}: got {len(film)} frames, expected {frames} or more")
     place = Placement.of((film.shape[2], film.shape[1]), size)
     drags, mask = None, None
     if (folder / f"{name}.json").is_file():
@@ -116,7 +116,7 @@ def video_clip(folder: Path, name: str, size: int = 256, frames: int = 14) -> Te
     if (folder / f"{name}.mask.png").is_file():
         given = open_picture(folder / f"{name}.mask.png")
         if given.size != (film.shape[2], film.shape[1]):
-            raise VideoError(f"{folder / name}.mask.png: {given.size} pixels came, wanted the video's, {film.shape[2:0:-1]}")
+            raise VideoError(f"{folder / name}.mask.png: got {given.size} pixels, expected the video's, {film.shape[2:0:-1]}")
         on_square = np.zeros((size, size), bool)
         resized = np.asarray(given.convert("L").resize((place.width, place.height)))
         on_square[place.top : place.top + place.height, place.left : place.left + place.width] = resized > 127

@@ -32,6 +32,8 @@ class Judges:
     tracker: PointTracker | None = None
     lpips: Callable[[np.ndarray, np.ndarray], float] | None = None
     features: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # "i3d", "videomae"
+    st_lpips: Callable[[np.ndarray, np.ndarray], float] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)  # metrics that were asked for and are not there, each with why
 
 
 def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:
@@ -63,7 +65,7 @@ def check_names(names: Sequence[str]) -> None:
     """VideoError where a name of a row came twice, or is taken by the true videos."""
     for k, name in enumerate(names):
         if name in (TRUTH, *names[:k]):
-            raise VideoError(f"two rows came with the name {name!r}, wanted one: rename the folder of that method, or leave out "
+            raise VideoError(f"got two rows with the name {name!r}, expected one: rename the folder of that method, or leave out "
                              "the model")
 
 
@@ -94,10 +96,12 @@ def _score_row(row: Row, clip: TestClip, judges: Judges, followed: Followed | No
 def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
     """All scores of one video (N, S, S, 3) uint8 of a clip. Raises VideoError where it is not of the clip's shape."""
     if video.shape != clip.frames.shape or video.dtype != np.uint8:
-        raise VideoError(f"a video came as {video.dtype} {video.shape}, wanted uint8 {clip.frames.shape}")
+        raise VideoError(f"got a video as {video.dtype} {video.shape}, expected uint8 {clip.frames.shape}")
     scores = picture_scores(video, clip)
     if judges.lpips:
         scores["lpips"] = judges.lpips(video, clip.frames)
+    if judges.st_lpips:
+        scores["st_lpips"] = judges.st_lpips(video, clip.frames)
     moved = motion_scores(video, clip, followed, judges.tracker) if judges.tracker else {}
     directions = moved.pop("directions", None)
     record = {"scores": {name: _json_number(value) for name, value in (scores | moved).items()}}

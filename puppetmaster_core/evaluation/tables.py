@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.scores import METRICS
 
-SHOWN = ("psnr", "ssim", "psnr_moving", "ssim_moving", "lpips", "fvd_i3d", "fvd_videomae", "motion_error_origins",
-         "motion_error_foreground", "motion_error_drags", "end_point_error", "wrong_direction", "unclear_direction", "flicker",
-         "edge_energy")
+SHOWN = ("psnr", "ssim", "psnr_moving", "ssim_moving", "lpips", "st_lpips", "fvd_i3d", "fvd_videomae",
+         "motion_error_origins", "motion_error_foreground", "motion_error_drags", "end_point_error", "wrong_direction",
+         "unclear_direction", "flicker", "edge_energy")
 
 
 def heading(name: str) -> str:

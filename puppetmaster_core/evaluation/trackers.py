@@ -126,7 +126,7 @@ class ExactTracks:
         own = self.tracks * size  # (P, N, 2) pixels
         distance = np.linalg.norm(own[None, :, 0] - np.asarray(points, float)[:, None], axis=2)  # (asked, own)
         if not own.size or (distance.min(1, initial=np.inf) > 0.5).any():
-            raise TrackerError("a point came that the clip has no track of: ask for the first points of clip.tracks")
+            raise TrackerError("got a point that the clip has no track of: ask for the first points of clip.tracks")
         nearest = distance.argmin(1)
         return Tracks(own[nearest].astype(np.float64), self.visibility[nearest])
 
@@ -160,7 +160,7 @@ class CoTracker:
         import torch
 
         if version not in COTRACKER:
-            raise TrackerError(f"CoTracker version {version!r} came, wanted one of {', '.join(COTRACKER)}")
+            raise TrackerError(f"got CoTracker version {version!r}, expected one of {', '.join(COTRACKER)}")
         entry, address = COTRACKER[version]
         try:
             if checkpoint:
@@ -195,7 +195,7 @@ class CoTracker:
         wanted = (1, count, len(asked))
         if tuple(tracks.shape) != (*wanted, 2) or tuple(visible.shape) != wanted:
             raise TrackerError(f"{self.name} gave tracks {tuple(tracks.shape)} and visibility {tuple(visible.shape)}, "
-                               f"wanted {(*wanted, 2)} and {wanted}: is it another version?")
+                               f"expected {(*wanted, 2)} and {wanted}: is it another version?")
         seen = visible[0].T > 0.5 if visible.dtype.is_floating_point else visible[0].T.bool()
         return Tracks(tracks[0].transpose(0, 1).double().cpu().numpy() + 0.5, seen.cpu().numpy())
 
@@ -209,7 +209,7 @@ def load_tracker(name: str, device: str = "cpu", checkpoint: str | None = None) 
         _opencv()
         return LucasKanade() if name == "lk" else DenseFlow()
     if name not in TRACKERS:
-        raise TrackerError(f"tracker {name!r} came, wanted one of {', '.join(TRACKERS)}")
+        raise TrackerError(f"got tracker {name!r}, expected one of {', '.join(TRACKERS)}")
     return CoTracker.load(name.removeprefix("cotracker"), checkpoint=checkpoint, device=device)
 
 
@@ -224,9 +224,9 @@ def _start(frames: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Grey frames (N, H, W) uint8 and points (P, 2) float32 counted from pixel centres; both checked."""
     frames, points = np.asarray(frames), np.asarray(points, np.float32)
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
-        raise ValueError(f"frames came as {frames.dtype} {frames.shape}, wanted uint8 (N, H, W, 3)")
+        raise ValueError(f"got frames as {frames.dtype} {frames.shape}, expected uint8 (N, H, W, 3)")
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError(f"points came with shape {points.shape}, wanted finite (P, 2)")
+        raise ValueError(f"got points of shape {points.shape}, expected finite (P, 2)")
     grey = (frames.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).round().astype(np.uint8)
     return grey, points - 0.5
 

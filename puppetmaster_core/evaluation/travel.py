@@ -115,9 +115,11 @@ def _nearest_turn(turn: np.ndarray, before: np.ndarray) -> np.ndarray:
     return min(whole, key=lambda one: np.linalg.norm(one - before))
 
 
-# The left Jacobian of SO(3), e.g. Solà et al. 2018, Eq. 145: exp of a screw (turn, glide) moves its origin by J(turn) · glide.
 def _screw(turn: np.ndarray) -> np.ndarray:
-    """J (3, 3) of a rotation vector (3,)."""
+    """The left Jacobian of SO(3), e.g. Solà et al. 2018, Eq. 145: J (3, 3) of a rotation vector (3,).
+
+    exp of a screw (turn, glide) moves its origin by J(turn) · glide.
+    """
     angle = np.linalg.norm(turn)
     if angle < 1e-9:
         return np.eye(3)

@@ -25,14 +25,14 @@ RECIPE = "method.json"
 
 
 class VideoError(ValueError):
-    """A video that cannot be scored. The message is one line: what came, what was wanted, what to do."""
+    """A video that cannot be scored. The message is one line: what it got, what it expected, what to do."""
 
 
 def read_video(path: str | Path) -> np.ndarray:
     """Frames (N, H, W, 3) uint8 of an .mp4, a .gif, or a folder of pictures in the order of their names. Raises VideoError."""
     path = Path(path)
     if not path.exists():
-        raise VideoError(f"{path}: no such file, wanted a video")
+        raise VideoError(f"{path}: no such file, expected a video")
     try:
         if path.is_dir():
             frames = [np.asarray(open_picture(picture)) for picture in sorted(path.glob("*.png"))]
@@ -44,9 +44,9 @@ def read_video(path: str | Path) -> np.ndarray:
         frames = np.stack(frames)
     except Exception as error:  # damaged files raise nearly anything
         reason = " ".join(str(error).split())[:120]
-        raise VideoError(f"{path}: cannot be read ({reason}), wanted an .mp4, a .gif or a folder of PNG pictures") from None
+        raise VideoError(f"{path}: cannot be read ({reason}), expected an .mp4, a .gif or a folder of PNG pictures") from None
     if max(frames.shape[1:3]) > MOST_PIXELS:
-        raise VideoError(f"{path}: {frames.shape[2]} × {frames.shape[1]} pixels came, wanted {MOST_PIXELS} a side at most")
+        raise VideoError(f"{path}: got {frames.shape[2]} × {frames.shape[1]} pixels, expected {MOST_PIXELS} a side at most")
     return frames
 
 
@@ -89,9 +89,9 @@ def model_folder(videos: Path | None, model: str, *, again: bool = False) -> Pat
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not again:
-            raise VideoError(f"{folder}: this folder is not empty, wanted a new one for videos: choose another or move it away")
+            raise VideoError(f"{folder}: this folder is not empty, expected a new one for videos: choose another or move it away")
     except OSError as error:
-        raise VideoError(f"{folder}: cannot be made ({error.strerror}), wanted a folder for videos: choose another") from None
+        raise VideoError(f"{folder}: cannot be made ({error.strerror}), expected a folder for videos: choose another") from None
     return folder
 
 
@@ -122,8 +122,8 @@ def kept_videos(folder: str | Path) -> dict[str, list[tuple[str, Video]]]:
             video = Video(frames, drags=Drags.from_json(drags, len(frames)))
             found.setdefault(drags.parent.name, []).append((drags.stem, video))
     if not found:
-        raise VideoError(f"{folder}: no videos came, wanted METHOD/CLIP with METHOD/CLIP.json, as puppetmaster evaluate --videos "
-                         "keeps them")
+        raise VideoError(f"{folder}: got no videos, expected METHOD/CLIP with METHOD/CLIP.json, as puppetmaster evaluate "
+                         "--videos keeps them")
     return found
 
 
@@ -138,11 +138,11 @@ class Recipe:
 
     def __post_init__(self):
         if self.keep not in ("first", "spread"):
-            raise VideoError(f"keep came as {self.keep!r}, wanted first or spread")
+            raise VideoError(f"got keep as {self.keep!r}, expected first or spread")
         if self.frames is not None and not (isinstance(self.frames, int) and self.frames > 0):
-            raise VideoError(f"frames came as {self.frames!r}, wanted a whole number")
+            raise VideoError(f"got frames as {self.frames!r}, expected a whole number")
         if self.size is not None and (len(self.size) != 2 or not all(isinstance(s, int) and s > 0 for s in self.size)):
-            raise VideoError(f"size came as {self.size!r}, wanted [width, height] in pixels")
+            raise VideoError(f"got size as {self.size!r}, expected [width, height] in pixels")
 
     @classmethod
     def of(cls, folder: Path) -> Recipe:
@@ -157,19 +157,21 @@ class Recipe:
         except VideoError as error:
             raise VideoError(f"{path}: {error}") from None
         except (OSError, ValueError, TypeError, AttributeError):
-            raise VideoError(f"{path}: cannot be read, wanted a JSON object with size, frames and keep") from None
+            raise VideoError(f"{path}: cannot be read, expected a JSON object with size, frames and keep") from None
 
     def save(self, folder: Path) -> None:
         write_json(folder / RECIPE, asdict(self))
 
-    # App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
     def undo(self, frames: np.ndarray, count: int, size: int) -> np.ndarray:
-        """A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError."""
+        """App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
+
+        A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError.
+        """
         came, wanted = len(frames), self.frames or count
         whole = self.keep == "first" or self.frames in (None, came)  # spread over a part, the motion would be another one
         if came < count or not whole:
-            raise VideoError(f"{came} frames came, wanted {wanted}: was the video cut, or is it a GIF, which keeps one of frames "
-                             f"that are alike? Else correct {RECIPE}")
+            raise VideoError(f"got {came} frames, expected {wanted}: was the video cut, or is it a GIF, which keeps one of "
+                             f"frames that are alike? Else correct {RECIPE}")
         picked = frames[:count] if self.keep == "first" else spread(frames, count)
         return resize(unpad(picked), size)
 
@@ -179,12 +181,14 @@ def spread(frames: np.ndarray, count: int) -> np.ndarray:
     return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
 
 
-# App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
 def pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A square picture with white left and right, so that it has the shape of size (W, H), resized to it."""
+    """App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
+
+    A square picture with white left and right, so that it has the shape of size (W, H), resized to it.
+    """
     side = picture.size[0]
     if picture.size != (side, side) or size[0] < size[1]:
-        raise VideoError(f"a picture of {picture.size} came for {size}, wanted a square one and a size that is not upright")
+        raise VideoError(f"got a picture of {picture.size} for {size}, expected a square one and a size that is not upright")
     wide = round(side * size[0] / size[1])
     canvas = Image.new("RGB", (wide, side), WHITE)
     canvas.paste(picture, ((wide - side) // 2, 0))
@@ -201,7 +205,7 @@ def unpad(frames: np.ndarray) -> np.ndarray:
     """The middle square (N, H, H, 3) of frames (N, H, W, 3) that are not upright. Raises VideoError."""
     height, width = frames.shape[1:3]
     if width < height:
-        raise VideoError(f"frames of {width} × {height} came, wanted square ones or ones padded left and right")
+        raise VideoError(f"got frames of {width} × {height}, expected square ones or ones padded left and right")
     left = (width - height) // 2
     return frames[:, :, left : left + height]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from puppetmaster_core.latents.enlarge import Enlarge
 
 STIFF, SOFT = 0.12, 0.35  # misfit, of the part's own motion, up to which it is moved whole, and from which on it keeps its field
-RIDGE = 1e-3  # of the affine fit, in squared widths: small parts move straight
+RIDGE = 1e-4  # of the affine fit, in squared widths: small parts move straight
 REACH = 0.15  # widths around a drag's point, in which a soft part is drawn to it
 
 

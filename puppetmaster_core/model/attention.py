@@ -16,8 +16,8 @@ from torch import Tensor
 from .context import ForwardContext
 
 
-# Several rows of q share one row of k and v: (B·R, H, L, D) with (B, H, M, D), in one fused call and without a copy.
 def attend_folded(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Attention where R rows of q share a row of k and v: (B·R, H, L, D) with (B, H, M, D), one fused call, no copy."""
     groups = k.shape[0]
     folded = q.unflatten(0, (groups, -1)).transpose(1, 2)  # (B, H, R, L, D)
     rows = folded.shape[2]
@@ -25,33 +25,38 @@ def attend_folded(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -
     return out.unflatten(2, (rows, -1)).transpose(1, 2).flatten(0, 1)
 
 
-# Any arm, a few heads at a time: less memory where no fused kernel is there, and the same numbers.
 def attend_by_heads(attend: Callable[..., Tensor], heads: int | None, q: Tensor, k: Tensor, v: Tensor, *rest) -> Tensor:
+    """Any arm, so many heads at a time (None: all): less memory where no fused kernel is there, and the same numbers."""
     if heads is None or heads >= q.shape[1]:
         return attend(q, k, v, *rest)
     return torch.cat([attend(*few, *rest) for few in zip(*(x.split(heads, dim=1) for x in (q, k, v)), strict=True)], dim=1)
 
 
-# Frame 1 of every video: (B·N, ...) -> (B, ...).
 def first_frames(x: Tensor, frames: int) -> Tensor:
+    """Frame 1 of every video: (B·N, ...) -> (B, ...)."""
     return x.unflatten(0, (-1, frames))[:, 0]
 
 
-# All-to-first attention, Eq. 4: A_i = softmax(Q[i] K[0]^T / sqrt(D)) V[0], for all frames i at once.
 def all_to_first(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    """All-to-first attention, Eq. 4: A_i = softmax(Q[i] K[0]^T / sqrt(D)) V[0], for all frames i at once.
+
+    q: (B·N, H, L, D); k, v: the same, or frame 1's alone, (B, H, L, D). Returns (B·N, H, L, D).
+    """
     if k.shape[0] == q.shape[0]:
         k, v = first_frames(k, frames), first_frames(v, frames)
     return attend_folded(q, k, v)
 
 
-# Ordinary spatial self-attention, each frame to itself: Table 2, "No attention with the reference".
 def spatial(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    """Table 2, "No attention with the reference": spatial self-attention, each frame to itself; all (B·N, H, L, D)."""
     return F.scaled_dot_product_attention(q, k, v)
 
 
-# The static reference video, §5.3: rows are B noised videos, then B reference videos. Frame i of both branches attends
-# to frame i of the reference, whose keys and values know nothing of the noise.
 def static_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    """The static reference video, §5.3: frame i of both branches attends to frame i of the reference.
+
+    q, k, v: (2·B·N, H, L, D), B noised videos, then B reference videos, whose keys and values know nothing of the noise.
+    """
     clean = slice(q.shape[0] // 2, None)
     return torch.cat([F.scaled_dot_product_attention(branch, k[clean], v[clean]) for branch in q.chunk(2)])
 
@@ -71,24 +76,24 @@ ATTENTION_ARMS = {
 }
 
 
-# Attention as a formula, without a fused call: q (B, H, L, D), k and v (B, H, M, D).
 def softmax_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention as a formula, without a fused call: q (B, H, L, D), k and v (B, H, M, D)."""
     return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1) @ v
 
 
-# Eq. 4 as written, frame by frame: the slow reference of `all_to_first`.
 def all_to_first_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    """Eq. 4 as written, frame by frame: the slow reference of `all_to_first`."""
     q, k, v = (x.unflatten(0, (-1, frames)) for x in (q, k, v))
     return torch.stack([softmax_attention(q[:, i], k[:, 0], v[:, 0]) for i in range(frames)], dim=1).flatten(0, 1)
 
 
-# Row by row: the slow reference of `spatial`.
 def spatial_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    """Row by row: the slow reference of `spatial`."""
     return torch.cat([softmax_attention(*row) for row in zip(q.split(1), k.split(1), v.split(1), strict=True)])
 
 
-# Row by row: the slow reference of `static_reference`.
 def static_reference_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
+    """Row by row: the slow reference of `static_reference`."""
     rows = q.shape[0] // 2
     clean = [rows + i % rows for i in range(2 * rows)]
     return torch.cat([softmax_attention(q[i : i + 1], k[j : j + 1], v[j : j + 1]) for i, j in enumerate(clean)])
@@ -101,19 +106,19 @@ SLOW_REFERENCES = {
 }
 
 
-# (rows, length, H·D) -> (rows, H, length, D)
 def _split_heads(x: Tensor, heads: int) -> Tensor:
+    """(rows, length, H·D) -> (rows, H, length, D)."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-# (rows, H, length, D) -> the layer's output projection of (rows, length, H·D)
 def _project_out(attn: torch.nn.Module, x: Tensor) -> Tensor:
+    """(rows, H, length, D) -> the layer's output projection of (rows, length, H·D)."""
     x = attn.to_out[0](x.transpose(1, 2).flatten(2))
     return attn.to_out[1](x)
 
 
-# softmax over one key is 1: attention gives its value whatever the query. (R, 1, D) -> (R, 1, C)
 def single_key(attn: torch.nn.Module, token: Tensor) -> Tensor:
+    """What attention over one key gives, whatever the query, as its softmax is 1: (R, 1, D) -> (R, 1, C)."""
     return attn.to_out[1](attn.to_out[0](attn.to_v(token)))
 
 
@@ -159,8 +164,8 @@ class TokenAttention:
             parts.append(self._attend(attn, hidden_states[lone * rows :], tokens[lone * rows :], lone))
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    # The videos from number `lone` on: hidden_states (rows, L, C), tokens (rows, 1+K, D).
     def _attend(self, attn, hidden_states: Tensor, tokens: Tensor, lone: int) -> Tensor:
+        """The videos from number `lone` on: hidden_states (rows, L, C), tokens (rows, 1+K, D)."""
         mask = self.context.token_mask  # (B, N, 1+K)
         if mask is not None:
             mask = mask[lone:]

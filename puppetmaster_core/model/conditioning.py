@@ -33,11 +33,12 @@ class DragConditioning:
     def frames(self) -> int:
         return self.points.shape[2]
 
-    # One conditioning of several, along the batch: the two halves of a guided step, or several sets of drags.
     @staticmethod
     def cat(parts: Sequence["DragConditioning"]) -> "DragConditioning":
-        if not parts:
-            raise ValueError("no conditionings given, wanted one or more to join")
+        """One conditioning of several, along the batch: the two halves of a guided step, or several sets of drags.
+
+        Raises ValueError where size, frames or drags differ, or a static reference is among them.
+        """
         shapes = {(part.size, part.frames, part.points.shape[1]) for part in parts}
         if any(part.reference for part in parts):
             raise ValueError("conditionings with a static reference cannot be joined: join first, then prepare")
@@ -54,30 +55,36 @@ class DragConditioning:
         undragged, blank = _leading_without_drags(parts)
         return DragConditioning(maps, points, present, parts[0].size, undragged, blank, parts[0].positions)
 
-    # The same maps for `batch` videos of `frames` frames: a view, no memory. Its own batch and frames are 1.
     def expand(self, batch: int, frames: int) -> "DragConditioning":
+        """The same maps for `batch` videos of `frames` frames: a view, no memory. Its own batch and frames are 1."""
         maps = tuple(m and Modulation(*(x if x is None else x.expand(batch, frames, -1, -1, -1) for x in m)) for m in self.maps)
         points = self.points.expand(batch, -1, frames, -1)
         present = self.present.expand(batch, frames, -1)
         return DragConditioning(maps, points, present, self.size, batch if self.undragged else 0, self.blank)
 
-    # To a device and the network's floating-point type. Points keep theirs: a place needs more digits than a feature.
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "DragConditioning":
+        """To a device and the network's floating-point type. Points keep theirs: a place needs more digits than a feature."""
         maps = tuple(m and Modulation(*(x if x is None else x.to(device, dtype) for x in m)) for m in self.maps)
         positions = self.positions and tuple(x.to(device, dtype) for x in self.positions)
         return replace(self, maps=maps, points=self.points.to(device), present=self.present.to(device), positions=positions)
 
 
-# Join along the batch what every part has, or None where none has it.
 def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Join along the batch what every part has, or None where none has it."""
     return None if parts[0] is None else torch.cat(list(parts))
 
 
-# How many videos before the first with drags, and whether all of them are without a picture as well.
 def _leading_without_drags(parts: Sequence[DragConditioning]) -> tuple[int, bool]:
+    """How many videos before the first with drags, and whether all of them are without a picture as well."""
     count, blank = 0, True
     for part in parts:
         count, blank = count + part.undragged, blank and (part.blank or not part.undragged)
         if part.undragged < part.batch:
             break
     return count, blank and count > 0
+
+
+def halved(size: tuple[int, int], level: int) -> tuple[int, int]:
+    """The grid (h, w) after `level` of the U-Net's stride-2 convolutions, which round up."""
+    h, w = size
+    return -(-h // 2**level), -(-w // 2**level)

@@ -31,8 +31,8 @@ class ForwardContext:
         self.token_mask: Tensor | None = None
         self.conditioning: DragConditioning | None = None
 
-    # conditioning: of all rows, a static reference's too. shortcut: see above.
     def fill(self, conditioning: DragConditioning, masked: bool, shortcut: bool) -> None:
+        """For one forward pass. conditioning: of all rows, a static reference's too. masked: whether absent drags are."""
         self.batch, self.frames = conditioning.points.shape[0], conditioning.frames
         self.undragged, self.shortcut = conditioning.undragged, shortcut
         single = self.undragged if masked or conditioning.blank else 0
@@ -41,12 +41,12 @@ class ForwardContext:
         self.token_mask = F.pad(conditioning.present, (1, 0), value=True) if masked else None
         self.conditioning = conditioning
 
-    # Lets the modulation maps go after the forward pass, and with them their graph.
     def clear(self) -> None:
+        """Let the modulation maps go after the forward pass, and with them their graph."""
         self.conditioning = None
 
-    # For gradient checkpointing: nothing special now, and this very state when the block is computed again.
     def replay(self) -> tuple[AbstractContextManager, AbstractContextManager]:
+        """For gradient checkpointing: nothing special now, and this very state when the block is computed again."""
         return nullcontext(), self._as_it_was(dict(vars(self)))
 
     @contextmanager

@@ -17,17 +17,23 @@ class Modulation(NamedTuple):
     beta: Tensor
 
 
-# Drag modulation, Eq. 3: f <- f * (1 + gamma) + beta. features: (B·N, C, h, w).
 def modulate(features: Tensor, modulation: Modulation) -> Tensor:
+    """Drag modulation, Eq. 3: f <- f * (1 + gamma) + beta.
+
+    features: (B·N, C, h, w); gamma and beta: (B, N, C, h, w). Returns (B·N, C, h, w).
+    """
     gamma, beta = modulation
     f = features.unflatten(0, beta.shape[:2])
     f = f * (1 + gamma) + beta if gamma is not None else f + beta
     return f.flatten(0, 1)
 
 
-# gamma_s and beta_s of Eq. 3; the last convolution starts at zero, so training starts at SVD (App. C.1).
 class DragModulation(nn.Module):
-    """(B, N, c·K_max, h, w) drag encoding -> `Modulation` for a feature map of `channels` channels."""
+    """The convolutions of Eq. 3: drag encoding (B, N, c·K_max, h, w) -> `Modulation` of a map of `channels` channels.
+
+    hidden: widths of the convolutions. scale: with gamma, or beta alone. The last convolution starts at zero, so that
+    training starts at SVD (App. C.1).
+    """
 
     def __init__(self, encoding_channels: int, channels: int, hidden: Sequence[int], scale: bool = True) -> None:
         super().__init__()

@@ -11,11 +11,14 @@ from torch import Tensor
 CLEAN = 0.25 * math.log(0.002)  # c_noise of SVD's smallest noise level
 
 
-# The reference image as N clean frames, through the same network: as B more videos behind the B noised ones.
-# sample: (B, N, 2·channels, h, w), noisy and image latents; scale: from image latents to latents of a video.
 def beside_static_reference(
     sample: Tensor, timestep: Tensor | float, embedding: Tensor, time_ids: Tensor, channels: int, scale: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The static reference video, §5.3: the picture as N clean frames, B more videos behind the B noised ones.
+
+    sample: (B, N, 2·channels, h, w), noisy and image latents. timestep: one number or (B,). embedding: (B, 1, D).
+    time_ids: (B, 3). scale: from image latents to latents of a video. Returns the same four, of 2·B videos.
+    """
     picture = sample[:, :, channels:]
     static = torch.cat([picture * scale, picture], dim=2)
     timestep = torch.as_tensor(timestep, device=sample.device).float().expand(sample.shape[0])

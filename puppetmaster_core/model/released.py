@@ -42,15 +42,15 @@ ARGUMENTS = {
 ADVICE = "check that it is the authors' checkpoint and that the settings are its own"
 
 
-# The name of a parameter in the authors' code.
 def released_name(name: str) -> str:
+    """The name of a parameter in the authors' code."""
     for ours, theirs in RENAMED.items():
         name = re.sub(ours, theirs, name)
     return name
 
 
-# The authors' constructor arguments as those of `DragUNet`, for `DragUNet.from_released(..., **config)`.
 def released_config(arguments: Mapping) -> dict:
+    """The authors' constructor arguments as those of `DragUNet`, for `DragUNet.from_released(..., **config)`."""
     config = {ARGUMENTS.get(name, name): value for name, value in arguments.items()}
     config.pop("cond_dropout_prob", None)  # of their training loop
     if not config.pop("use_modulate", True):
@@ -58,42 +58,45 @@ def released_config(arguments: Mapping) -> dict:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
-# Settings with which the authors' code would load the tensors not at all, or compute something else.
 def check_released(config: Mapping) -> None:
+    """ValueError for settings with which the authors' code would not load the tensors, or compute something else."""
     fixed = {name: value for name, value in RELEASED.items() if name != "num_frames"}
     fixed |= {"end_location": True, "token_hidden": None, "prediction": "v"}
     for name, value in fixed.items():
-        came = tuple(config[name]) if isinstance(config[name], list) else config[name]
-        if came != value:
-            raise ValueError(f"{name}={came!r} given, the authors' network has {value!r}: make the network with from_released")
+        got = tuple(config[name]) if isinstance(config[name], list) else config[name]
+        if got != value:
+            raise ValueError(f"got {name}={got!r}, the authors' network has {value!r}: make the network with from_released")
 
 
-# Tensors under our names, with the shapes of `wanted` (name -> tensor), from a mapping or a safetensors file.
 def read_released(source: Mapping[str, Tensor] | str | PathLike, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors under our names, with the shapes of `wanted` (name -> tensor), from a mapping or a safetensors file.
+
+    Raises ValueError, naming the tensor that is missing, of another shape, not finite, or too many.
+    """
     tensors = source if isinstance(source, Mapping) else read_tensors(Path(source))
     found = {}
     for name, like in wanted.items():
         theirs = released_name(name)
         if theirs not in tensors:
-            raise ValueError(f"no tensor {theirs!r} given, wanted {tuple(like.shape)}: {ADVICE}")
+            raise ValueError(f"got no tensor {theirs!r}, expected {tuple(like.shape)}: {ADVICE}")
         tensor = tensors[theirs]
         if tensor.shape != like.shape:
-            raise ValueError(f"{theirs!r} of shape {tuple(tensor.shape)} given, wanted {tuple(like.shape)}: {ADVICE}")
+            raise ValueError(f"got {theirs!r} of shape {tuple(tensor.shape)}, expected {tuple(like.shape)}: {ADVICE}")
         if not (tensor.is_floating_point() and tensor.isfinite().all()):
             raise ValueError(f"{theirs!r} holds other than finite floating-point numbers: get the file again")
         found[name] = tensor
     extra = sorted(tensors.keys() - {released_name(name) for name in wanted})
     if extra:
-        raise ValueError(f"tensor {extra[0]!r} given, which this network does not have: {ADVICE}")
+        raise ValueError(f"got tensor {extra[0]!r}, which this network does not have: {ADVICE}")
     return found
 
 
-# A safetensors file; where it is damaged, an error names the first tensor that is not whole.
 def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises ValueError; of a damaged file it names the first tensor not whole."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such file, wanted the authors' checkpoint in safetensors format: check the path")
+        raise ValueError(f"{path}: no such file, expected the authors' checkpoint in safetensors format: check the path")
     file_shapes(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: {error} came, wanted the whole checkpoint: get the file again") from error
+        raise ValueError(f"{path}: got {error}, expected the whole checkpoint: get the file again") from error

@@ -17,7 +17,7 @@ from transformers import CLIPVisionModelWithProjection
 from .alignment import align_weights
 
 NAME = "UNetSpatioTemporalConditionModel"
-ADVICE = "wanted Stable Video Diffusion's U-Net in safetensors: check the path and the variant, or get it again"
+ADVICE = "expected Stable Video Diffusion's U-Net in safetensors: check the path and the variant, or get it again"
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ def read_svd(source: str | PathLike, variant: str | None, dtype: torch.dtype, **
         net, info = UNetSpatioTemporalConditionModel.from_pretrained(source, torch_dtype=dtype, output_loading_info=True, **where)
     except Exception as error:  # whatever the libraries raise: no file, no network, broken JSON, a header cut off, …
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{source}: {reason} came, {ADVICE}") from error
+        raise ValueError(f"{source}: got {reason}, {ADVICE}") from error
     finally:
         diffusers_log.set_verbosity(level)
     for problem, names in (("no tensor", info["missing_keys"]), ("an unknown tensor", info["unexpected_keys"]),
                            ("another shape of", info["mismatched_keys"])):
         for name in sorted(map(str, names)):
-            raise ValueError(f"{source}: {problem} {name} came, {ADVICE}")
+            raise ValueError(f"{source}: got {problem} {name}, {ADVICE}")
     for name, tensor in net.state_dict().items():
         if not tensor.isfinite().all():
-            raise ValueError(f"{source}: numbers that are not finite came in {name}, {ADVICE}")
+            raise ValueError(f"{source}: got numbers that are not finite in {name}, {ADVICE}")
     return net
 
 
@@ -84,7 +84,7 @@ def with_drags(cls: type, svd: UNetSpatioTemporalConditionModel, source: str, se
     fixed = [name for name in config if name in theirs.keys() - free and _plain(config[name]) != _plain(theirs[name])]
     if fixed:
         name = fixed[0]
-        raise ValueError(f"{name}={config[name]!r} came, SVD's network has {theirs[name]!r}: leave it out")
+        raise ValueError(f"got {name}={config[name]!r}, SVD's network has {theirs[name]!r}: leave it out")
     with torch.device("meta"):
         net = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in (theirs | dict(config)).items()})
     weights = svd.state_dict()
@@ -140,6 +140,6 @@ def _count(net: nn.Module, part: str = "") -> int:
     return sum(parameter.numel() for name, parameter in net.named_parameters() if part in name)
 
 
-# Lists from JSON and tuples from code are the same setting.
 def _plain(value) -> object:
+    """A setting as JSON has it, to compare: tuples become lists."""
     return list(value) if isinstance(value, tuple) else value

@@ -12,28 +12,33 @@ from torch import Tensor, nn
 POSITIONS = ("u", "vn", "vN")  # origin, place in frame n, final place
 
 
-# The places of a drag that its token reads, per frame: points (B, K, N, 2) -> (B·N, K, P, 2).
 def drag_positions(points: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Drag tokens, §3.2: the places of a drag that its token reads, per frame; points (B, K, N, 2) -> (B·N, K, P, 2)."""
     places = {"u": points[:, :, :1].expand_as(points), "vn": points, "vN": points[:, :, -1:].expand_as(points)}
     return torch.stack([places[name] for name in names], dim=3).transpose(1, 2).flatten(0, 1)
 
 
-# Sin-cos embedding of points in the unit square: (..., 2) -> (..., channels), half a period to 64 across the picture.
 def embed_points(points: Tensor, channels: int) -> Tensor:
+    """Sin-cos embedding of points in the unit square: (..., 2) -> (..., channels), half a period to 64 across the picture."""
     octaves = torch.linspace(0, 7, channels // 4, dtype=points.dtype, device=points.device)
     angles = points[..., None] * (math.pi * torch.exp2(octaves))  # (..., 2, channels / 4)
     return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2)
 
 
-# Features at points, xy in [0, 1], between cells bilinearly (outside: the nearest place inside).
-# (R, C, h, w), (R, K, P, 2) -> (R, K, P, C)
 def sample_features(features: Tensor, points: Tensor) -> Tensor:
+    """Features at points, xy in [0, 1], between cells bilinearly (outside: the nearest place inside).
+
+    features: (R, C, h, w); points: (R, K, P, 2). Returns (R, K, P, C).
+    """
     found = F.grid_sample(features, points * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False)
     return found.permute(0, 2, 3, 1)
 
 
-# Sin-cos embedding as the released code has it: of whole cells 0, 1, 2, ..., read between them like features.
 def embed_cells(points: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    """Sin-cos embedding as the released code has it: of whole cells 0, 1, 2, ..., read between them like features.
+
+    points: (R, K, P, 2), xy in [0, 1]; size: (h, w) of the grid. Returns (R, K, P, channels).
+    """
     rates = 1e4 ** -torch.arange(0, 1, 4 / channels, dtype=points.dtype, device=points.device)
     y, x = (torch.arange(length, dtype=points.dtype, device=points.device)[:, None] * rates for length in size)
     x, y = (torch.cat([angles.sin(), angles.cos()], dim=-1).T for angles in (x, y))  # (channels / 2, w), (..., h)
@@ -42,7 +47,7 @@ def embed_cells(points: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
 
 
 class DragTokens(nn.Module):
-    """Feature map (B·N, C, h, w), points (B, K, N, 2), present (B, N, K) -> tokens (B·N, K, token_channels).
+    """Drag tokens, §3.2: features (B·N, C, h, w), points (B, K, N, 2), present (B, N, K) -> (B·N, K, token_channels).
 
     The token of a drag that is never present is zero; one that is absent from some frames is read at (0, 0) there.
     """

@@ -33,15 +33,22 @@ class FramePositions(nn.Module):
         return self.linear_2(self.act(self.linear_1(numbers)))
 
 
+class NoTimeIds(nn.Module):
+    """In place of SVD's embedding of the time ids: nothing is added."""
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        return embedding.new_zeros(())
+
+
 class DragTransformer(TransformerSpatioTemporalModel):
     """SVD's spatio-temporal transformer, with its parameter names, plus `modulation` (Eq. 3) and `tokens` (§3.2).
 
     index: which of the conditioning's modulation maps is this layer's.
     """
 
-    # The drag version of a transformer that diffusers built, from the same arguments and the network's settings.
     @classmethod
     def like(cls, plain: TransformerSpatioTemporalModel, config, context: ForwardContext, index: int, with_drags: bool):
+        """The drag version of a transformer that diffusers built, from the same arguments and the network's settings."""
         attn2 = plain.transformer_blocks[0].attn2
         new = cls(
             plain.num_attention_heads,
@@ -61,8 +68,8 @@ class DragTransformer(TransformerSpatioTemporalModel):
             temporal.attn2.set_processor(TokenAttention(True, context))
         return new
 
-    # New drag layers as the settings want them, on the device that is torch's default now.
     def add_drag_layers(self, config) -> None:
+        """New drag layers as the settings want them, on the device that is torch's default now."""
         if config.modulation != "none":
             scale, encoding_channels = config.modulation == "scale_shift", config.max_drags * (6 if config.end_location else 4)
             self.modulation = DragModulation(encoding_channels, self.in_channels, config.modulation_channels, scale)
@@ -77,12 +84,15 @@ class DragTransformer(TransformerSpatioTemporalModel):
                 config.token_detach,
             )
 
-    # What is added to the features of the frames with these numbers (N,), from 0 on: (N, C), whatever the noise level.
     def frame_positions(self, numbers: Tensor) -> Tensor:
+        """What is added to the features of the frames with these numbers (N,), from 0 on: (N, C), whatever the noise level."""
         return self.time_pos_embed.embed(self.time_proj(numbers).to(self.time_pos_embed.linear_1.weight.dtype))
 
-    # hidden_states: (B·N, C, h, w) from the residual block; encoder_hidden_states: (B·N, 1, D), the CLIP token.
     def forward(self, hidden_states: Tensor, encoder_hidden_states=None, image_only_indicator=None, return_dict=True):
+        """Modulate (Eq. 3), then SVD's transformer, its cross-attention with drag tokens.
+
+        hidden_states: (B·N, C, h, w) from the residual block; encoder_hidden_states: (B·N, 1, D), the CLIP token.
+        """
         drags = self.context.conditioning
         if self.modulation is not None:
             hidden_states = modulate(hidden_states, drags.maps[self.index])
@@ -90,8 +100,8 @@ class DragTransformer(TransformerSpatioTemporalModel):
             encoder_hidden_states = self._with_tokens(hidden_states, encoder_hidden_states)
         return super().forward(hidden_states, encoder_hidden_states, image_only_indicator, return_dict)
 
-    # (B·N, 1, D) -> (B·N, 1+K, D): tokens behind the CLIP token, of zeros for the videos that are known to have no drags.
     def _with_tokens(self, features: Tensor, clip: Tensor) -> Tensor:
+        """(B·N, 1, D) -> (B·N, 1+K, D): tokens behind the CLIP token, zeros where a video is known to have no drags."""
         drags, none = self.context.conditioning, self.context.undragged
         rows, most = none * self.context.frames, drags.points.shape[1]
         padded = [F.pad(clip[:rows], (0, 0, 0, most))] if none else []

@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from puppetmaster_core.encoding import encode_drags
 
 from .alignment import align_weights
-from .checks import check_config, check_drags, check_inputs, check_maps
-from .conditioning import DragConditioning
+from .checks import check_config
+from .conditioning import DragConditioning, halved
 from .context import BlockCheckpoint, ForwardContext
 from .prediction import clean_to_v
 from .reference import beside_static_reference
 from .released import RELEASED, check_released, read_released, released_name
 from .svd import read_svd, with_drags
-from .transformer import DragTransformer
+from .transformer import DragTransformer, NoTimeIds
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
 
@@ -115,61 +115,67 @@ class DragUNet(UNetSpatioTemporalConditionModel):
                 if isinstance(norm, nn.GroupNorm):
                     norm.eps = up_norm_eps
 
-    # The blocks with transformers, each with how often its grid was halved.
     def _blocks(self) -> Iterator[tuple[nn.Module, int]]:
+        """The blocks with transformers, each with how often its grid was halved."""
         deepest = len(self.down_blocks) - 1
         blocks = [*enumerate(self.down_blocks), (deepest, self.mid_block)]
         blocks += [(deepest - i, block) for i, block in enumerate(self.up_blocks)]
         return ((block, level) for level, block in blocks if hasattr(block, "attentions"))
 
-    # Every transformer, in the order of `DragConditioning.maps`.
     def drag_transformers(self) -> list[DragTransformer]:
+        """Every transformer, in the order of `DragConditioning.maps`."""
         return [transformer for block, _ in self._blocks() for transformer in block.attentions]
 
-    # As diffusers', with weights that lie in memory as those of the network that was saved.
     @classmethod
     def from_pretrained(cls, *args, **options):
+        """As diffusers' own, with weights that lie in memory as those of the network that was saved."""
         loaded = super().from_pretrained(*args, **options)
         align_weights(loaded[0] if isinstance(loaded, tuple) else loaded)
         return loaded
 
-    # The authors' checkpoint, in their convention: released names to tensors, or a safetensors file of them.
-    # config: what differs from SVD's sizes, in this class's names (`released_config` translates the authors').
     @classmethod
     def from_released(cls, source: Mapping[str, Tensor] | str | PathLike, **config) -> "DragUNet":
+        """The authors' checkpoint, in their convention: released names to tensors, or a safetensors file of them.
+
+        config: what differs from SVD's sizes, in this class's names (`released_config` translates the authors'). Raises
+        ValueError for tensors that are not this network's.
+        """
         with torch.device("meta"):
             net = cls(**RELEASED | config)
         net.load_state_dict(read_released(source, net.state_dict()), strict=True, assign=True)
         return align_weights(net.eval())
 
-    # SVD's network with new drag layers, which change nothing but its cross-attention yet (App. C.1). source: SVD's folder
-    # in diffusers' layout, or OWNER/NAME on the hub; options: diffusers' for the hub, and this class's settings.
-    # Sets `.additions` (printed, they say what was added) and logs them. Raises ValueError.
     @classmethod
     def from_svd(cls, source: str | PathLike, *, variant: str | None = None, torch_dtype: torch.dtype = torch.float32,
                  seed: int = 0, **options) -> "DragUNet":
+        """SVD's network with new drag layers, App. C.1: they change nothing but its cross-attention yet.
+
+        source: SVD's folder in diffusers' layout, or OWNER/NAME on the hub. options: diffusers' for the hub, and this
+        class's settings. Sets `.additions` (printed, they say what was added), and logs them. Raises ValueError.
+        """
         config = {name: options.pop(name) for name in set(options) & inspect.signature(cls.__init__).parameters.keys()}
         net = with_drags(cls, read_svd(source, variant, torch_dtype, **options), str(source), seed, config)
         logging.getLogger(__name__).info("%s", net.additions)
         return net
 
-    # The state dict under the names of the authors' code. Raises ValueError for settings that their code does not have.
     def to_released(self) -> dict[str, Tensor]:
+        """The state dict under the names of the authors' code. Raises ValueError for settings that their code does not have."""
         check_released(self.config)
         return {released_name(name): tensor for name, tensor in self.state_dict().items()}
 
-    # All gamma_s and beta_s of Eq. 3 for a latent grid of `size` (h, w), which no noise level changes.
-    # points: (B, K, N, 2), xy in [0, 1]; present: bool (B, K), or (B, N, K) frame by frame; K may be below max_drags.
-    # numbers: (N,), which frames of a longer video these are, where they are not frames 0 to N − 1.
     @apply_forward_hook  # a network that waits on the CPU (diffusers' offloading) comes to its GPU for this too
     def condition(self, points: Tensor, present: Tensor, size: tuple[int, int],
                   numbers: Tensor | None = None) -> DragConditioning:
-        check_drags(points, present, size, self.config.max_drags, self.conv_in.weight.device)
+        """All gamma_s and beta_s of Eq. 3 for a latent grid of `size` (h, w), which no noise level changes.
+
+        points: (B, K, N, 2), xy in [0, 1]; K may be below max_drags. present: bool (B, K), or (B, N, K) frame by frame.
+        numbers: (N,), which frames of a longer video these are, where they are not frames 0 to N − 1.
+        """
         if present.ndim == 2:
             present = present[:, None].expand(-1, points.shape[2], -1)
         missing = self.config.max_drags - points.shape[1]
-        points = nn.functional.pad(points, (0, 0, 0, 0, 0, missing))
-        present = nn.functional.pad(present, (0, missing))
+        points = torch.cat([points, points.new_zeros(len(points), missing, *points.shape[2:])], dim=1)
+        present = torch.cat([present, present.new_zeros(*present.shape[:2], missing)], dim=2)
         convention = (self.config.drag_encoding, self.config.max_drags, present, self.config.end_location)
         encodings, maps = {}, []
         for block, level in self._blocks():
@@ -180,10 +186,12 @@ class DragUNet(UNetSpatioTemporalConditionModel):
                 maps.append(transformer.modulation and transformer.modulation(encodings[level]))
         return DragConditioning(tuple(maps), points, present, tuple(size), positions=self._positions(points.shape[2], numbers))
 
-    # No drags at all, for guidance (App. C.1): every frame of every video alike, so one frame is computed.
-    # blank: these videos will get an embedding of zeros as well, as the released code's do.
     @apply_forward_hook
     def null_conditioning(self, batch: int, frames: int, size: tuple[int, int], blank: bool = False) -> DragConditioning:
+        """No drags at all, for guidance, App. C.1: every frame of every video alike, so one frame is computed.
+
+        blank: these videos will get an embedding of zeros as well, as the released code's do.
+        """
         points = torch.zeros(1, self.config.max_drags, 1, 2, device=self.conv_in.weight.device)
         one = replace(self.condition(points, points[:, :, 0, 0] > 0, size), undragged=1, blank=blank)
         return replace(one.expand(batch, frames), positions=self._positions(frames))
@@ -191,30 +199,26 @@ class DragUNet(UNetSpatioTemporalConditionModel):
     def _positions(self, frames: int, numbers: Tensor | None = None) -> tuple[Tensor, ...]:
         if numbers is None:
             numbers = torch.arange(frames, device=self.conv_in.weight.device)
-        elif numbers.shape != (frames,):
-            raise ValueError(f"frame numbers of shape {tuple(numbers.shape)} given for {frames} frames: give one a frame")
         return tuple(transformer.frame_positions(numbers) for transformer in self.drag_transformers())
 
-    # What `forward` would otherwise do to a conditioning in every call: before many calls with the same one.
     def prepare(self, conditioning: DragConditioning) -> DragConditioning:
+        """A conditioning with what `forward` would otherwise add in every call: before many calls with the same one."""
         if self.config.attention != "static_reference" or conditioning.reference:
             return conditioning
         no_drags = self.null_conditioning(conditioning.batch, conditioning.frames, conditioning.size)
         return replace(DragConditioning.cat([conditioning, no_drags]), reference=True)
 
-    # diffusers' name: attention for so many heads at a time, "auto" for half of them, "max" for one, None for all.
     def set_attention_slice(self, slice_size: int | str | None) -> None:
+        """Attention for so many heads at a time (diffusers' name), "auto" for half of them, "max" for one, None for all."""
         fewest = min(transformer.num_attention_heads for transformer in self.drag_transformers())
         heads = {"auto": max(1, fewest // 2), "max": 1}.get(slice_size, slice_size)
         if heads is not None and (not isinstance(heads, int) or heads < 1):
-            raise ValueError(f"slice_size={slice_size!r} given, wanted 1 head or more, 'auto', 'max', or None for no slices")
+            raise ValueError(f"got slice_size={slice_size!r}, expected 1 head or more, 'auto', 'max', or None for no slices")
         self.context.heads = heads
 
     def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
         super().enable_gradient_checkpointing(gradient_checkpointing_func or BlockCheckpoint(self.context))
 
-    # sample: (B, N, C_in, h, w), noisy latents and image latents side by side; encoder_hidden_states: (B, 1, D);
-    # added_time_ids: (B, 3). No conditioning means no drags.
     def forward(
         self,
         sample: Tensor,
@@ -224,13 +228,21 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         conditioning: DragConditioning | None = None,
         return_dict: bool = True,
     ):
+        """v (B, N, C, h, w) of Eq. 2, as `.sample` or, without return_dict, alone in a tuple.
+
+        sample: (B, N, C_in, h, w), noisy latents and image latents side by side. timestep: c_noise, one number or (B,).
+        encoder_hidden_states: (B, 1, D). added_time_ids: (B, 3). conditioning: of `condition`; None: no drags.
+        """
         batch, frames, *_ = sample.shape
         shortcut = conditioning is not None and not torch.is_grad_enabled()  # else SVD's to the bit; gradients everywhere
         if conditioning is None:
             conditioning = replace(self.null_conditioning(batch, frames, tuple(sample.shape[-2:])), positions=None)
+        if (conditioning.batch, conditioning.frames) != (batch, frames):  # torch would not see that rows are of other videos
+            raise ValueError(
+                f"got drags of {conditioning.batch} videos of {conditioning.frames} frames, the sample has {batch} of {frames}: "
+                "make them with condition() for this sample"
+            )
         args = (sample, timestep, encoder_hidden_states, added_time_ids)
-        check_inputs(*args, conditioning, self.config, self.conv_in.weight)
-        check_maps(conditioning, self.drag_transformers(), self.config.max_drags)
         if not self.config.time_ids:
             args = (sample, timestep, encoder_hidden_states, sample.new_zeros(batch, 1))
         if self.config.attention == "static_reference":
@@ -245,16 +257,3 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         if self.config.prediction == "clean":
             result = clean_to_v(result, sample, timestep)
         return UNetSpatioTemporalConditionOutput(sample=result) if return_dict else (result,)
-
-
-class NoTimeIds(nn.Module):
-    """In place of SVD's embedding of the time ids: nothing is added."""
-
-    def forward(self, embedding: Tensor) -> Tensor:
-        return embedding.new_zeros(())
-
-
-# The grid after `level` of the U-Net's stride-2 convolutions, which round up.
-def halved(size: tuple[int, int], level: int) -> tuple[int, int]:
-    h, w = size
-    return -(-h // 2**level), -(-w // 2**level)
