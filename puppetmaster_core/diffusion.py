@@ -7,7 +7,7 @@ which is Eq. 1 divided by √ᾱ.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +20,11 @@ SIGMA_MIN, SIGMA_MAX = 0.002, 700.0  # SVD's sampling range
 def sample_sigmas(count: int, generator: torch.Generator | None = None, mean: float = P_MEAN, std: float = P_STD) -> Tensor:
     """Noise levels in training, App. C.1: (count,) of them with log σ ~ N(mean, std²)."""
     return (mean + std * torch.randn(count, generator=generator)).exp()
+
+
+def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None]) -> Tensor:
+    """Unit noise (B, *shape) on the CPU, one generator a video, so that a seed means the same on every device."""
+    return torch.stack([torch.randn(*shape, generator=g, device=g.device if g else None).cpu() for g in generators])
 
 
 def precondition(sigma: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

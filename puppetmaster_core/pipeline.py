@@ -18,7 +18,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
 from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
-from puppetmaster_core.diffusion import MAX_GUIDANCE, frame_guidance
+from puppetmaster_core.diffusion import MAX_GUIDANCE, draw_noise, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.pictures import LatentSpace, check_tile
@@ -28,7 +28,7 @@ from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, draw_noise, one_each, sample
+from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, one_each, sample
 from puppetmaster_core.tensor_files import ModelError, variant_of
 from puppetmaster_core.video import Video
 

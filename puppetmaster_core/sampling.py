@@ -169,11 +169,6 @@ def _generator(seed) -> torch.Generator:
         raise ValueError(f"got seed={seed!r}, expected a whole number of at most 64 bits") from None
 
 
-def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None]) -> Tensor:
-    """Unit noise (B, *shape) on the CPU, one generator a video, so that a seed means the same on every device."""
-    return torch.stack([torch.randn(*shape, generator=g, device=g.device if g else None).cpu() for g in generators])
-
-
 def sample(
     unet: DragUNet,
     scheduler: Scheduler,

@@ -17,7 +17,7 @@ def test_a_part_that_slides_is_displaced_as_the_camera_sees_it():
     # Front face at z = 0, 4 m away: X/2 of the picture a metre. A slide of 0.5 m to the right is a quarter of the width; then
     # 2 m towards the camera doubles the distance from the picture's middle.
     asset, vertices = slabs(((-0.25, -0.25, -0.1), (0.25, 0.25, 0.0), RED))
-    positions = np.concatenate([vertices, vertices + [0.5, 0, 0], vertices + [0, 0, 2.0]])
+    positions = np.concatenate([vertices, vertices + np.array([0.5, 0, 0]), vertices + np.array([0, 0, 2.0])])
     field = Displacement.of(asset, positions, FRONT, 16)
     shown = field.parts == 0
     expected = np.zeros((16, 16), bool)

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from puppetmaster_core.diffusion import draw_noise
 from puppetmaster_core.latents.field import GRID
 from puppetmaster_core.latents.motion import CODEC_CHANNELS, MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.pictures import LatentSpace, decode_video, encode
-from puppetmaster_core.sampling import draw_noise
 
 
 @dataclass(frozen=True)
