@@ -1,0 +1,103 @@
+"""The stages of a motion-latent model: they run, go on, leave a whole model, and refuse what cannot train."""
+
+import numpy as np
+import pytest
+import torch
+from motion_models import SKETCH
+
+from puppetmaster_core.cli import main
+from puppetmaster_core.pipeline import PuppetMasterPipeline, build
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.training.motion_clips import Motion, MotionClips
+from puppetmaster_core.training.parts import about_of, pick_points
+from puppetmaster_core.training.run import train
+from puppetmaster_core.training.settings import TrainingError
+
+
+def render(folder, *options):
+    main(["render", "library:lid", "--count", "3", "--frames", "4", "--workers", "1", "--output", str(folder), *options])
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("motion")
+    return [render(folder / "own"), render(folder / "large", "--size", "128", "--field-size", "128", "--count", "1")]
+
+
+@pytest.fixture(scope="module")
+def trained(clips, tmp_path_factory):
+    """A run of all stages, stopped before the denoiser and started again."""
+    folder = tmp_path_factory.mktemp("run")
+    assert train(SKETCH, str(folder), data=clips, stages=("painter", "parts"), mixed_precision="no")
+    before = {path: path.read_bytes() for path in folder.glob("*/final.safetensors")}
+    assert train(SKETCH, str(folder), data=clips, mixed_precision="no")
+    assert len(before) == 2 and all(path.read_bytes() == data for path, data in before.items())  # what was done stays
+    return folder
+
+
+def test_a_run_leaves_a_whole_model_of_what_its_stages_learned(trained, clips):
+    pipeline, start = PuppetMasterPipeline.from_pretrained(trained / "pipeline"), build(SKETCH)
+    for name in ("painter", "parts", "enlarge"):
+        now, was = (one.vae.get_submodule(name).state_dict() for one in (pipeline, start))
+        assert any(not torch.equal(now[key], was[key]) for key in was), name
+    assert not torch.equal(pipeline.unet.conv_in.weight, start.unet.conv_in.weight)
+
+
+def test_a_run_goes_on_from_a_model_with_its_painter_as_it_is(trained, clips, tmp_path):
+    assert train(SKETCH, str(tmp_path), data=clips, weights=str(trained / "pipeline"), stages=("parts", "denoiser"))
+    before, after = (PuppetMasterPipeline.from_pretrained(folder / "pipeline") for folder in (trained, tmp_path))
+    painters = zip(before.vae.painter.parameters(), after.vae.painter.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in painters)
+    assert not torch.equal(before.unet.conv_in.weight, after.unet.conv_in.weight)
+
+
+def test_what_cannot_train_is_refused_in_one_line(trained, clips, tmp_path):
+    build(SMOKE).save_pretrained(tmp_path / "pictures")
+    for wanted, changes in (
+        ("other latents than the scale 'sketch' has", {"data": clips, "weights": str(tmp_path / "pictures")}),
+        ("no clips of 64 pixels", {"data": clips[1:]}),
+        ("run the stage 'painter' first", {"data": clips, "stages": ("denoiser",)}),
+        ("has no stage 'vae': it has painter, parts, denoiser", {"data": clips, "stages": ("vae",)}),
+        ("--field-size 64", {"data": [render(tmp_path / "without", "--field-size", "0")]}),
+    ):
+        with pytest.raises(TrainingError, match=wanted):
+            train(SKETCH, str(tmp_path / "run"), **changes)
+
+
+def motion():
+    """Two squares on white; the left one goes a quarter to the right, the other stays."""
+    parts = np.full((64, 64), -1, np.int16)
+    parts[20:30, 10:20], parts[20:30, 40:50] = 0, 1
+    offset = np.zeros((4, 64, 64, 2), np.float16)
+    offset[:, 20:30, 10:20, 0] = np.linspace(0, 0.25, 4)[:, None, None]
+    return Motion(np.full((64, 64, 3), 255, np.uint8), parts, offset)
+
+
+def test_drags_are_drawn_on_what_moves_and_mirrored_with_it():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        (drag,) = motion().drags(rng)
+        assert (10 / 64 <= drag[0, 0] <= 20 / 64) and (20 / 64 <= drag[0, 1] <= 30 / 64)
+        np.testing.assert_allclose(drag[-1] - drag[0], [0.25, 0], atol=1e-3)
+        (drag,) = motion().flipped().drags(rng)
+        assert 44 / 64 <= drag[0, 0] <= 54 / 64
+        np.testing.assert_allclose(drag[-1] - drag[0], [-0.25, 0], atol=1e-3)
+
+
+def test_what_is_told_of_a_pixel_is_exact():
+    about, truth = about_of(motion()), np.zeros((64, 64), bool)
+    truth[20:30, 10:20] = True
+    np.testing.assert_array_equal(about[0] == 1, truth)
+    np.testing.assert_allclose(about[3:7, 22, 13] * 64, [3.5, 2.5, 6.5, 7.5])  # to the left, top, right and bottom of the part
+    np.testing.assert_allclose(about[7:9, 22, 13], [1, 0], atol=1e-6)  # along x, whichever way
+    assert about[1, 25, 9] == about[1, 25, 19] == about[2, 19, 15] == 1 and not about[1:3, 25, 15].any()
+    points, masks = pick_points(motion(), np.random.default_rng(0))
+    assert all(truth[int(y * 64), int(x * 64)] for x, y in points) and (masks == truth).all()
+
+
+def test_a_clip_that_cannot_be_read_is_left_out(clips, tmp_path):
+    found = MotionClips([clips[0]], 64, 4, tmp_path)
+    assert found.motion(0).offset.shape == (4, 64, 64, 2) and found.motion(0).moves.any()
+    again = MotionClips([clips[0]], 64, 4, tmp_path)  # from what was unpacked
+    np.testing.assert_array_equal(again.motion(1).offset, found.motion(1).offset)
