@@ -10,7 +10,10 @@ import jupytext
 import nbformat
 import pytest
 
-from puppetmaster_core.notebook import binding, book, execution, pairs
+import binding
+import book
+import execution
+import pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 

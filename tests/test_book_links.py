@@ -13,17 +13,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+import api
+import binding
+import equations
+import links
+import pairs
 from puppetmaster_core.clips import rules
 from puppetmaster_core.encoding import encode_drags
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.notebook import api, binding, equations, links, pairs
-from puppetmaster_core.notebook.sources import piece
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.render.blender import Cycles
 from puppetmaster_core.training.denoiser import Recipe
 from puppetmaster_core.training.loop import RunSettings
+from sources import piece
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

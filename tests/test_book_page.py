@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from browser import browser_or_skip
 
-from puppetmaster_core.notebook import book
+import book
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,8 +24,8 @@ frames = 14
 import numpy as np
 
 from puppetmaster_core import Drags
-from puppetmaster_core.notebook.editor import DragEditor
-from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.editor import DragEditor
+from puppetmaster_core.editor import Player
 from puppetmaster_core.video import Video
 
 picture = np.full((48, 64, 3), 200, np.uint8)

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from puppetmaster_core.assets.library import GROUPS, make_asset
-from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
-from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.curation.judge import Judge
-from puppetmaster_core.curation.judging import Answers, ask_all
-from puppetmaster_core.curation.metrics import motion_metrics
-from puppetmaster_core.curation.pictures import quarters, strip, to_png
-from puppetmaster_core.notebook.curation_figures import (
+from lib.curation_figures import (
     decision_card,
     forest_figure,
     funnel_figure,
@@ -19,7 +12,14 @@ from puppetmaster_core.notebook.curation_figures import (
     transcript,
     try_rule,
 )
-from puppetmaster_core.notebook.stand_in_judge import NAME, stand_in_judge
+from lib.stand_in_judge import NAME, stand_in_judge
+from puppetmaster_core.assets.library import GROUPS, make_asset
+from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
+from puppetmaster_core.curation.forest import Forest
+from puppetmaster_core.curation.judge import Judge
+from puppetmaster_core.curation.judging import Answers, ask_all
+from puppetmaster_core.curation.metrics import motion_metrics
+from puppetmaster_core.curation.pictures import quarters, strip, to_png
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 import mlcroissant
 import pytest
 
+import data_cards
 from puppetmaster_core.assets import make_cabinet
 from puppetmaster_core.assets.library import CATEGORIES, GROUPS
 from puppetmaster_core.clips.plan import Plan, settle
@@ -18,7 +19,6 @@ from puppetmaster_core.clips.production import film_asset, finish_shard
 from puppetmaster_core.clips.shards import SCHEMA, read_index
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
-from puppetmaster_core.notebook import data_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

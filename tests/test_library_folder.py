@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib.library_exercise import judge
 from puppetmaster_core.assets import load_asset
 from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.assets.library.folder import LibraryError, make_library, planned
 from puppetmaster_core.cli import main
-from puppetmaster_core.notebook.library_exercise import judge
 from puppetmaster_core.render.contact_sheet import CAPTION, contact_sheet
 
 

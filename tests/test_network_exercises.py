@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from puppetmaster_core.notebook import network_exercises as exercises
-from puppetmaster_core.notebook.exercises import WAITING
+from lib import network_exercises as exercises
+from lib.exercises import WAITING
 
 SRC = Path(__file__).parents[1] / "notebooks" / "src"
 

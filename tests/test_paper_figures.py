@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from lib import paper_figures as paper
+from lib import scenes
+from lib.figures import strip
 from puppetmaster_core import Drags
 from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.notebook import paper_figures as paper
-from puppetmaster_core.notebook import scenes
-from puppetmaster_core.notebook.figures import strip
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 

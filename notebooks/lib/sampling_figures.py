@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from puppetmaster_core.notebook.figures import TEXT, done, plain
+from lib.figures import TEXT, done, plain
 from puppetmaster_core.overlay import COLOURS
 
 MARKS = {"euler": "o", "dpm++": "s", "ays": "^"}

@@ -6,78 +6,27 @@ On a page or in a notebook's text, {claim}`ID` becomes our figure with its inter
     ```
 
 becomes a table of the claims whose ids begin with one of the prefixes; "run" and "not run" narrow it down. The pages keep these
-words; `make book` fills them in. In a notebook's code `figure(id)` and `table(prefix)` are the same. `problems` finds ids that
-the ledger lacks, and figures that somebody typed.
+words; `make book` fills them in. In a notebook's code `claim(id)` and `table(prefix)` of `evaluation.ledger` are the same.
+`problems` finds ids that the ledger lacks, and figures that somebody typed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 
-from puppetmaster_core.evaluation.ledger import Claim, Ledger, LedgerError, read
-from puppetmaster_core.provenance import CHECKOUT
+from puppetmaster_core.evaluation.ledger import Ledger, LedgerError, claim, read, table
 
 RESULTS = "results"
 ROLE = re.compile(r"\{(claim|paper)\}`([^`\n]+)`")
 BLOCK = re.compile(r"^```\{claims\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
-CALL = re.compile(r"""\b(?:figure|claim)\(\s*["']([\w.]+)["']""")
+CALL = re.compile(r"""\bclaim\(\s*["']([\w.]+)["']""")
 # A figure as results have it: a decimal and one of their units, any number of decibels, or a metric's name and a decimal.
 TYPED = re.compile(
     r"(?<![\w.,:])(?:\d+\.\d+\s?(?:dB|px|%|grey levels)|\d+\s?dB|(?:PSNR|SSIM|LPIPS|FVD)[^.\n|]{0,16}?\d+\.\d+)"
 )
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`|\$[^$\n]*\$|\]\([^)\n]*\)", re.M | re.S)  # and mathematics and links
 EXEMPT = "<!-- not a result"  # on the line of a figure that is none: a setting, say, or a count that a test holds
-
-
-@cache
-def checkout_ledger() -> Ledger:
-    """The ledger of this checkout. Raises LedgerError."""
-    return read(CHECKOUT / RESULTS)
-
-
-def claim(name: str, claims: Ledger | None = None) -> Claim:
-    """The claim of an id, or LedgerError with the nearest id there is."""
-    claims = checkout_ledger() if claims is None else claims
-    if name not in claims:
-        near = get_close_matches(name, claims, 1)
-        raise LedgerError(f"no claim {name!r} in the ledger" + (f", did you mean {near[0]!r}?" if near else ""))
-    return claims[name]
-
-
-def figure(name: str, claims: Ledger | None = None) -> str:
-    """Our figure of a claim with its interval, as the book prints it."""
-    return claim(name, claims).figure
-
-
-def table(*prefixes: str, keep: Callable[[Claim], bool] = lambda claim: True, claims: Ledger | None = None) -> str:
-    """The claims whose ids begin with a prefix (none: all), in Markdown: the paper's figure, ours, and whether it holds."""
-    claims = checkout_ledger() if claims is None else claims
-    kept = [c for name, c in claims.items() if (not prefixes or name.startswith(prefixes)) and keep(c)]
-    if not kept:
-        return "None yet."
-    lines = ["| claim | paper | ours | holds? | scale | clips | made by |", "|---|--:|--:|---|---|--:|---|"]
-    return "\n".join([*lines, *map(_line, kept)])
-
-
-def _line(one: Claim) -> str:
-    """A row of the table."""
-    place = f" ({one.place})" if one.place else ""
-    note = f"; {one.note}" if one.note else ""
-    against = f" (wanted: {_than(one)})" if one.bar is not None and one.ours is not None else ""
-    made = " · ".join(word for word in (f"`{one.command}`" if one.command else "", f"`{one.commit[:8]}`" if one.commit else "",
-                                        one.device, f"{one.seconds:.0f} s" if one.seconds else "") if word)
-    cells = [f"{one.what}{place}{note}", one.paper_figure, one.figure, f"{one.holds or '–'}{against}", one.scale,
-             str(one.clips or ""), made]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _than(one: Claim) -> str:
-    """What a claim wants, in words."""
-    return f"{'at least' if one.better == 'higher' else 'at most'} {one.printed(one.bar)}"
 
 
 def fill(text: str, claims: Ledger) -> str:

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import nn
 
+from lib.figures import TEXT, done
 from puppetmaster_core.bench import Problem
-from puppetmaster_core.notebook.figures import TEXT, done
 
 # What a layer does: the letter on its tile, its colour (Okabe and Ito's), and its name. A, B and C are the paper's own (Fig. 2).
 KINDS = {

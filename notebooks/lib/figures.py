@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.editor import Player
 from puppetmaster_core.overlay import draw_drags
 from puppetmaster_core.video import enlarge
 

@@ -12,8 +12,8 @@ import numpy as np
 from traitlets import Bool, Float, Int, List, Unicode
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook.film import film
-from puppetmaster_core.notebook.modules import module, style
+from puppetmaster_core.editor.bundle import script, style
+from puppetmaster_core.editor.film import film
 
 
 class Player(anywidget.AnyWidget):
@@ -26,7 +26,7 @@ class Player(anywidget.AnyWidget):
     films. note: a line below, such as how they were made. Raises ValueError for frames that are none.
     """
 
-    _esm = module("player")
+    _esm = script("player")
     _css = style("player")
     films = List().tag(sync=True)
     fps = Float(7.0).tag(sync=True)

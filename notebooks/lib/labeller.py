@@ -26,8 +26,10 @@ from puppetmaster_core.curation.labels import (
     to_csv,
     write_labels,
 )
-from puppetmaster_core.notebook.film import film
-from puppetmaster_core.notebook.modules import module, style
+from puppetmaster_core.editor.bundle import script, style
+from puppetmaster_core.editor.film import film
+
+JS = Path(__file__).with_name("js")
 
 
 class Labeller(anywidget.AnyWidget):
@@ -38,8 +40,8 @@ class Labeller(anywidget.AnyWidget):
     every answer. Other raters' answers in it stay. Raises LabelError, OSError.
     """
 
-    _esm = module("labeller")
-    _css = style("labeller")
+    _esm = script("labeller", JS)
+    _css = style("labeller", JS)
     ids = List().tag(sync=True)
     at = Int(0).tag(sync=True)  # the animation that is shown
     shown = Dict().tag(sync=True)  # its film

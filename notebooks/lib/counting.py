@@ -18,13 +18,14 @@ import numpy as np
 from traitlets import Float, Int, List
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.editor.bundle import script, style
+from puppetmaster_core.editor.film import film
 from puppetmaster_core.evaluation.videos import kept_videos
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.notebook.film import film
-from puppetmaster_core.notebook.modules import module, style
 
 ANSWERS = ("right", "wrong", "unclear")
 COLUMNS = ("row", "clip", "answer")
+JS = Path(__file__).with_name("js")
 
 
 class Counting(anywidget.AnyWidget):
@@ -34,7 +35,7 @@ class Counting(anywidget.AnyWidget):
     that bring none. seed: of the shuffling. The page is not told which row a film belongs to. Raises ValueError without videos.
     """
 
-    _esm = module("counting")
+    _esm = script("counting", JS)
     _css = style("player")
     films = List().tag(sync=True)
     answers = List().tag(sync=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lib.exercises import WAITING
 from puppetmaster_core.assets.library import make_asset
-from puppetmaster_core.notebook.exercises import WAITING
 
 KINDS = ("static", "translation", "spin", "scaling")
 

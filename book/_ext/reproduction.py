@@ -1,6 +1,6 @@
 """Everything again: the results that the ledger quotes, scored anew and compared, then every notebook of the book.
 
-    python -m puppetmaster_core.notebook.reproduction --scale smoke | tiny | mini | svd [--model FOLDER]
+    python book/_ext/reproduction.py --scale smoke | tiny | mini | svd [--model FOLDER]
 
 smoke runs the notebooks at the size of their own parameters, from data to table in minutes; the other scales also take what
 `book/parameters.yml` says, with their own model, and score it again. What is done is kept under a key made from all that it
@@ -23,11 +23,11 @@ from pathlib import Path
 
 import papermill
 
+import execution
+from pairs import notebook_of, pair_problems, texts
 from puppetmaster_core.checkpoints import shipped_models
 from puppetmaster_core.evaluation.claims import claims_of
 from puppetmaster_core.evaluation.ledger import FILE, Claim, LedgerError
-from puppetmaster_core.notebook import execution
-from puppetmaster_core.notebook.pairs import notebook_of, pair_problems, texts
 
 SCALES = ("smoke", "tiny", "mini", "svd")
 OUT = Path("build/reproduce")
@@ -139,7 +139,7 @@ def reproduce(root: Path, scale: str, model: str | None = None) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m puppetmaster_core.notebook.reproduction", description=__doc__,
+    parser = argparse.ArgumentParser(prog="python book/_ext/reproduction.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=SCALES, default="tiny")
     parser.add_argument("--model", help="a folder, instead of the shipped model")

@@ -15,11 +15,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
+from lib.figures import TEXT, done, moving, plain
 from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.curation.pictures import front_camera
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook.figures import TEXT, done, moving, plain
-from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.editor import Player
 from puppetmaster_core.overlay import COLOURS, draw_drags
 from puppetmaster_core.render import Camera, Rendering, render
 from puppetmaster_core.video import enlarge

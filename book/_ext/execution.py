@@ -22,8 +22,9 @@ import papermill
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
+from pairs import KERNEL, PROSE, notebook_of, texts
 from puppetmaster_core.files import whole_file, write_json
-from puppetmaster_core.notebook.pairs import KERNEL, PROSE, notebook_of, texts
+from sources import CORE
 
 OUT = Path("build/book")
 SUMMARY = "summary.json"
@@ -124,13 +125,13 @@ def run_one(path: Path, parameters: dict, surroundings: str, out: Path) -> Execu
 
 def digest(root: Path) -> str:
     """Of everything beside its own cells that a notebook's outcome depends on."""
-    core = Path(__file__).parents[1]
-    files = [path for path in core.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    more = [root / "requirements.lock", *sorted((root / "results").glob("*.json"))]
     whole = hashlib.sha256()
-    for path in [*sorted(files), *(path for path in more if path.exists())]:
-        name = path.relative_to(core) if path.is_relative_to(core) else path.relative_to(root)
-        whole.update(name.as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
+    places = (CORE, "**/*"), (root / "notebooks/lib", "**/*"), (root / "results", "*.json"), (root, "requirements.lock")
+    for folder, pattern in places:
+        files = (path for path in folder.glob(pattern) if path.is_file() and "__pycache__" not in path.parts)
+        for path in sorted(files):
+            name = path.relative_to(folder).as_posix()
+            whole.update(f"{folder.name}/{name}".encode() + hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
 
 

@@ -1,6 +1,6 @@
 """The book's machinery: notebooks paired with their text, run headless, bound with the prose.
 
-    python -m puppetmaster_core.notebook.book check | sync | run | build
+    python book/_ext/book.py check | sync | run | build
 
 A notebook lives twice: `notebooks/src/NN_topic.py` (py:percent) is what people review and what is believed;
 `notebooks/NN_topic.ipynb`, without outputs, is what people open. Everything here needs the extras `notebooks` and `book`.
@@ -12,10 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from puppetmaster_core.notebook import binding, claims, data_cards, equations, execution, pairs
-from puppetmaster_core.notebook.pairs import KERNEL, sync  # noqa: F401, KERNEL for those who run a notebook themselves
+import binding
+import data_cards
+import equations
+import execution
+import ledger_roles
+import pairs
+from pairs import KERNEL, sync  # noqa: F401, KERNEL for those who run a notebook themselves
 
-CHECKS = (pairs.pair_problems, pairs.form_problems, data_cards.problems, claims.problems, equations.problems)
+CHECKS = (pairs.pair_problems, pairs.form_problems, data_cards.problems, ledger_roles.problems, equations.problems)
 
 
 class BookError(Exception):
@@ -48,7 +53,7 @@ def build(root: Path) -> Path:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m puppetmaster_core.notebook.book", description=__doc__,
+    parser = argparse.ArgumentParser(prog="python book/_ext/book.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["check", "sync", "run", "build"])
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout (default: here)")
@@ -65,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
             run(root)
         elif options.what == "build":
             print(f"the book: {build(root).relative_to(root)}")
-    except (BookError, claims.LedgerError) as error:
+    except (BookError, ledger_roles.LedgerError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-CORE = Path(__file__).parents[1]
+from puppetmaster_core.provenance import CHECKOUT
+
+CORE = CHECKOUT / "puppetmaster_core"
 
 
 @dataclass(frozen=True)

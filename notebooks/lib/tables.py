@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 from IPython.display import HTML
 
+from lib.clip_figures import MOVES, travelled
 from puppetmaster_core.assets.asset import AnimatedAsset
-from puppetmaster_core.notebook.clip_figures import MOVES, travelled
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence]) -> HTML:

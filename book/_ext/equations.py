@@ -12,7 +12,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from puppetmaster_core.notebook.sources import module_file, piece, pieces
+from sources import module_file, piece, pieces
 
 PAGE = Path("book/equations.md")
 LINK = re.compile(r"\]\(\.\./book/equations\.md#(eq-[\w-]+)\)")  # a chapter's link to a formula
@@ -71,7 +71,7 @@ def named(label: str) -> Equation:
     """The equation of a label. Raises LookupError."""
     found = next((one for one in EQUATIONS if one.label == label), None)
     if found is None:
-        raise LookupError(f"no equation has the label {label!r}: add it to puppetmaster_core/notebook/equations.py")
+        raise LookupError(f"no equation has the label {label!r}: add it to book/_ext/equations.py")
     return found
 
 

@@ -17,9 +17,13 @@ from pathlib import Path
 
 import nbformat
 
-from puppetmaster_core.notebook import api, claims, data_cards, equations, execution
-from puppetmaster_core.notebook.links import launch_line, repository
-from puppetmaster_core.notebook.pairs import PROSE
+import api
+import data_cards
+import equations
+import execution
+import ledger_roles
+from links import launch_line, repository
+from pairs import PROSE
 
 BLOCK = re.compile(r"^```\{(modules|equation|executions)\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
 TO_PROSE = re.compile(r"\]\(\.\./book/([^)\s]+)\)")  # a notebook's link to a page of the prose
@@ -41,18 +45,15 @@ def bind(root: Path, executed: Iterable[Path]) -> Path:
 def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
     """All that Jupyter Book binds, in a new folder `pages`, with every block filled in."""
     shutil.rmtree(pages, ignore_errors=True)
-    shutil.copytree(root / PROSE, pages)
+    shutil.copytree(root / PROSE, pages, ignore=shutil.ignore_patterns("__pycache__"))
     (pages / "notebooks").mkdir(exist_ok=True)
     for path in executed:
         shutil.copy2(path, pages / "notebooks")
     if (root / data_cards.CARDS).exists():
         shutil.copytree(root / data_cards.CARDS, pages / data_cards.CARDS, ignore=shutil.ignore_patterns("*.json"))
-    claims.fill_pages(pages, root)
+    ledger_roles.fill_pages(pages, root)
     fill_pages(pages, root)
-    (pages / "scripts").mkdir()  # not _static: whatever is there, Jupyter Book loads on every page
     shutil.copy2(mathjax(), pages / "scripts")
-    for own, name in (("static.js", "widgets.js"), ("book.css", "book.css")):
-        shutil.copy2(Path(__file__).parent / "js" / own, pages / "scripts" / name)
 
 
 def replace_changed(fresh: Path, pages: Path) -> None:

@@ -13,11 +13,11 @@ from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from lib.exercises import WAITING
+from lib.figures import TEXT, done, plain
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.metrics import METRICS
 from puppetmaster_core.curation.pictures import strip, to_png
-from puppetmaster_core.notebook.exercises import WAITING
-from puppetmaster_core.notebook.figures import TEXT, done, plain
 
 STAYS, GOES = "#0072B2", "#E69F00"  # Okabe and Ito's blue and orange
 

@@ -17,9 +17,9 @@ import anywidget
 from traitlets import Bytes, Dict, Float, Int, List, Unicode
 
 from puppetmaster_core.drags import FORMAT, DragError, Drags
-from puppetmaster_core.notebook.film import film, png
-from puppetmaster_core.notebook.maker import Maker, Stopped, Take
-from puppetmaster_core.notebook.modules import module, style
+from puppetmaster_core.editor.bundle import script, style
+from puppetmaster_core.editor.film import film, png
+from puppetmaster_core.editor.maker import Maker, Stopped, Take
 from puppetmaster_core.pictures import open_picture
 
 SHOWN = 12  # takes that the page keeps
@@ -35,7 +35,7 @@ class DragEditor(anywidget.AnyWidget):
     takes: every `Take` that was made. They can be read while the page shows the next one in the making.
     """
 
-    _esm = module("editor")
+    _esm = script("editor")
     _css = style("editor")
     image = Bytes().tag(sync=True)
     image_size = List().tag(sync=True)  # [W, H]

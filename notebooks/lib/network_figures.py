@@ -14,10 +14,10 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from lib.figures import TEXT, bare, done, plain, with_drags
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.encoding import CELL_OF, cells, encode_drags
 from puppetmaster_core.model.tokens import embed_points
-from puppetmaster_core.notebook.figures import TEXT, bare, done, plain, with_drags
 from puppetmaster_core.overlay import COLOURS
 
 EMPTY = "#E4E4E4"  # −1: no point here

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from puppetmaster_core.notebook import equations
-from puppetmaster_core.notebook.sources import CORE, module_file, piece
+import equations
+from sources import CORE, module_file, piece
 
 # Need Blender's Python, so they cannot be imported here.
 ELSEWHERE = ("render.blender_job", "render.blender_scene")

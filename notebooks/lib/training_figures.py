@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from lib.exercises import WAITING
 from puppetmaster_core.clips.mixture import WEIGHTS
 from puppetmaster_core.diffusion import P_STD
-from puppetmaster_core.notebook.exercises import WAITING
 from puppetmaster_core.presets import MINI, SVD, TINY, Preset
 from puppetmaster_core.training.denoiser import Recipe
 from puppetmaster_core.training.plan import Plan

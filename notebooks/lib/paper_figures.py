@@ -12,15 +12,15 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from lib.exercises import WAITING
+from lib.figures import TEXT, bare, done, with_drags
+from lib.scenes import Scene, objects
 from puppetmaster_core.assets.library import make_asset
 from puppetmaster_core.checkpoints import SETTINGS
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
 from puppetmaster_core.curation.pictures import quarters
 from puppetmaster_core.model import DragUNet
-from puppetmaster_core.notebook.exercises import WAITING
-from puppetmaster_core.notebook.figures import TEXT, bare, done, with_drags
-from puppetmaster_core.notebook.scenes import Scene, objects
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 
 # What the paper's ablation leaves out, here taken out of a trained network: settings of `DragUNet`.

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from lib.exercises import WAITING
 from puppetmaster_core.diffusion import frame_guidance
 from puppetmaster_core.encoding import cells, encode_drags
 from puppetmaster_core.model.attention import all_to_first, all_to_first_reference
 from puppetmaster_core.model.modulation import Modulation, modulate
-from puppetmaster_core.notebook.exercises import WAITING
 
 
 def cell_and_offset(place: tuple[float, float], size: int, answer: Sequence[float] | None) -> str:
