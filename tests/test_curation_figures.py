@@ -10,8 +10,8 @@ from lib.curation_figures import (
     labels_line,
     paper_funnel_figure,
     transcript,
-    try_rule,
 )
+from lib.exercises import try_rule
 from lib.stand_in_judge import NAME, stand_in_judge
 from puppetmaster_core.assets.library import GROUPS, make_asset
 from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate

@@ -34,8 +34,10 @@ def colab(where: str, name: str) -> str:
 
 
 def prepare(where: str) -> tuple[str, ...]:
-    """What Colab has to be told first: the checkout is the working folder, so its package and its results are what is found."""
-    return f"!git clone --depth 1 https://github.com/{where} puppets", "%cd puppets", "%pip install -q .[notebooks]"
+    """What Colab has to be told first: the checkout is the working folder, so its package and its results are what is found;
+    and where the chapters' `lib` is, since the working folder is not theirs."""
+    return (f"!git clone --depth 1 https://github.com/{where} puppets", "%cd puppets", "%pip install -q .[notebooks]",
+            'import sys; sys.path.append("notebooks")')
 
 
 def launch_line(where: str, name: str) -> str:

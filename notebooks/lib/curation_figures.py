@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lib.exercises import WAITING
 from lib.figures import TEXT, done, plain
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.metrics import METRICS
@@ -108,21 +107,3 @@ def _exchange(folder: Path, answer: Mapping) -> str:
             f"<b>asked:</b> {escape(answer['prompt'])} with these four pictures<br>"
             f"<b>{escape(answer['model'])} said:</b> <code>{escape(answer.get('said', ''))}</code><br>"
             f"<b>taken as:</b> {escape(made)} ({used})</figcaption></figure>")
-
-
-def try_rule(rule: Callable[[Mapping[str, float]], bool] | None, rows: Sequence[Mapping], bad: Sequence[str]) -> str:
-    """The chapter's exercise: a rule from metrics to keep or not, tried on a run's rows. bad: the kinds it has to drop.
-
-    Wanted: nine of ten good animations kept, every bad one dropped.
-    """
-    if rule is None:
-        return WAITING
-    kinds = [str(row["asset"]).rpartition("-")[0] for row in rows]
-    kept = [bool(rule({name: row[name] for name in METRICS})) for row in rows]
-    good = [k for k, kind in zip(kept, kinds, strict=True) if kind not in bad]
-    slipped = sorted({kind for k, kind in zip(kept, kinds, strict=True) if k and kind in bad})
-    if slipped:
-        return f"not yet: {', '.join(slipped)} is kept"
-    if np.mean(good) < 0.9:
-        return f"not yet: every bad one is dropped, but only {np.mean(good):.0%} of the good are kept"
-    return f"right: every bad one is dropped, {np.mean(good):.0%} of the good are kept"

@@ -12,7 +12,6 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lib.exercises import WAITING
 from lib.figures import TEXT, bare, done, with_drags
 from lib.scenes import Scene, objects
 from puppetmaster_core.assets.library import make_asset
@@ -98,25 +97,6 @@ def curation_strips(found: Sequence[Judged], width: float = 10.0, made: str = ""
     if made:
         figure.supxlabel(made, fontsize=8, color=TEXT)
     return done(figure)
-
-
-def spread_over_seeds(function: Callable[[np.ndarray], np.ndarray] | None) -> str:
-    """The exercise: a function from M videos (M, N, H, W, 3) to how much they disagree at each pixel of the last frame (H, W)."""
-    if function is None:
-        return WAITING
-    videos = np.random.default_rng(0).integers(0, 256, (4, 3, 5, 6, 3)).astype(np.uint8)
-    videos[:, -1, 0] = videos[:1, -1, 0]  # in the top row all seeds agree
-    given, wanted = np.asarray(function(videos.copy()), float), videos[:, -1].astype(float).std(axis=0).mean(axis=-1)
-    if given.shape != wanted.shape:
-        return f"wrong shape: {given.shape} came for frames of 5 × 6 pixels, wanted (5, 6)"
-    if np.abs(given[0]).max() > 1e-6:
-        return "not yet: in the top row all seeds agree, so there the answer is 0. Compare videos with each other, not frames"
-    if np.allclose(given, wanted, rtol=1e-3):
-        return "right: the standard deviation over seeds, mean over colours"
-    ratio = given[1:] / wanted[1:]
-    if (ratio > 0).all() and np.corrcoef(given[1:].ravel(), wanted[1:].ravel())[0, 1] > 0.9:
-        return "right: not the standard deviation, but it grows with it"
-    return "not yet: wanted how far the videos' last frames are from each other, such as their standard deviation"
 
 
 def spread_map(function: Callable[[np.ndarray], np.ndarray] | None, videos: Sequence[np.ndarray]) -> Figure | None:

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lib.exercises import WAITING
 from puppetmaster_core.clips.mixture import WEIGHTS
 from puppetmaster_core.diffusion import P_STD
 from puppetmaster_core.presets import MINI, SVD, TINY, Preset
@@ -30,18 +29,6 @@ PAPER = {  # App. C.1 and C.2; "–" where the paper is silent
 def half_life(decay: float) -> float:
     """Updates after which an update counts half in an exponential moving average."""
     return math.log(0.5) / math.log(decay)
-
-
-def check_decay(decay: float | None, half_life: float) -> str:
-    """The exercise: a reader's decay for a half-life in updates, and in a line what is right or wrong with it."""
-    if decay is None:
-        return WAITING
-    if not 0 < decay < 1:
-        return f"wrong: a decay lies between 0 and 1, {decay:g} came"
-    reached = math.log(0.5) / math.log(decay)
-    if abs(reached - half_life) > 0.02 * half_life:
-        return f"not yet: a decay of {decay:g} has a half-life of {reached:.0f} updates, wanted {half_life:g}"
-    return f"right: {decay:.6f} to the power of {half_life:g} is one half"
 
 
 def recipe_of(preset: Preset) -> dict[str, str]:

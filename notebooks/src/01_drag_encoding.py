@@ -229,7 +229,7 @@ figures.encoding_frames(editor.drags, 8)
 # A point at $x = 0.30$, $y = 0.80$ of the picture, on a grid of $s = 16$. Give row, column, offset down and offset right.
 
 # %%
-from lib import network_exercises as exercises
+from lib import exercises
 
 answer = None  # (row, column, offset down, offset right)
 print(exercises.cell_and_offset((0.30, 0.80), 16, answer))

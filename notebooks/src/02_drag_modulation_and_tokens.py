@@ -291,7 +291,7 @@ table(head, [(arm, *map(str, TABLE_2[arm])) for arm in arms])
 # Write a function of $f$, $\gamma$ and $\beta$, all of shape ($N$, $C$, $s$, $s$), that returns the new $f$.
 
 # %%
-from lib import network_exercises as exercises
+from lib import exercises
 
 my_modulation = None  # def my_modulation(f, gamma, beta): …
 print(exercises.modulated(my_modulation))

@@ -226,7 +226,7 @@ figures.bars(f"one guided step at the size of {count_scale}", "floating-point op
 # if you change frame 1? Answer with sets, such as `{2, 4}`.
 
 # %%
-from lib import network_exercises as exercises
+from lib import exercises
 
 if_frame_3_changes, if_frame_1_changes = None, None
 print(exercises.frames_that_change(3, if_frame_3_changes))

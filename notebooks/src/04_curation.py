@@ -314,10 +314,11 @@ table(["mixture", "clips", "of which curation drops", *sorted(arms["curated"].mi
 # ten good ones.
 
 # %%
+from lib import exercises
 from puppetmaster_core.assets.library import GROUPS
 
 my_rule = None  # def my_rule(m): return …
-print(figures.try_rule(my_rule, rows, GROUPS["bad"]))
+print(exercises.try_rule(my_rule, rows, GROUPS["bad"]))
 
 # %% [markdown]
 # <details><summary>Solution</summary>

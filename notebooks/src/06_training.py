@@ -156,9 +156,10 @@ table(("stage", *said), [(name, *(str(one["settings"][key]) for key in said)) fo
 # of 500 updates? Replace `None`; the cell checks itself.
 
 # %%
-decay = None
+from lib import exercises
 
-print(figures.check_decay(decay, half_life=500))
+decay = None
+print(exercises.check_decay(decay, half_life=500))
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -204,7 +204,7 @@ print(f"{slow / 1e12:.3f} and about {fast / 1e12:.3f} TFLOP: {slow / fast:.1f} t
 # The paper's guidance grows from 1 to 5 over 14 frames. What is the weight of frame 8?
 
 # %%
-from lib import network_exercises as exercises
+from lib import exercises
 
 weight_of_frame_8 = None
 print(exercises.guidance_weight(weight_of_frame_8))

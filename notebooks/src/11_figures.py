@@ -264,8 +264,10 @@ moving(videos, size=176, alt="a cabinet before other backgrounds", made=made)
 # that says for each pixel of the last frame how far the seeds are from each other: 0 where they agree.
 
 # %%
+from lib import exercises
+
 my_spread = None  # def my_spread(videos): …
-print(paper.spread_over_seeds(my_spread))
+print(exercises.spread_over_seeds(my_spread))
 
 # %% [markdown]
 # Draw it for Figure 9's seeds: where is it bright?

@@ -96,10 +96,10 @@ moving({kind: film_of(make_asset(kind, seed), size) for kind in GROUPS["bad"]}, 
 # answers `"static"`, `"translation"`, `"spin"` or `"scaling"`. What stays the same when an object glides? And when it spins?
 
 # %%
-from lib.library_exercise import judge
+from lib import exercises
 
 my_judge = None  # def my_judge(positions): …
-print(judge(my_judge))
+print(exercises.bad_kinds(my_judge))
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib import network_exercises as exercises
+from lib import exercises
 from lib.exercises import WAITING
 
 SRC = Path(__file__).parents[1] / "notebooks" / "src"
