@@ -7,6 +7,7 @@ import pytest
 from browser import browser_or_skip
 
 import book
+import pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +55,7 @@ def chapter(tmp_path_factory):
     (root / "book" / "parameters.yml").write_text("")
     (root / "notebooks" / "src").mkdir(parents=True)
     (root / "notebooks" / "src" / "00_small.py").write_text(CHAPTER)
-    book.sync(root)
+    pairs.sync(root)
     return book.build(root).parent / "notebooks" / "00_small.html"
 
 

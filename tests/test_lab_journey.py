@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from browser import browser, browser_or_skip
 
-from book import KERNEL
+from pairs import KERNEL
 
 CELLS = [
     "from PIL import Image\n"

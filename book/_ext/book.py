@@ -18,7 +18,6 @@ import equations
 import execution
 import ledger_roles
 import pairs
-from pairs import KERNEL, sync  # noqa: F401, KERNEL for those who run a notebook themselves
 
 CHECKS = (pairs.pair_problems, pairs.form_problems, data_cards.problems, ledger_roles.problems, equations.problems)
 
@@ -64,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.what != "sync" and (found := [line for check in CHECKS for line in check(root)]):
             raise BookError(found)
         if options.what == "sync":
-            for path in sync(root) + data_cards.sync(root):
+            for path in pairs.sync(root) + data_cards.sync(root):
                 print(f"wrote {path.relative_to(root)}")
         elif options.what == "run":
             run(root)

@@ -1,8 +1,8 @@
 """Running the book's notebooks with papermill: what is run again, what is kept, and a summary of how it went.
 
-A run is kept under a key made from the notebook, its parameters and everything else its outcome depends on: the package, the
-locked versions, the results. So nothing is run twice, and nothing that is out of date is shown. A log for each notebook and
-the last summary lie beside the executed copies.
+A run is kept under a key made from the notebook, its parameters and everything else its outcome depends on: the package, what
+chapters share, the locked versions, the results. So nothing is run twice, and nothing that is out of date is shown. A log for
+each notebook and the last summary lie beside the executed copies.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def run(root: Path, out: Path | None = None, parameters: dict[str, dict] | None 
     out: where to, build/book if not given. parameters: of each notebook, those of `plan` (laptop scale) if not given.
     workers: notebooks at a time, each of them in a process of its own; what they measure of time is then no good.
 
-    A copy whose notebook, parameters, locked versions, results and package are those of the last run is kept. A notebook
-    that fails leaves NN_topic.failed.ipynb to read and does not stop the others.
+    A copy whose key is that of the last run is kept. A notebook that fails leaves NN_topic.failed.ipynb to read and does not
+    stop the others.
     """
     found: list[str] = []
     if parameters is None:
@@ -126,8 +126,9 @@ def run_one(path: Path, parameters: dict, surroundings: str, out: Path) -> Execu
 def digest(root: Path) -> str:
     """Of everything beside its own cells that a notebook's outcome depends on."""
     whole = hashlib.sha256()
-    places = (CORE, "**/*"), (root / "notebooks/lib", "**/*"), (root / "results", "*.json"), (root, "requirements.lock")
-    for folder, pattern in places:
+    places = {CORE: "**/*", root / "notebooks" / "lib": "**/*", root / "data_cards": "**/*.py", root / "results": "*.json",
+              root: "requirements.lock"}
+    for folder, pattern in places.items():
         files = (path for path in folder.glob(pattern) if path.is_file() and "__pycache__" not in path.parts)
         for path in sorted(files):
             name = path.relative_to(folder).as_posix()
