@@ -184,11 +184,12 @@ function makeToolbar(doc, editor, json, model) {
     element("span", { className: "pm-grow" }), presets, jsonButton, help);
   editor.onzoom = (zoom) => { zoomed.textContent = `${Math.round(zoom * 100)}%`; };
   return { node, paint() {
+    const focused = node.contains(document.activeElement) ? document.activeElement : null; // before it is disabled: some browsers blur it
     undo.disabled = !doc.canUndo;
     redo.disabled = !doc.canRedo;
     remove.disabled = !doc.current;
     clear.disabled = !doc.drags.length;
-    if (node.contains(document.activeElement) && document.activeElement.disabled) editor.focus(); // it would hear no more keys
+    if (focused?.disabled) editor.focus(); // it would hear no more keys
   } };
 }
 

@@ -45,9 +45,12 @@ export function drawTracks(context, tracks, seen, n, count, width, height, ratio
     const colour = colours ? colours[p % colours.length] : `hsl(${(p * 137.5) % 360} 75% 50%)`;
     context.globalAlpha = shown ? 0.95 : 0.7;
     context.strokeStyle = colour;
-    context.beginPath();
-    points.slice(Math.max(0, i - 5), i + 1).forEach(([x, y], j) => (j ? context.lineTo(x * width, y * height) : context.moveTo(x * width, y * height)));
-    context.stroke();
+    const tail = points.slice(Math.max(0, i - 5), i + 1);
+    if (tail.some(([x, y]) => x !== tail[0][0] || y !== tail[0][1])) { // a line of no length is a dot in some browsers
+      context.beginPath();
+      tail.forEach(([x, y], j) => (j ? context.lineTo(x * width, y * height) : context.moveTo(x * width, y * height)));
+      context.stroke();
+    }
     const [x, y] = [points[i][0] * width, points[i][1] * height];
     if (shown) dot(context, [x, y], 2.2 * ratio, colour, 0.75 * ratio);
     else {
