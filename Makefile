@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $@
 
 book: $(READY) ## run every notebook at laptop scale, build the book in build/book/_build/html
-	$(BIN)/python -m puppetmaster_core.notebook.book build
+	$(BIN)/python book/_ext/book.py build
 
 # One thread a process: the workers share the cores. Nothing a test does may ask the network.
 test lint: export OMP_NUM_THREADS = 1
@@ -66,7 +66,7 @@ blender: ## install Blender's Python module in .venv-blender, for the renderer "
 		|| { echo 'Blender needs system libraries: apt-get install $(BLENDER_DEBIAN)' >&2; exit 2; }
 
 sync: $(READY) ## write each notebook from its text in notebooks/src
-	$(BIN)/python -m puppetmaster_core.notebook.book sync
+	$(BIN)/python book/_ext/book.py sync
 
 # Resolved in a scratch environment, torch first and by itself; its local suffix (+cpu) is dropped, so the line fits any build.
 lock: ## resolve the newest versions pyproject.toml allows into requirements.lock

@@ -5,7 +5,7 @@ from browser import show
 from PIL import Image
 
 from puppetmaster_core.drags import Drags, resample_path
-from puppetmaster_core.notebook.editor import DragEditor
+from puppetmaster_core.editor import DragEditor
 
 W, H = 256, 192  # of the picture
 

@@ -12,7 +12,7 @@ from browser import browser, packed, show
 from PIL import Image
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook.editor import DragEditor
+from puppetmaster_core.editor import DragEditor
 
 # A hand that moves in every frame of the screen; what counts is how long frames are and how long our own work takes.
 HAND = """async () => {

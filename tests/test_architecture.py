@@ -4,8 +4,8 @@ import pytest
 import torch
 from networks import THREE_LEVELS, TWO_LEVELS, drags, inputs, network
 
+from lib.architecture import KINDS, architecture, drawn, stations
 from puppetmaster_core.bench import Problem
-from puppetmaster_core.notebook.architecture import KINDS, architecture, drawn, stations
 
 FULL = ("residual", "modulation", "all_to_first", "tokens", "time")
 

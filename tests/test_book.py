@@ -10,7 +10,10 @@ import jupytext
 import nbformat
 import pytest
 
-from puppetmaster_core.notebook import binding, book, execution, pairs
+import binding
+import book
+import execution
+import pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,7 +45,7 @@ def small(tmp_path) -> Path:
     (tmp_path / "book" / "parameters.yml").write_text("00_small: {steps: 5}\n")
     (tmp_path / "notebooks" / "src").mkdir(parents=True)
     (tmp_path / "notebooks" / "src" / "00_small.py").write_text(CHAPTER)
-    book.sync(tmp_path)
+    pairs.sync(tmp_path)
     return tmp_path
 
 
@@ -72,9 +75,9 @@ def test_notebooks_have_a_place_a_title_and_parameters():
 def test_sync_is_a_function_of_the_text(small):
     path = small / "notebooks" / "00_small.ipynb"
     first = path.read_bytes()
-    assert book.sync(small) == []
+    assert pairs.sync(small) == []
     path.unlink()
-    assert book.sync(small) == [path]
+    assert pairs.sync(small) == [path]
     assert path.read_bytes() == first
     assert nbformat.validate(nbformat.read(path, as_version=4)) is None
     assert pairs.pair_problems(small) == pairs.form_problems(small) == []
@@ -83,10 +86,10 @@ def test_sync_is_a_function_of_the_text(small):
 def test_an_edit_on_either_side_is_seen_whatever_the_file_times(small):
     edit(text(small), "steps + 1", "steps + 2")
     assert ["differs" in line for line in pairs.pair_problems(small)] == [True]
-    book.sync(small)
+    pairs.sync(small)
     edit(small / "notebooks" / "00_small.ipynb", "steps + 2", "steps + 3")
     assert ["differs" in line for line in pairs.pair_problems(small)] == [True]
-    book.sync(small)
+    pairs.sync(small)
     assert "steps + 2" in (small / "notebooks" / "00_small.ipynb").read_text()
 
 
@@ -96,7 +99,7 @@ def test_outputs_are_seen_and_taken_out(small):
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="total 3\n")]
     nbformat.write(notebook, path)
     assert ["holds outputs" in line for line in pairs.pair_problems(small)] == [True]
-    book.sync(small)
+    pairs.sync(small)
     assert pairs.pair_problems(small) == []
 
 
@@ -157,7 +160,7 @@ def test_build_runs_at_laptop_scale_once_and_binds_offline(small, capfd, monkeyp
 
 def test_a_failing_notebook_is_named_and_left_to_read(small, capsys):
     edit(text(small), "assert total > steps", "assert total < steps, 'no such luck'")
-    book.sync(small)
+    pairs.sync(small)
     assert book.main(["run", "--root", str(small)]) == 1
     out = small / "build" / "book" / "notebooks"
     said = capsys.readouterr().err
@@ -178,26 +181,29 @@ def test_a_failing_notebook_is_named_and_left_to_read(small, capsys):
 def test_unknown_parameters_are_refused(small, capsys, parameters, line):
     (small / "book" / "parameters.yml").write_text(parameters)
     edit(text(small), 'print("total", total)\n', "")
-    book.sync(small)
+    pairs.sync(small)
     assert book.main(["run", "--root", str(small)]) == 1
     assert line in capsys.readouterr().err
 
 
 def test_what_a_run_depends_on(small):
-    """The cache key sees the results, which chapters print numbers from, and the locked versions."""
+    """The cache key sees the results, which chapters print numbers from, the locked versions, and what chapters share."""
     before = execution.digest(small)
     assert execution.digest(small) == before
     (small / "results").mkdir(exist_ok=True)
     (small / "results" / "another.json").write_text("[]")
     with_results = execution.digest(small)
     (small / "requirements.lock").write_text("numpy==2\n")
-    assert len({before, with_results, execution.digest(small)}) == 3
+    locked = execution.digest(small)
+    (small / "notebooks" / "lib").mkdir()
+    (small / "notebooks" / "lib" / "figures.py").write_text("WIDTH = 10\n")
+    assert len({before, with_results, locked, execution.digest(small)}) == 4
 
 
 def test_the_summary_says_how_it_went(small, monkeypatch):
     monkeypatch.setattr(execution, "digest", lambda root: "the core as it is")
     edit(text(small), "A few seconds.", "**Scale:** `tiny`, 64 pixels. A few seconds.")
-    book.sync(small)
+    pairs.sync(small)
     book.run(small)
     first = execution.summary_table(small)
     assert "| [A small chapter](notebooks/00_small.ipynb) | passed |" in first

@@ -13,17 +13,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+import api
+import binding
+import equations
+import links
+import pairs
 from puppetmaster_core.clips import rules
 from puppetmaster_core.encoding import encode_drags
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.notebook import api, binding, equations, links, pairs
-from puppetmaster_core.notebook.sources import piece
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.render.blender import Cycles
 from puppetmaster_core.training.denoiser import Recipe
 from puppetmaster_core.training.loop import RunSettings
+from sources import piece
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -240,10 +244,12 @@ def test_the_workflow_runs_what_there_is():
 
 
 def test_a_checkout_that_is_the_working_folder_is_the_one_that_is_found(tmp_path):
-    """As Colab has it after the lines of `prepare`: chapters print numbers from the checkout's results."""
-    assert "%cd puppets" in links.prepare("a/b") and "%pip install -q .[notebooks]" in links.prepare("a/b")
+    """As Colab has it after the lines of `prepare`: chapters print numbers from the checkout's results, and import its `lib`."""
+    _, *steps, last = links.prepare("a/b")
+    assert steps == ["%cd puppets", "%pip install -q .[notebooks]"]
     without = shutil.ignore_patterns("weights", "__pycache__")
     shutil.copytree(ROOT / "puppetmaster_core", tmp_path / "puppetmaster_core", ignore=without)
-    asked = "import puppetmaster_core.provenance as p; print(p.CHECKOUT)"
+    shutil.copytree(ROOT / "notebooks" / "lib", tmp_path / "notebooks" / "lib", ignore=without)
+    asked = f"{last}; import lib.tables, puppetmaster_core.provenance as p; print(p.CHECKOUT)"
     said = subprocess.run([sys.executable, "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert Path(said.stdout.strip()) == tmp_path

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from browser import browser_or_skip
 
-from puppetmaster_core.notebook import book
+import book
+import pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,8 +25,8 @@ frames = 14
 import numpy as np
 
 from puppetmaster_core import Drags
-from puppetmaster_core.notebook.editor import DragEditor
-from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.editor import DragEditor
+from puppetmaster_core.editor import Player
 from puppetmaster_core.video import Video
 
 picture = np.full((48, 64, 3), 200, np.uint8)
@@ -54,7 +55,7 @@ def chapter(tmp_path_factory):
     (root / "book" / "parameters.yml").write_text("")
     (root / "notebooks" / "src").mkdir(parents=True)
     (root / "notebooks" / "src" / "00_small.py").write_text(CHAPTER)
-    book.sync(root)
+    pairs.sync(root)
     return book.build(root).parent / "notebooks" / "00_small.html"
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from puppetmaster_core.evaluation.ledger import Claim, LedgerError, ledger, write
-from puppetmaster_core.notebook import claims as book_claims
-from puppetmaster_core.notebook.claims import fill, fill_pages, problems, table, text_problems, typed_figures
+from ledger_roles import fill, fill_pages, problems, text_problems, typed_figures
+from puppetmaster_core.evaluation.ledger import Claim, LedgerError, checkout_ledger, ledger, table, write
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ledger([
@@ -51,8 +50,8 @@ def test_what_is_no_result_is_left_alone(line):
 
 
 def test_ids_in_code_are_looked_up():
-    assert text_problems("p", 'print(figure("a.psnr"), table("a."))', CLAIMS) == []
-    assert text_problems("p", "figure('a.snr')", CLAIMS) == ["p: no claim 'a.snr' in the ledger, did you mean 'a.psnr'?"]
+    assert text_problems("p", 'print(claim("a.psnr"), table("a."))', CLAIMS) == []
+    assert text_problems("p", "claim('a.snr')", CLAIMS) == ["p: no claim 'a.snr' in the ledger, did you mean 'a.psnr'?"]
 
 
 def test_pages_and_notebooks_are_filled_where_the_book_is_bound(tmp_path):
@@ -85,5 +84,5 @@ def test_every_number_of_this_book_is_in_its_ledger():
 
 
 def test_every_claim_of_this_checkout_can_be_printed():
-    printed = table(claims=book_claims.checkout_ledger())
-    assert printed.count("\n") == 1 + len(book_claims.checkout_ledger())
+    printed = table(claims=checkout_ledger())
+    assert printed.count("\n") == 1 + len(checkout_ledger())

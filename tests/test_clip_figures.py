@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from lib import clip_figures, exercises, tables
 from procedural_library import make_asset
 from puppetmaster_core import Drags
 from puppetmaster_core.clips.sampling import displacement
-from puppetmaster_core.notebook import clip_figures, exercises, tables
 from puppetmaster_core.overlay import COLOURS
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from browser import packed, show
 
+from lib.counting import ANSWERS, Counting
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.videos import VideoError, keep_video
-from puppetmaster_core.notebook.counting import ANSWERS, Counting
 from puppetmaster_core.video import Video
 
 DRAGS = Drags(np.linspace((0.25, 0.5), (0.75, 0.5), 4)[None])

@@ -3,6 +3,16 @@
 import numpy as np
 import pytest
 
+from lib.curation_figures import (
+    decision_card,
+    forest_figure,
+    funnel_figure,
+    labels_line,
+    paper_funnel_figure,
+    transcript,
+)
+from lib.exercises import try_rule
+from lib.stand_in_judge import NAME, stand_in_judge
 from procedural_library import GROUPS, make_asset
 from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
 from puppetmaster_core.curation.forest import Forest
@@ -10,16 +20,6 @@ from puppetmaster_core.curation.judge import Judge
 from puppetmaster_core.curation.judging import Answers, ask_all
 from puppetmaster_core.curation.metrics import motion_metrics
 from puppetmaster_core.curation.pictures import quarters, strip, to_png
-from puppetmaster_core.notebook.curation_figures import (
-    decision_card,
-    forest_figure,
-    funnel_figure,
-    labels_line,
-    paper_funnel_figure,
-    transcript,
-    try_rule,
-)
-from puppetmaster_core.notebook.stand_in_judge import NAME, stand_in_judge
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from pathlib import Path
 import mlcroissant
 import pytest
 
+import data_cards
 from procedural_library import CATEGORIES, GROUPS, make_asset
 from puppetmaster_core.clips.plan import Plan, settle
 from puppetmaster_core.clips.production import film_asset, finish_shard
 from puppetmaster_core.clips.shards import SCHEMA, read_index
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
-from puppetmaster_core.notebook import data_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

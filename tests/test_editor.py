@@ -9,12 +9,10 @@ from PIL import Image
 
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.drags import DragError, Drags
-from puppetmaster_core.notebook import modules
-from puppetmaster_core.notebook.editor import DragEditor
-from puppetmaster_core.notebook.film import film, png
-from puppetmaster_core.notebook.maker import Facts
-from puppetmaster_core.notebook.modules import ModuleError, module
-from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.editor import DragEditor, Player
+from puppetmaster_core.editor.bundle import BundleError, script
+from puppetmaster_core.editor.film import film, png
+from puppetmaster_core.editor.maker import Facts
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.sampling import QUALITIES
@@ -181,14 +179,13 @@ def test_large_pictures_travel_small():
 
 @pytest.mark.parametrize("name", ["editor", "player"])
 def test_a_widget_is_one_module_that_asks_for_nothing(name):
-    text = module(name)
+    text = script(name)
     assert "import " not in text and text.count("export ") == 1 and "export default { render };" in text
     assert "http" not in text.replace("http://www.w3.org", "")
 
 
-def test_two_modules_with_one_name_in_common_are_refused(tmp_path, monkeypatch):
+def test_two_modules_with_one_name_in_common_are_refused(tmp_path):
     (tmp_path / "a.js").write_text('import { b } from "./b.js";\nconst here = 1;\nexport default { here, b };\n')
     (tmp_path / "b.js").write_text("const here = 2;\nexport const b = here;\n")
-    monkeypatch.setattr(modules, "FOLDER", tmp_path)
-    with pytest.raises(ModuleError, match=r"here is defined in b\.js and a\.js"):
-        modules.module.__wrapped__("a")
+    with pytest.raises(BundleError, match=r"here is defined in b\.js and a\.js"):
+        script("a", tmp_path)

@@ -6,10 +6,10 @@ from browser import packed
 from desk import Desk, H, W, drag, picture
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.editor.bundle import script
+from puppetmaster_core.editor.drag_editor import DragEditor, _shown
+from puppetmaster_core.editor.maker import Take
 from puppetmaster_core.encoding import encode_drags
-from puppetmaster_core.notebook.editor import DragEditor, _shown
-from puppetmaster_core.notebook.maker import Take
-from puppetmaster_core.notebook.modules import module
 from puppetmaster_core.video import Video
 
 TIME = np.linspace(0, 1, 14)
@@ -160,7 +160,7 @@ def test_the_maps_are_those_the_network_reads(page, convention):
     points = rng.uniform(-0.2, 1.2, (3, 14, 2))
     points[0, 0], points[0, 1] = (0.25, 0.5), (1.0, 1.0)  # on borders of cells
     page.set_content("<html></html>")
-    text = module("encoding") + "\nexport { encodeFrame };"
+    text = script("encoding") + "\nexport { encodeFrame };"
     for h, w in ((8, 8), (4, 6), (32, 32)):
         code = encode_drags(Drags(points), (h, w), convention, max_drags=3).numpy().reshape(14, 3, 3, 2, h, w)
         for n in (0, 1, 13):

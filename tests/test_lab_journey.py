@@ -11,11 +11,11 @@ import nbformat
 import pytest
 from browser import browser, browser_or_skip
 
-from puppetmaster_core.notebook.book import KERNEL
+from pairs import KERNEL
 
 CELLS = [
     "from PIL import Image\n"
-    "from puppetmaster_core.notebook.editor import DragEditor\n"
+    "from puppetmaster_core.editor import DragEditor\n"
     "editor = DragEditor(Image.new('RGB', (64, 64), 'teal'))\n"
     "editor",
     "while not editor.takes: editor.wait(1)\n"

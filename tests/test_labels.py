@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from browser import show
 
+from lib.labeller import Labeller
 from puppetmaster_core.curation.labels import (
     Label,
     LabelError,
@@ -16,7 +17,6 @@ from puppetmaster_core.curation.labels import (
     verdicts,
     write_labels,
 )
-from puppetmaster_core.notebook.labeller import Labeller
 
 
 def greys(level):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib.exercises import bad_kinds
 from procedural_library import make_asset
 from procedural_library.folder import LibraryError, make_library, planned
 from puppetmaster_core.assets import load_asset
 from puppetmaster_core.cli import main
-from puppetmaster_core.notebook.library_exercise import judge
 from puppetmaster_core.render.contact_sheet import CAPTION, contact_sheet
 
 
@@ -142,6 +142,6 @@ def test_the_exercise_knows_right_from_wrong():
             return "translation"
         return "spin" if np.abs(apart - apart[:1]).max() < 1e-4 else "scaling"
 
-    assert judge(right) == "All 20 are right."
-    assert judge(lambda positions: "spin").startswith("5 of 20 are right; static")
-    assert judge(lambda positions: "jitter").startswith("'jitter' came") and "not answered" in judge(None)
+    assert bad_kinds(right) == "All 20 are right."
+    assert bad_kinds(lambda positions: "spin").startswith("5 of 20 are right; static")
+    assert bad_kinds(lambda positions: "jitter").startswith("'jitter' came") and "not answered" in bad_kinds(None)

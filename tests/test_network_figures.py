@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lib import network_figures as figures
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook import network_figures as figures
 
 WHITE = np.full((64, 64, 3), 255, np.uint8)
 DRAG = Drags([np.linspace((0.30, 0.40), (0.90, 0.40), 5)])

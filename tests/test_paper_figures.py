@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from lib import exercises, scenes
+from lib import paper_figures as paper
+from lib.figures import strip
 from puppetmaster_core import Drags
 from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.notebook import paper_figures as paper
-from puppetmaster_core.notebook import scenes
-from puppetmaster_core.notebook.figures import strip
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 
@@ -146,12 +146,12 @@ def solution(videos):
 
 
 def test_the_exercise_knows_right_from_wrong():
-    assert "not answered" in paper.spread_over_seeds(None)
-    assert paper.spread_over_seeds(solution) == "right: the standard deviation over seeds, mean over colours"
-    assert paper.spread_over_seeds(lambda v: solution(v) ** 2).startswith("right: not the standard deviation")
-    assert paper.spread_over_seeds(lambda v: v[:, -1].std(axis=0)).startswith("wrong shape: (5, 6, 3)")
-    assert paper.spread_over_seeds(lambda v: v.astype(float).std(axis=1).mean((0, -1))).startswith("not yet: in the top row")
-    assert paper.spread_over_seeds(lambda v: -solution(v)).startswith("not yet: wanted")
+    assert "not answered" in exercises.spread_over_seeds(None)
+    assert exercises.spread_over_seeds(solution) == "right: the standard deviation over seeds, mean over colours"
+    assert exercises.spread_over_seeds(lambda v: solution(v) ** 2).startswith("right: not the standard deviation")
+    assert exercises.spread_over_seeds(lambda v: v[:, -1].std(axis=0)).startswith("wrong shape: (5, 6, 3)")
+    assert exercises.spread_over_seeds(lambda v: v.astype(float).std(axis=1).mean((0, -1))).startswith("not yet: in the top row")
+    assert exercises.spread_over_seeds(lambda v: -solution(v)).startswith("not yet: wanted")
     assert paper.spread_map(None, []) is None
     (axis,) = paper.spread_map(solution, [np.zeros((2, 4, 4, 3), np.uint8), np.full((2, 4, 4, 3), 2, np.uint8)]).axes
     assert (axis.images[0].get_array() == 1).all()

@@ -7,7 +7,7 @@ import pytest
 from browser import show
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.notebook.player import Player
+from puppetmaster_core.editor import Player
 from puppetmaster_core.video import Video
 
 GREYS = np.stack([np.full((20, 40, 3), 18 * n, np.uint8) for n in range(14)])

@@ -6,9 +6,9 @@ import pytest
 import torch
 from networks import THREE_LEVELS, drags, inputs, network, trained
 
+from lib import probes
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.model.attention import first_frames
-from puppetmaster_core.notebook import probes
 
 
 @pytest.mark.parametrize("attention", ["all_to_first", "spatial"])

@@ -8,10 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import reproduction
+from pairs import from_text, notebook_of
 from puppetmaster_core.cli import main as puppetmaster
 from puppetmaster_core.evaluation.claims import rebuild
-from puppetmaster_core.notebook import reproduction
-from puppetmaster_core.notebook.pairs import from_text, notebook_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = """# %% [markdown]

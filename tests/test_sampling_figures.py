@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from puppetmaster_core.notebook import sampling_figures as figures
+from lib import sampling_figures as figures
 
 
 def row(name: str, seconds: float, psnr: float, direction: float, **how) -> dict:

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from lib.figures import moving, strip, with_drags
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.notebook.figures import moving, strip, with_drags
 from puppetmaster_core.pictures import open_picture
 
 examples = Path(str(files("puppetmaster_core") / "examples"))
@@ -59,7 +59,7 @@ strip({"as dragged": video.frames})
 # what came of it. On a page of the book you can draw; generating needs the notebook.
 
 # %%
-from puppetmaster_core.notebook.editor import DragEditor
+from puppetmaster_core.editor import DragEditor
 
 editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
 editor

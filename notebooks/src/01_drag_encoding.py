@@ -32,10 +32,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from lib import network_figures as figures
+from lib.figures import with_drags
 from puppetmaster_core import Drags
 from puppetmaster_core.encoding import cells, encode_drags
-from puppetmaster_core.notebook import network_figures as figures
-from puppetmaster_core.notebook.figures import with_drags
 from puppetmaster_core.pictures import open_picture
 
 examples = Path(str(files("puppetmaster_core") / "examples"))
@@ -199,8 +199,8 @@ assert present.any(0).tolist() == [False, True, False, False, False]
 # notebook: it is drawn anew whenever you let go.
 
 # %%
-from puppetmaster_core.notebook.editor import DragEditor
-from puppetmaster_core.notebook.probes import follow
+from lib.probes import follow
+from puppetmaster_core.editor import DragEditor
 
 editor = DragEditor(picture, drags)
 editor
@@ -229,7 +229,7 @@ figures.encoding_frames(editor.drags, 8)
 # A point at $x = 0.30$, $y = 0.80$ of the picture, on a grid of $s = 16$. Give row, column, offset down and offset right.
 
 # %%
-from puppetmaster_core.notebook import network_exercises as exercises
+from lib import exercises
 
 answer = None  # (row, column, offset down, offset right)
 print(exercises.cell_and_offset((0.30, 0.80), 16, answer))

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import torch
 
+from lib import network_figures as figures
+from lib import probes
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
-from puppetmaster_core.notebook import network_figures as figures
-from puppetmaster_core.notebook import probes
 from puppetmaster_core.pictures import Placement, open_picture
 
 examples = Path(str(files("puppetmaster_core") / "examples"))
@@ -227,7 +227,7 @@ figures.key_shares(names, shares, present)
 # cross.
 
 # %%
-from puppetmaster_core.notebook.editor import DragEditor
+from puppetmaster_core.editor import DragEditor
 
 editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
 editor
@@ -255,7 +255,7 @@ figures.modulation_maps(names, flipped, mirrored, [frame])
 # location two channels a drag, tokens a small perceptron.
 
 # %%
-from puppetmaster_core.notebook.tables import table
+from lib.tables import table
 from puppetmaster_core.presets import SVD
 
 arms = {
@@ -291,7 +291,7 @@ table(head, [(arm, *map(str, TABLE_2[arm])) for arm in arms])
 # Write a function of $f$, $\gamma$ and $\beta$, all of shape ($N$, $C$, $s$, $s$), that returns the new $f$.
 
 # %%
-from puppetmaster_core.notebook import network_exercises as exercises
+from lib import exercises
 
 my_modulation = None  # def my_modulation(f, gamma, beta): …
 print(exercises.modulated(my_modulation))

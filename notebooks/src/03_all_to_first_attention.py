@@ -84,9 +84,9 @@ assert torch.allclose(fast, slow, atol=1e-13)
 from importlib.resources import files
 from pathlib import Path
 
+from lib import network_figures as figures
+from lib import probes
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.notebook import network_figures as figures
-from puppetmaster_core.notebook import probes
 from puppetmaster_core.pictures import Placement, open_picture
 
 examples = Path(str(files("puppetmaster_core") / "examples"))
@@ -143,7 +143,7 @@ for name, share in zip(names, strongest.tolist(), strict=True):
 # with your drag, its dot, and its cross. Try the body of the cabinet, which cannot move, and a pin.
 
 # %%
-from puppetmaster_core.notebook.editor import DragEditor
+from puppetmaster_core.editor import DragEditor
 
 editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
 editor
@@ -193,8 +193,8 @@ print(inspect.getsource(attention.spatial), inspect.getsource(attention.static_r
 # clips at another scale, are on the page on claims.
 
 # %%
+from lib.tables import table
 from puppetmaster_core.evaluation.paper import TABLE_2
-from puppetmaster_core.notebook.tables import table
 
 head = ("attention", "PSNR", "SSIM", "LPIPS", "FVD", "motion error", "% wrong direction")
 table(head, [(arm, *map(str, figures_of)) for arm, figures_of in TABLE_2.items() if "attention" in arm])
@@ -226,7 +226,7 @@ figures.bars(f"one guided step at the size of {count_scale}", "floating-point op
 # if you change frame 1? Answer with sets, such as `{2, 4}`.
 
 # %%
-from puppetmaster_core.notebook import network_exercises as exercises
+from lib import exercises
 
 if_frame_3_changes, if_frame_1_changes = None, None
 print(exercises.frames_that_change(3, if_frame_3_changes))

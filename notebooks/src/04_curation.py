@@ -40,7 +40,7 @@ assert finished.returncode == 0, finished.stderr
 print(f"puppetmaster {' '.join(command)}\n{finished.stdout}".replace(str(folder), "…"))
 
 # %%
-from puppetmaster_core.notebook import curation_figures as figures
+from lib import curation_figures as figures
 
 report = json.loads((folder / "report.json").read_text())
 figures.funnel_figure(report["funnel"])
@@ -68,10 +68,9 @@ figures.paper_funnel_figure(published)
 # kilometres are the same.
 
 # %%
-from procedural_library import make_asset
+from lib.tables import table
 from puppetmaster_core import motion_metrics
 from puppetmaster_core.curation.metrics import MEANING, OURS, PAPER
-from puppetmaster_core.notebook.tables import table
 
 kinds = ("door", "spin", "scaling", "teleport")
 measured = {kind: motion_metrics(make_asset(kind, 1)) for kind in kinds}
@@ -166,9 +165,9 @@ figures.decision_card(least_sure, pictures_of(least_sure), forest)
 # on where this one stopped. A second rater's file can be loaded; `labeller.agreement("name")` says how far two agree.
 
 # %%
+from lib.labeller import Labeller
 from puppetmaster_core.curation.pictures import front_camera
 from puppetmaster_core.curation.verdicts import animation_id
-from puppetmaster_core.notebook.labeller import Labeller
 from puppetmaster_core.render import render
 
 
@@ -204,8 +203,8 @@ print(f"[{VERSION}]\n\n{PROMPT}")
 import os
 from contextlib import nullcontext
 
+from lib.stand_in_judge import stand_in_judge
 from puppetmaster_core.curation.judge import URL
-from puppetmaster_core.notebook.stand_in_judge import stand_in_judge
 
 with nullcontext({}) if os.environ.get(URL) else stand_in_judge() as server:
     asking = [*command, "--judge", "--price", "2.5,10", "--budget", "5"]
@@ -314,10 +313,11 @@ table(["mixture", "clips", "of which curation drops", *sorted(arms["curated"].mi
 # ten good ones.
 
 # %%
+from lib import exercises
 from procedural_library import GROUPS
 
 my_rule = None  # def my_rule(m): return …
-print(figures.try_rule(my_rule, rows, GROUPS["bad"]))
+print(exercises.try_rule(my_rule, rows, GROUPS["bad"]))
 
 # %% [markdown]
 # <details><summary>Solution</summary>

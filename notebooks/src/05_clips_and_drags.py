@@ -30,10 +30,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lib import clip_figures as figures
+from lib.tables import index_table, parts_table
 from procedural_library.folder import file_name, make_library
 from puppetmaster_core.clips.sources import find_source
-from puppetmaster_core.notebook import clip_figures as figures
-from puppetmaster_core.notebook.tables import index_table, parts_table
 
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
 folder = Path(scratch.name)
@@ -295,7 +295,7 @@ figures.riding(
 # that both stay? Put your number in place of `None`.
 
 # %%
-from puppetmaster_core.notebook import exercises
+from lib import exercises
 
 apart = None
 print(exercises.near_drags(apart))

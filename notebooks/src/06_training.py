@@ -40,7 +40,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from puppetmaster_core.notebook import training_figures as figures
+from lib import training_figures as figures
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.export import curves, scalars
 from puppetmaster_core.training.run import train
@@ -67,7 +67,7 @@ figures.curves(log)
 # %%
 import numpy as np
 
-from puppetmaster_core.notebook.tables import table
+from lib.tables import table
 
 rates = ("clips per second", "share of time waiting for data", "MFU")
 measured = {name: scalars(folder / "run" / name) for name in log}
@@ -156,9 +156,10 @@ table(("stage", *said), [(name, *(str(one["settings"][key]) for key in said)) fo
 # of 500 updates? Replace `None`; the cell checks itself.
 
 # %%
-decay = None
+from lib import exercises
 
-print(figures.check_decay(decay, half_life=500))
+decay = None
+print(exercises.check_decay(decay, half_life=500))
 
 # %% [markdown]
 # <details><summary>Solution</summary>

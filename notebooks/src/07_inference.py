@@ -39,9 +39,9 @@ repeats = 1  # of the timings
 from importlib.resources import files
 from pathlib import Path
 
+from lib import sampling_figures as figures
+from lib.figures import moving
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.notebook import sampling_figures as figures
-from puppetmaster_core.notebook.figures import moving
 from puppetmaster_core.pictures import open_picture
 from puppetmaster_core.sampling import Sampling
 
@@ -147,7 +147,7 @@ figures.quality_against_time(drawn, named)
 # its own, chosen from a comparison as above. `"paper"` is always App. C.2's: Euler, 50 steps, guidance everywhere.
 
 # %%
-from puppetmaster_core.notebook.tables import table as as_table
+from lib.tables import table as as_table
 
 as_table(("quality", "settings", "videos through the network"),
          [(name, ", ".join(f"{key} {value}" for key, value in how.items()), network_videos(pipe, how))
@@ -180,7 +180,7 @@ print(bench_table(timed))
 # the noise at all.
 
 # %%
-from puppetmaster_core.notebook.network_figures import bars
+from lib.network_figures import bars
 
 counts = count_step(SVD) if count_scale == "svd" else {row.name: row.flops for row in timed}
 assert sorted(counts.values(), reverse=True) == list(counts.values())
@@ -204,7 +204,7 @@ print(f"{slow / 1e12:.3f} and about {fast / 1e12:.3f} TFLOP: {slow / fast:.1f} t
 # The paper's guidance grows from 1 to 5 over 14 frames. What is the weight of frame 8?
 
 # %%
-from puppetmaster_core.notebook import network_exercises as exercises
+from lib import exercises
 
 weight_of_frame_8 = None
 print(exercises.guidance_weight(weight_of_frame_8))

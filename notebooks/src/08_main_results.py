@@ -27,7 +27,7 @@ seed = 0
 # %%
 from IPython.display import Markdown
 
-from puppetmaster_core.notebook.claims import checkout_ledger, table
+from puppetmaster_core.evaluation.ledger import checkout_ledger, table
 
 ledger = checkout_ledger()
 Markdown(table("cabinets.", keep=lambda claim: claim.ours is not None))
@@ -90,9 +90,9 @@ Markdown(table(keep=lambda claim: claim.ours is None))
 import tempfile
 from pathlib import Path
 
+from lib import tables as pages
 from puppetmaster_core import PuppetMasterPipeline
 from puppetmaster_core.evaluation.cabinets import evaluate_cabinets
-from puppetmaster_core.notebook import tables as pages
 
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
@@ -110,7 +110,7 @@ pages.table(("row", "PSNR, whole frame", "PSNR, moving region"),
 # side if you like, and `Counting.of(FOLDER)` asks about them; `save` and `load` keep your answers.
 
 # %%
-from puppetmaster_core.notebook.counting import Counting
+from lib.counting import Counting
 
 count = Counting.of(scratch.name)
 count

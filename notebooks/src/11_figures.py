@@ -30,10 +30,10 @@ curation_runs = {}  # run folders for Figure 7: {"curated": "runs/hq", "not cura
 # %%
 import numpy as np
 
+from lib import paper_figures as paper
+from lib import scenes
+from lib.figures import moving, strip
 from puppetmaster_core import PuppetMasterPipeline
-from puppetmaster_core.notebook import paper_figures as paper
-from puppetmaster_core.notebook import scenes
-from puppetmaster_core.notebook.figures import moving, strip
 
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
@@ -57,7 +57,7 @@ moving(gallery, size=176, alt="cabinets whose parts are dragged", made=made)
 # How often the part goes the right way, and how right it looks, is counted on many more of them. From the ledger:
 
 # %%
-from puppetmaster_core.notebook.claims import claim
+from puppetmaster_core.evaluation.ledger import claim
 
 for name in ("cabinets.tiny.right_direction", "cabinets.tiny.psnr_moving", "cabinets.static_copy_beside_tiny.psnr_moving"):
     one = claim(name)
@@ -72,8 +72,8 @@ for name in ("cabinets.tiny.right_direction", "cabinets.tiny.psnr_moving", "cabi
 # [Eq. 4](../book/equations.md#eq-4), and nowhere else.
 
 # %% mystnb={"image": {"alt": "The U-Net as boxes in the shape of a U, with a column of lettered tiles for each layer"}}
+from lib import architecture
 from puppetmaster_core.bench import problem
-from puppetmaster_core.notebook import architecture
 from puppetmaster_core.presets import SVD, TINY
 
 network = problem({"tiny": TINY, "svd": SVD}[drawn_scale], "meta")  # on the meta device: shapes without numbers
@@ -178,7 +178,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-from puppetmaster_core.notebook import training_figures
+from lib import training_figures
 from puppetmaster_core.training.export import curves
 
 shipped = files("puppetmaster_core") / "weights" / "tiny" / "training_log.json"
@@ -264,8 +264,10 @@ moving(videos, size=176, alt="a cabinet before other backgrounds", made=made)
 # that says for each pixel of the last frame how far the seeds are from each other: 0 where they agree.
 
 # %%
+from lib import exercises
+
 my_spread = None  # def my_spread(videos): …
-print(paper.spread_over_seeds(my_spread))
+print(exercises.spread_over_seeds(my_spread))
 
 # %% [markdown]
 # Draw it for Figure 9's seeds: where is it bright?

@@ -25,9 +25,9 @@ share_reached = 0.35  # of that in training
 import torch
 from diffusers import UNetSpatioTemporalConditionModel
 
+from lib.tables import table
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.notebook.tables import table
 
 
 def count(net, part=""):

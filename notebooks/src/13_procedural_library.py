@@ -46,8 +46,8 @@ sheet(GROUPS["good"], count, columns=6)
 # ```
 
 # %%
+from lib.tables import table
 from procedural_library.recipes import GOOD
-from puppetmaster_core.notebook.tables import table
 
 names = {label: [r.name for r in GOOD.values() if r.label == label] for label in dict.fromkeys(r.label for r in GOOD.values())}
 table(["GObjaverse's label", "categories"], [[label, ", ".join(own)] for label, own in names.items()])
@@ -81,8 +81,8 @@ for channel in laptop.channels:
 # good objects whose own motion it takes away. Look for what each name says: one of them does not move at all.
 
 # %%
-from puppetmaster_core.notebook.clip_figures import film_of
-from puppetmaster_core.notebook.figures import moving
+from lib.clip_figures import film_of
+from lib.figures import moving
 
 moving({kind: film_of(make_asset(kind, seed), size) for kind in GROUPS["bad"]}, size=150, alt="an animation that is useless")
 
@@ -96,10 +96,10 @@ moving({kind: film_of(make_asset(kind, seed), size) for kind in GROUPS["bad"]}, 
 # answers `"static"`, `"translation"`, `"spin"` or `"scaling"`. What stays the same when an object glides? And when it spins?
 
 # %%
-from puppetmaster_core.notebook.library_exercise import judge
+from lib import exercises
 
 my_judge = None  # def my_judge(positions): …
-print(judge(my_judge))
+print(exercises.bad_kinds(my_judge))
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -28,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from importlib.util import find_spec
 
-    if not (CHECKOUT / "notebooks").is_dir():
-        raise BadInput(f"{CHECKOUT}: no notebooks here, expected a checkout of the project: run this from one")
+    script = CHECKOUT / "book" / "_ext" / "reproduction.py"
+    if not script.is_file():
+        raise BadInput(f"{CHECKOUT}: no book here, expected a checkout of the project: run this from one")
     if missing := [name for name in ("papermill", "jupytext") if find_spec(name) is None]:
         raise BadInput(f"{missing[0]} is not installed: pip install 'puppetmaster-core[notebooks]'")
     words = ["--scale", arguments.scale, "--root", str(CHECKOUT), *(["--model", arguments.model] if arguments.model else [])]
-    code = subprocess.call([sys.executable, "-m", "puppetmaster_core.notebook.reproduction", *words])
+    code = subprocess.call([sys.executable, str(script), *words])
     if code:
         sys.exit(code)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from puppetmaster_core.files import whole_file
+from puppetmaster_core.provenance import CHECKOUT
 
 FORMAT = "puppetmaster.ledger/1"
 FILE = "ledger.json"
@@ -133,6 +136,48 @@ def read(path: str | Path) -> Ledger:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = type(error).__name__
         raise LedgerError(f"{path}: cannot be read ({reason}), expected a ledger: `puppetmaster claims --update`") from None
+
+
+@cache
+def checkout_ledger() -> Ledger:
+    """The ledger of this checkout. Raises LedgerError."""
+    return read(CHECKOUT / "results")
+
+
+def claim(name: str, claims: Ledger | None = None) -> Claim:
+    """The claim of an id, or LedgerError with the nearest id there is."""
+    claims = checkout_ledger() if claims is None else claims
+    if name not in claims:
+        near = get_close_matches(name, claims, 1)
+        raise LedgerError(f"no claim {name!r} in the ledger" + (f", did you mean {near[0]!r}?" if near else ""))
+    return claims[name]
+
+
+def table(*prefixes: str, keep: Callable[[Claim], bool] = lambda claim: True, claims: Ledger | None = None) -> str:
+    """The claims whose ids begin with a prefix (none: all), in Markdown: the paper's figure, ours, and whether it holds."""
+    claims = checkout_ledger() if claims is None else claims
+    kept = [c for name, c in claims.items() if (not prefixes or name.startswith(prefixes)) and keep(c)]
+    if not kept:
+        return "None yet."
+    lines = ["| claim | paper | ours | holds? | scale | clips | made by |", "|---|--:|--:|---|---|--:|---|"]
+    return "\n".join([*lines, *map(_line, kept)])
+
+
+def _line(one: Claim) -> str:
+    """A row of the table."""
+    place = f" ({one.place})" if one.place else ""
+    note = f"; {one.note}" if one.note else ""
+    against = f" (wanted: {_than(one)})" if one.bar is not None and one.ours is not None else ""
+    made = " · ".join(word for word in (f"`{one.command}`" if one.command else "", f"`{one.commit[:8]}`" if one.commit else "",
+                                        one.device, f"{one.seconds:.0f} s" if one.seconds else "") if word)
+    cells = [f"{one.what}{place}{note}", one.paper_figure, one.figure, f"{one.holds or '–'}{against}", one.scale,
+             str(one.clips or ""), made]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _than(one: Claim) -> str:
+    """What a claim wants, in words."""
+    return f"{'at least' if one.better == 'higher' else 'at most'} {one.printed(one.bar)}"
 
 
 def as_text(claims: Ledger) -> str:

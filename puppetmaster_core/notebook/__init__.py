@@ -1,1 +1,0 @@
-"""What the notebooks and the book stand on."""
