@@ -113,7 +113,7 @@ def judged(tmp_path):
 def test_the_stand_in_follows_its_rule_and_errs_as_servers_do(judged):
     _, answers = judged
     assert [answer.get("realistic") for answer in answers] == [True, False, None, True, True]
-    assert answers[0]["tries"] == 2 and "came, wanted JSON" in answers[2]["error"]  # busy once
+    assert answers[0]["tries"] == 2 and "expected JSON" in answers[2]["error"]  # busy once
     assert all("a rule, no model" in answer["reason"] for answer in answers if "reason" in answer)
     assert all(answer["tokens_in"] > 1000 for answer in answers)
 

@@ -40,7 +40,7 @@ EQUATIONS = (
               "test_diffusion.py::test_a_network_that_predicts_v_loses_nothing "
               "test_diffusion.py::test_the_loss_is_the_error_of_v"),
     _equation("eq-preconditioning", "preconditioning", "diffusion.precondition diffusion.denoise",
-              "test_diffusion.py::test_preconditioning_at_sigma_one test_diffusion.py::test_one_noise_level_an_item"),
+              "test_diffusion.py::test_preconditioning_at_sigma_one"),
     _equation("eq-noise", "App. C.1", "diffusion.sample_sigmas", "test_diffusion.py::test_noise_levels_are_log_normal"),
     _equation("eq-encoding", "App. A", "encoding.encode_drags",
               "test_encoding.py::test_one_drag_by_hand test_encoding.py::test_matches_the_slow_reference_and_its_gradient"),
@@ -59,9 +59,9 @@ EQUATIONS = (
     _equation("eq-duplicates", "§4", "drags.Drags.without_near_duplicates",
               "test_drags.py::test_near_duplicates_by_hand test_drags.py::test_no_two_near_drags_are_left_and_none_is_made_up"),
     _equation("eq-motion-error", "§5.1", "evaluation.motion.motion_error", "test_motion.py::test_motion_error_by_hand"),
-    _equation("eq-residual", "additions to the paper", "latents.LatentSpace.diffused",
+    _equation("eq-residual", "additions to the paper", "latents.pictures.LatentSpace.diffused",
               "test_latents.py::test_the_latent_space_has_an_inverse"),
-    _equation("eq-anchor", "additions to the paper", "latents.still_weight latents.decode_anchored",
+    _equation("eq-anchor", "additions to the paper", "latents.pictures.still_weight latents.pictures.decode_anchored",
               "test_latents.py::test_what_changed_by_the_tolerance_is_not_still "
               "test_latents.py::test_a_still_video_is_the_given_picture_whatever_the_vae_loses"),
 )

@@ -69,6 +69,7 @@ figures.paper_funnel_figure(published)
 
 # %%
 from lib.tables import table
+from procedural_library import make_asset
 from puppetmaster_core import motion_metrics
 from puppetmaster_core.curation.metrics import MEANING, OURS, PAPER
 
