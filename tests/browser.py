@@ -85,10 +85,11 @@ def state_of(widget) -> dict:
             and name not in ("layout", "comm", "keys", "tabbable", "tooltip")}
 
 
-def show(page, widget, *, live=True, style="width: 760px", html=""):
-    """The widget's module on a bare page, with a fake model of the widget's state."""
-    page.set_content(f'<!doctype html><html lang="en"><title>test</title><body style="margin:20px;{html}">'
-                     f'<div id="widget" style="{style}"></div></body>')
+def show(page, widget, *, live=True, style="width: 760px", html="", bare=True):
+    """The widget's module on a bare page, or the one that is open, with a fake model of the widget's state."""
+    if bare:
+        page.set_content(f'<!doctype html><html lang="en"><title>test</title><body style="margin:20px;{html}">'
+                         f'<div id="widget" style="{style}"></div></body>')
     page.add_script_tag(content=FAKE_MODEL)
     given = [widget._esm, widget._css, state_of(widget), live]
     page.evaluate("([text, css, state, live]) => show(text, css, state, live)", given)

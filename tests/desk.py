@@ -23,10 +23,10 @@ def drag(*path) -> Drags:
 class Desk:
     """An editor on the page, and a hand."""
 
-    def __init__(self, page, live=True, style="width: 760px", html="", drags=None, presets=None):
+    def __init__(self, page, live=True, style="width: 760px", html="", drags=None, presets=None, bare=True):
         self.page = page
         self.widget = DragEditor(picture(), drags, presets=presets)
-        show(page, self.widget, live=live, style=style, html=html)
+        show(page, self.widget, live=live, style=style, html=html, bare=bare)
         self.stage = page.locator(".pm-stage")
 
     def at(self, x, y):

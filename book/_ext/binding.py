@@ -26,6 +26,7 @@ from links import launch_line, repository
 from pairs import PROSE
 
 BLOCK = re.compile(r"^```\{(modules|equation|executions)\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
+MODEL = "puppetmaster.js"  # js/kernel.js and scripts/widgets.js ask for it
 TO_PROSE = re.compile(r"\]\(\.\./book/([^)\s]+)\)")  # a notebook's link to a page of the prose
 
 
@@ -54,6 +55,7 @@ def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
     ledger_roles.fill_pages(pages, root)
     fill_pages(pages, root)
     shutil.copy2(mathjax(), pages / "scripts")
+    bring_model(root, pages / "scripts" / MODEL)
 
 
 def replace_changed(fresh: Path, pages: Path) -> None:
@@ -94,6 +96,21 @@ def fill_pages(pages: Path, root: Path) -> None:
         if where:
             notebook.cells[0].source += "\n\n" + launch_line(where, path.name)
         path.write_text(nbformat.writes(notebook), encoding="utf-8")
+
+
+def bring_model(root: Path, script: Path) -> None:
+    """Write the shipped model beside the pages, for editors without a kernel; one of picture latents is too large for a page."""
+    from puppetmaster_core import PuppetMasterPipeline
+    from puppetmaster_core.editor import page_model
+
+    made = root / execution.OUT / f"{execution.digest(root)[:16]}.{MODEL}"  # kept: making it takes as long as a chapter
+    if not made.exists():
+        pipeline = PuppetMasterPipeline.from_pretrained("tiny")
+        try:
+            page_model.write(pipeline, made)
+        except page_model.PageModelError:
+            return
+    shutil.copy2(made, script)
 
 
 def _page_link(found: re.Match) -> str:

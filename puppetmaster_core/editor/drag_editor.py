@@ -19,6 +19,7 @@ from traitlets import Bytes, Dict, Float, Int, List, Unicode
 from puppetmaster_core.drags import FORMAT, DragError, Drags
 from puppetmaster_core.editor.bundle import script, style
 from puppetmaster_core.editor.film import film, png
+from puppetmaster_core.editor.live_hand import LiveHand
 from puppetmaster_core.editor.maker import Maker, Stopped, Take
 from puppetmaster_core.pictures import open_picture
 
@@ -31,6 +32,8 @@ class DragEditor(anywidget.AnyWidget):
     image: whatever `open_picture` takes. drags: what is there to begin with. pipeline: what Generate uses: a shipped model,
     a folder, OWNER/NAME on the hub (loaded when it is first needed), or a pipeline. presets: sets of drags on this picture
     to choose from. Raises PictureError, DragError and ModelError.
+
+    live: whether the picture follows the hand, once the model is loaded and found fast enough here (`LiveHand.measure`).
 
     takes: every `Take` that was made. They can be read while the page shows the next one in the making.
     """
@@ -52,12 +55,15 @@ class DragEditor(anywidget.AnyWidget):
     seed = Int(0).tag(sync=True)
     progress = Dict({"state": "idle"}).tag(sync=True)
     shown_takes = List().tag(sync=True)
+    live = Dict({"on": False, "why": ""}).tag(sync=True)  # whether the picture follows the hand, and in a word why not
+    parts = List().tag(sync=True)  # suggested: {"mask": bytes S·S, "record"}
 
     def __init__(self, image, drags: Drags | None = None, *, pipeline="tiny", presets: Mapping[str, Drags] | None = None,
-                 seed: int = 0):
+                 seed: int = 0, live: bool = True):
         self.picture = open_picture(image)
         self.takes: list[Take] = []
         self._maker, self._stop, self._work = Maker(pipeline), Event(), None
+        self._hand = LiveHand(self._maker, self.picture, self._show_live, self._fail) if live else None
         size = self.picture.size
         super().__init__(image=png(self.picture), image_size=list(size), seed=seed, record=_record(drags, size),
                          presets={name: _record(preset, size) for name, preset in (presets or {}).items()}, **self._facts())
@@ -115,7 +121,12 @@ class DragEditor(anywidget.AnyWidget):
             work = Thread(target=self._take, args=(message,), daemon=True)
             work.start()
             self._work = work  # after its start: a cell may be waiting for it in another thread
-        elif kind == "ready" and self._maker.at_hand and not self._maker.loaded:
+        elif kind == "live" and self._hand:
+            self._stop.set()  # a video in the making would be of drags that are no more
+            self._hand.ask(message)
+        elif kind == "suggest":
+            Thread(target=self._suggest, daemon=True).start()
+        elif kind == "ready" and self._maker.at_hand:
             Thread(target=self._load_early, daemon=True).start()
 
     def _take(self, message: Mapping) -> None:
@@ -132,8 +143,31 @@ class DragEditor(anywidget.AnyWidget):
         """While the first drag is drawn. An error waits until somebody asks for a video."""
         try:
             self._load()
+            if self._hand and not self.live["on"]:
+                self.live = self._hand.measure()
         except Exception:
             return
+
+    def _show_live(self, question: Mapping, frame) -> None:
+        height, width, _ = frame.shape
+        self.send({"kind": "live", "id": question.get("id"), "width": width, "height": height}, [frame.tobytes()])
+
+    def _fail(self, message: str) -> None:
+        self.progress = {"state": "failed", "message": message}
+
+    def suggest(self) -> list:
+        """The parts that look movable: masks and arrows (`LivePicture.suggest`). ValueError for a model that cannot tell."""
+        found = (self._hand or LiveHand(self._maker, self.picture, self._show_live, self._fail)).suggest()
+        self.parts = [{"mask": (255 * one.mask).astype("uint8").tobytes(), "record": _record(one.drags, tuple(self.image_size))}
+                      for one in found]
+        return found
+
+    def _suggest(self) -> None:
+        try:
+            if not self.suggest():
+                self._fail("No part of this picture looks movable to the model: draw a drag of your own.")
+        except Exception as error:
+            self._fail(f"{error}" or type(error).__name__)
 
     def _load(self) -> None:
         """Load the model; what it knows better than its files did is told to the page."""

@@ -16,6 +16,8 @@ from puppetmaster_core.pictures import Placement
 from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP
 from puppetmaster_core.video import Video
 
+GRID = 8  # cells a side of motion latents: latents/field.py, which needs PyTorch
+
 
 @dataclass(frozen=True, eq=False)
 class Take:
@@ -44,8 +46,11 @@ class Facts:
     @classmethod
     def of(cls, index: Mapping, unet: Mapping, vae: Mapping) -> Facts:
         """From the configurations of the pipeline, the U-Net and the VAE."""
-        patch = round((vae.get("in_channels", 3) / 3) ** 0.5)  # a VAE on patches of pixels has more channels
-        latent = index.get("size", cls.size) // (patch * 2 ** (len(vae["block_out_channels"]) - 1))
+        if "parts_widths" in vae:  # motion latents lie on one grid, whatever the picture's size
+            latent = GRID
+        else:
+            patch = round((vae.get("in_channels", 3) / 3) ** 0.5)  # a VAE on patches of pixels has more channels
+            latent = index.get("size", cls.size) // (patch * 2 ** (len(vae["block_out_channels"]) - 1))
         down, up = unet.get("down_block_types", ()), unet.get("up_block_types", ())
         deepest = len(down) - 1
         levels = {i for i, kind in enumerate(down) if kind == CROSS_DOWN}
@@ -75,7 +80,7 @@ class Maker:
 
     def __init__(self, source):
         self._pipeline = None if isinstance(source, str) else source
-        self._name, self._lock = source, RLock()
+        self._name, self.lock = source, RLock()
         self.at_hand = True  # loading asks nobody on the network
         if self._pipeline is None:
             folder = find_model(source)
@@ -91,7 +96,7 @@ class Maker:
 
     def load(self):
         """The pipeline, on the GPU where there is one. Its own progress bar is off: the editor has one."""
-        with self._lock:
+        with self.lock:
             if self._pipeline is None:
                 import torch
 
@@ -120,7 +125,7 @@ class Maker:
                 on_step(i + 1, count)
             return tensors
 
-        with self._lock:
+        with self.lock:
             if on_step is not None:
                 on_step(0, count)
             start = time.perf_counter()

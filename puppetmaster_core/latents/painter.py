@@ -96,11 +96,18 @@ class Painter(nn.Module):
     def paint(self, moved: Moved) -> tuple[Tensor, Tensor]:
         """What to paint (N, 3, S, S), and the logit of how much of it shows (N, 1, S, S)."""
         if moved.size <= BASE:
-            x = self.stem(F.pixel_unshuffle(moved.given(), 2))
-            made = F.pixel_shuffle(self.head(unet_pass(self.levels, self.middle, self.ups, x)[-1]), 2)
-            return made[:, :3].float(), made[:, 3:].float()
-        coarse = torch.cat(self.paint(moved.halved()), 1)
-        coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
-        x = self.stem_fine(F.pixel_unshuffle(torch.cat([moved.given(), coarse], 1), 2))
-        made = coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()
+            made = self.coarsest(moved.given())
+        else:
+            made = self.finer(moved.given(), torch.cat(self.paint(moved.halved()), 1))
         return made[:, :3], made[:, 3:]
+
+    def coarsest(self, given: Tensor) -> Tensor:
+        """`paint` at BASE pixels, in one tensor (N, 4, BASE, BASE), of `Moved.given`."""
+        x = self.stem(F.pixel_unshuffle(given, 2))
+        return F.pixel_shuffle(self.head(unet_pass(self.levels, self.middle, self.ups, x)[-1]), 2).float()
+
+    def finer(self, given: Tensor, coarse: Tensor) -> Tensor:
+        """`paint` (N, 4, S, S) of `Moved.given`, from what was painted at half the size."""
+        coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = self.stem_fine(F.pixel_unshuffle(torch.cat([given, coarse], 1), 2))
+        return coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()

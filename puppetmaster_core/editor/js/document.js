@@ -33,6 +33,7 @@ export function makeDocument({ size, frames, most }) {
     get current() { return drags[selected.drag]; },
     get frames() { return frames; },
     get most() { return most; },
+    get changing() { return drags !== committed; }, // a hand moves one
     get full() { return drags.length >= most; },
     get canUndo() { return past.length > 0; },
     get canRedo() { return future.length > 0; },

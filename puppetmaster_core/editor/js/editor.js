@@ -5,16 +5,21 @@ import { makeDocument, shape } from "./document.js";
 import { makeJson } from "./files.js";
 import { calm, makeTransport } from "./film.js";
 import { watchHand } from "./hand.js";
+import { withEngine } from "./kernel.js";
 import { HELP, watchKeys, watchUndo } from "./keyboard.js";
+import { makeLive } from "./live.js";
 import { makeList, makeMaps, makeMotion } from "./panels.js";
 import { paceOf } from "./path.js";
 import { paintStage } from "./stage.js";
+import { makeSuggestions } from "./suggestions.js";
 import { makeAsk, makeTakes } from "./takes.js";
 import { makeView } from "./view.js";
 
 const SHAPES = ["line", "arc", "circle", "there and back", "pin"];
 
-async function render({ model, el }) {
+async function render({ model: given, el }) {
+  // On a page of the book nobody listens; where the page brings the model, its engine does.
+  const model = !given.send && globalThis.loadPuppetmaster ? withEngine(given, globalThis.loadPuppetmaster) : given;
   const size = model.get("image_size");
   const doc = makeDocument({ size, frames: model.get("frames"), most: model.get("max_drags") });
   const root = element("div", { className: "pm pm-editor", "data-lm-suppress-shortcuts": "true" });
@@ -29,7 +34,7 @@ async function render({ model, el }) {
   editor.focus = () => stage.node.focus({ preventScroll: true });
 
   root.append(toolbar.node, element("div", { className: "pm-panes" }, stage.node, side.node), transport.node,
-    element("div", { className: "pm-row pm-below" }, parts.list.node, status), parts.json.node, parts.ask.node, parts.takes.strip);
+    element("div", { className: "pm-row pm-below" }, parts.list.node, status), parts.suggestions.node, parts.json.node, parts.ask.node, parts.takes.strip);
   el.append(root);
   watchHand(stage.node, view, doc, editor);
   watchKeys(stage.node, view, doc, editor);
@@ -37,7 +42,9 @@ async function render({ model, el }) {
   takeFiles(root, parts.json);
 
   doc.listen((what) => {
-    if (what === "commit") keep();
+    if (what === "commit") { parts.live.release(); keep(); }
+    else if (what === "show" && doc.changing) parts.live.follow(doc.drags);
+    else if (what === "show") parts.live.release();
     toolbar.paint();
     editor.repaint();
   });
@@ -70,6 +77,9 @@ async function render({ model, el }) {
     transport.pause();
     sizes.disconnect();
     parts.ask.destroy();
+    parts.live.destroy();
+    parts.suggestions.destroy();
+    model.destroy?.();
     parts.takes.destroy();
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
   };
@@ -97,7 +107,7 @@ function makeEditor({ model, doc, view, stage, status }) {
   const self = {
     tool: "draw", chain: null, rubber: null, panning: false, say,
     sayFull: () => say(`${doc.drags.length} drags are drawn, and this model encodes at most ${doc.most}: delete one to draw another.`, true),
-    preview(make) { trial = make; if (!make) self.rubber = null; self.repaint(); },
+    preview(make) { trial = make; if (!make) { self.rubber = null; parts.live.release(); } self.repaint(); },
     addToChain(at) {
       if (!self.chain && doc.full) { self.sayFull(); return; }
       if (!self.chain) doc.select(-1);
@@ -132,6 +142,7 @@ function makeEditor({ model, doc, view, stage, status }) {
       parts.motion.paint();
       const drawn = trial?.();
       parts.maps.paint(drawn ? [...doc.drags, drawn] : doc.drags);
+      if (drawn) parts.live.follow([...doc.drags, drawn]);
       parts.json.paint();
       self.onzoom?.(view.zoom);
     },
@@ -143,6 +154,8 @@ function makeEditor({ model, doc, view, stage, status }) {
   parts.maps = makeMaps(doc, frame, model);
   parts.json = makeJson(doc, say);
   parts.ask = makeAsk(model, doc, say);
+  parts.live = makeLive(model, doc, stage.svg.picture, say);
+  parts.suggestions = makeSuggestions(model, doc, say);
   parts.takes = makeTakes(model, doc, self.transport, { say, onarrival: () => {
     self.openTab("result");
     if (!calm()) self.transport.play();

@@ -39,13 +39,16 @@ export function makeAsk(model, doc, say) {
     if (state === "failed") say(message, true);
     if (!busy() && waiting) ask();
   }
+  const alone = () => { if (model.get("live")?.on) follow.checked = true; }; // a hand let go is an answer asked for
   model.on("change:progress", paint);
+  model.on("change:live", alone);
   paint();
+  alone();
   if (!alive) said.textContent = "drawing works here; generating needs the notebook";
   return {
     node,
     changed() { if (!follow.checked || !doc.drags.length) return; if (busy()) waiting = true; else ask(); },
-    destroy: () => model.off("change:progress", paint),
+    destroy() { model.off("change:progress", paint); model.off("change:live", alone); },
   };
 }
 

@@ -1,0 +1,173 @@
+// From how parts move to frames before painting: the pixels of the picture, carried (the package's anchoring.py, splat.py and
+// painter.py). Letters: S pixels a side of what the network sees, W of the picture, P = W² pixels.
+
+import { bicubic, enlarged, halved } from "./layers.js";
+import { tensor } from "./operations.js";
+
+const [FAINT, TOLERANCE, MOST] = [0.02, 0.02, 4]; // as in splat.py
+const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
+
+// Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
+// and a function of n: its offset and order in frame n. grow(mask, W): a mask at the picture's size.
+export function atPicture(masks, fields, W, grow) {
+  const [, N, , S] = fields.shape;
+  const used = [];
+  for (let k = 0; k < masks.shape[0]; k++) if (masks.data.subarray(k * S * S, (k + 1) * S * S).some((value) => value > 0.1)) used.push(k);
+  const P = W * W;
+  const own = used.map((k) => {
+    const mask = tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S));
+    return (W > S ? grow(mask) : mask).data;
+  });
+  const [owner, weight] = [new Uint8Array(P), new Float32Array(P)];
+  for (let p = 0; p < P; p++) {
+    let sum = 0;
+    own.forEach((mask, k) => { sum += mask[p]; if (mask[p] > own[owner[p]][p]) owner[p] = k; });
+    weight[p] = used.length ? (sum > 0.5 ? Math.min(1, sum) : own[owner[p]][p]) : 0;
+  }
+  const frame = (n) => {
+    const [offset, order] = [new Float32Array(2 * P), new Float32Array(P)];
+    const planes = used.map((k) => {
+      const from = (k * N + n) * 2 * S * S;
+      const field = tensor([2, S, S], fields.data.slice(from, from + 2 * S * S));
+      return (W > S ? enlarged(field, [W, W], bicubic) : field).data;
+    });
+    const far = planes.map((field, k) => {
+      let [total, count] = [0, 0];
+      for (let p = 0; p < P; p++) { total += Math.hypot(field[p], field[P + p]) * own[k][p]; count += own[k][p]; }
+      return total / count;
+    });
+    const rank = far.map((one, k) => far.filter((other, i) => other < one || (other === one && i < k)).length);
+    if (used.length) {
+      for (let p = 0; p < P; p++) {
+        const k = owner[p];
+        [offset[p], offset[P + p], order[p]] = [planes[k][p], planes[k][P + p], rank[k]];
+      }
+    }
+    return { offset, order };
+  };
+  return { weight, frame };
+}
+
+// Into how many pixels' area each pixel is spread, told by its neighbours that move along. offset: in pixels.
+function expansion(offset, weight, W) {
+  const P = W * W;
+  const area = new Float32Array(P).fill(1);
+  const firm = (p) => weight[p] > 0.5;
+  for (let y = 0, p = 0; y < W; y++) {
+    for (let x = 0; x < W; x++, p++) {
+      if (!firm(p)) continue;
+      const slope = (plane, step, before, after) => {
+        let [sum, count] = [0, 0];
+        if (before && firm(p - step)) { sum += offset[plane + p] - offset[plane + p - step]; count++; }
+        if (after && firm(p + step)) { sum += offset[plane + p + step] - offset[plane + p]; count++; }
+        return sum / Math.max(1, count);
+      };
+      const [xx, yx] = [slope(0, 1, x > 0, x < W - 1), slope(P, 1, x > 0, x < W - 1)];
+      const [xy, yy] = [slope(0, W, y > 0, y < W - 1), slope(P, W, y > 0, y < W - 1)];
+      area[p] = Math.min(MOST, Math.max(1, Math.abs((1 + xx) * (1 + yy) - yx * xy)));
+    }
+  }
+  return area;
+}
+
+// values: planes of P numbers, carried by offset (2 planes, in pixels). Returns their planes and how far each pixel is covered.
+function splat(values, offset, weight, order, W) {
+  const P = W * W;
+  const area = expansion(offset, weight, W);
+  const top = new Float32Array(P).fill(-Infinity);
+  const total = new Float32Array(P);
+  const sums = values.map(() => new Float32Array(P));
+  const corners = (tell) => {
+    for (let p = 0; p < P; p++) {
+      if (!(weight[p] > FAINT)) continue;
+      const [x, y] = [(p % W) + offset[p], Math.floor(p / W) + offset[P + p]];
+      const [left, up] = [Math.floor(x), Math.floor(y)];
+      for (const cx of [left, left + 1]) {
+        for (const cy of [up, up + 1]) {
+          const share = (1 - Math.abs(x - cx)) * (1 - Math.abs(y - cy));
+          if (share > 0 && cx >= 0 && cx < W && cy >= 0 && cy < W) tell(p, cy * W + cx, share);
+        }
+      }
+    }
+  };
+  corners((p, to, share) => { if (share > 0.2 && weight[p] > 0.5 && order[p] > top[to]) top[to] = order[p]; });
+  corners((p, to, share) => {
+    if (!(order[p] > top[to] - TOLERANCE)) return;
+    const amount = share * area[p] * weight[p];
+    total[to] += amount;
+    for (let i = 0; i < values.length; i++) sums[i][to] += amount * values[i][p];
+  });
+  for (const sum of sums) for (let p = 0; p < P; p++) sum[p] /= Math.max(total[p], 1e-6);
+  for (let p = 0; p < P; p++) total[p] = Math.min(1, total[p]);
+  return { sums, covered: total };
+}
+
+function widest(plane, W, reach) { // the largest number within `reach` pixels, across and down
+  const pass = (from, step, place) => {
+    const made = new Float32Array(from.length);
+    for (let p = 0; p < from.length; p++) {
+      const at = place(p);
+      let most = -Infinity;
+      for (let d = Math.max(-reach, -at); d <= Math.min(reach, W - 1 - at); d++) most = Math.max(most, from[p + d * step]);
+      made[p] = most;
+    }
+    return made;
+  };
+  return pass(pass(plane, 1, (p) => p % W), W, (p) => Math.floor(p / W));
+}
+
+// What the painter is given of one frame, (1, 13, W, W), and where the frame may differ from the picture. first: 3 planes in
+// [−1, 1]; offset: 2 planes in picture widths.
+export function moved(first, { offset, order }, weight, W) {
+  const P = W * W;
+  const pixels = offset.map((value) => value * W);
+  const planes = [first.subarray(0, P), first.subarray(P, 2 * P), first.subarray(2 * P), offset.subarray(0, P), offset.subarray(P)];
+  const { sums, covered } = splat(planes, pixels, weight, order, W);
+  const swept = new Float32Array(P);
+  for (const share of BETWEEN) {
+    const passed = splat([], pixels.map((value) => share * value), weight, order, W).covered;
+    for (let p = 0; p < P; p++) swept[p] = Math.max(swept[p], passed[p]);
+  }
+  const around = widest(weight, W, 1);
+  const given = tensor([1, 13, W, W]);
+  const some = new Float32Array(P);
+  for (let p = 0; p < P; p++) {
+    const [stays, rest] = [1 - around[p], 1 - covered[p]];
+    const known = covered[p] + rest * stays;
+    for (let c = 0; c < 3; c++) {
+      given.data[c * P + p] = covered[p] * sums[c][p] + rest * stays * first[c * P + p];
+      given.data[(6 + c) * P + p] = first[c * P + p];
+    }
+    given.data[3 * P + p] = known;
+    given.data[4 * P + p] = covered[p];
+    given.data[5 * P + p] = weight[p];
+    given.data[9 * P + p] = weight[p] * (1 - known);
+    given.data[10 * P + p] = 4 * covered[p] * sums[3][p];
+    given.data[11 * P + p] = 4 * covered[p] * sums[4][p];
+    given.data[12 * P + p] = swept[p];
+    some[p] = +(weight[p] > 0.5 || covered[p] > 0 || swept[p] > 0.5);
+  }
+  return { given, touched: widest(some, W, AROUND) };
+}
+
+// The same at half the size. What is left bare is a product, so it is made anew.
+export function coarser({ shape, data }) {
+  const made = halved({ shape, data });
+  const P = made.shape[2] ** 2;
+  for (let p = 0; p < P; p++) made.data[9 * P + p] = made.data[5 * P + p] * (1 - made.data[3 * P + p]);
+  return made;
+}
+
+// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4, W, W), the logit of its share last.
+export function composed(first, { given, touched }, paint, W) {
+  const P = W * W;
+  const frame = new Uint8ClampedArray(4 * P).fill(255);
+  for (let p = 0; p < P; p++) {
+    const share = 1 / (1 + Math.exp(-(paint.data[3 * P + p] - 3 + 6 * (1 - given.data[3 * P + p]))));
+    for (let c = 0; c < 3; c++) {
+      const made = touched[p] ? (1 - share) * given.data[c * P + p] + share * paint.data[c * P + p] : first[c * P + p];
+      frame[4 * p + c] = 127.5 * (made + 1);
+    }
+  }
+  return frame;
+}

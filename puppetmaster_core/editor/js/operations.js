@@ -1,0 +1,249 @@
+// PyTorch's operations as a tape names them, on tensors { shape, data }: data is a Float32Array, row by row, nothing strided.
+
+export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
+export const tensor = (shape, data = new Float32Array(sizeOf(shape))) => ({ shape, data });
+
+function stridesOf(shape) {
+  const strides = Array(shape.length);
+  for (let i = shape.length - 1, step = 1; i >= 0; i--) { strides[i] = step; step *= shape[i]; }
+  return strides;
+}
+const axis = (shape, dim) => (dim < 0 ? dim + shape.length : dim);
+
+// A tensor of `shape` read from data with strides, beginning at `from`.
+function gathered(data, shape, strides, from = 0) {
+  const made = new Float32Array(sizeOf(shape));
+  if (!shape.length) { made[0] = data[from]; return tensor(shape, made); }
+  const [last, step] = [shape.at(-1), strides.at(-1)];
+  const place = Array(shape.length - 1).fill(0);
+  let at = from;
+  for (let to = 0; to < made.length;) {
+    for (let i = 0, f = at; i < last; i++, f += step) made[to++] = data[f];
+    for (let d = place.length - 1; d >= 0; d--) {
+      at += strides[d];
+      if (++place[d] < shape[d]) break;
+      at -= strides[d] * shape[d];
+      place[d] = 0;
+    }
+  }
+  return tensor(shape, made);
+}
+
+export function permute(x, order) {
+  const strides = stridesOf(x.shape);
+  const to = order.map((d) => axis(x.shape, d));
+  return gathered(x.data, to.map((d) => x.shape[d]), to.map((d) => strides[d]));
+}
+
+export function expand(x, wanted) { // −1: as it is
+  const before = wanted.length - x.shape.length;
+  const shape = wanted.map((side, i) => (side < 0 ? x.shape[i - before] : side));
+  if (sizeOf(shape) === x.data.length) return tensor(shape, x.data);
+  const own = stridesOf(x.shape);
+  return gathered(x.data, shape, shape.map((_, i) => (i < before || x.shape[i - before] === 1 ? 0 : own[i - before])));
+}
+
+// Entries begin, begin + step, … along an axis.
+function part(x, dim, begin, count, step = 1) {
+  const strides = stridesOf(x.shape);
+  const shape = x.shape.with(dim, count);
+  return gathered(x.data, shape, strides.with(dim, strides[dim] * step), begin * strides[dim]);
+}
+
+function split(x, sizes, dim = 0) {
+  const d = axis(x.shape, dim);
+  const all = Array.isArray(sizes) ? sizes : Array.from({ length: Math.ceil(x.shape[d] / sizes) }, (_, i) => Math.min(sizes, x.shape[d] - i * sizes));
+  let begin = 0;
+  return all.map((count) => part(x, d, (begin += count) - count, count));
+}
+
+function cat(all, dim = 0) {
+  const some = all.filter((x) => x.data.length);
+  const d = axis(some[0].shape, dim);
+  const shape = some[0].shape.with(d, some.reduce((sum, x) => sum + x.shape[d], 0));
+  const [outer, inner] = [sizeOf(shape.slice(0, d)), sizeOf(shape.slice(d + 1))];
+  const made = tensor(shape);
+  let to = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const { data, shape: own } of some) {
+      const run = own[d] * inner;
+      made.data.set(data.subarray(o * run, (o + 1) * run), to);
+      to += run;
+    }
+  }
+  return made;
+}
+
+const each = (f) => (x) => {
+  const made = tensor(x.shape);
+  for (let i = 0; i < made.data.length; i++) made.data[i] = f(x.data[i]);
+  return made;
+};
+
+// Of two tensors, or a tensor and a number, as far as one has to be repeated to fit the other.
+const both = (f) => (a, b) => {
+  if (typeof b === "number") return each((value) => f(value, b))(a);
+  if (typeof a === "number") return each((value) => f(a, value))(b);
+  if (b.data.length === 1 && a.shape.length >= b.shape.length) { const [value] = b.data; return each((one) => f(one, value))(a); }
+  const count = Math.max(a.shape.length, b.shape.length);
+  const wide = (shape) => [...Array(count - shape.length).fill(1), ...shape];
+  const [one, two] = [wide(a.shape), wide(b.shape)];
+  const shape = one.map((side, i) => (side === 1 ? two[i] : side));
+  const [x, y] = [expand(a, shape).data, expand(b, shape).data];
+  const made = tensor(shape);
+  for (let i = 0; i < made.data.length; i++) made.data[i] = f(x[i], y[i]);
+  return made;
+};
+
+// Over some axes; `finish` is told the sum (or what `step` made of it) and how many there were.
+const over = (step, first, finish = (value) => value) => (x, dims, keep = false) => {
+  const along = (dims?.length ? dims : x.shape.map((_, i) => i)).map((d) => axis(x.shape, d));
+  const stay = x.shape.map((_, i) => i).filter((d) => !along.includes(d));
+  const moved = permute(x, [...stay, ...along]);
+  const count = sizeOf(along.map((d) => x.shape[d]));
+  const made = tensor(keep ? x.shape.map((side, d) => (along.includes(d) ? 1 : side)) : stay.map((d) => x.shape[d]));
+  for (let i = 0, f = 0; i < made.data.length; i++) {
+    let value = first;
+    for (let n = 0; n < count; n++) value = step(value, moved.data[f++]);
+    made.data[i] = finish(value, count);
+  }
+  return made;
+};
+
+function erf(x) { // Abramowitz and Stegun 7.1.26, to 1.5e-7
+  const t = 1 / (1 + 0.3275911 * Math.abs(x));
+  const y = 1 - ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * Math.exp(-x * x);
+  return x < 0 ? -y : y;
+}
+
+function argmax(x, dim) {
+  const d = axis(x.shape, dim);
+  const [outer, count, inner] = [sizeOf(x.shape.slice(0, d)), x.shape[d], sizeOf(x.shape.slice(d + 1))];
+  const made = tensor(x.shape.toSpliced(d, 1));
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      let best = 0;
+      for (let n = 1; n < count; n++) if (x.data[(o * count + n) * inner + i] > x.data[(o * count + best) * inner + i]) best = n;
+      made.data[o * inner + i] = best;
+    }
+  }
+  return made;
+}
+
+export function softmax(x, rows, count) { // in place, row by row
+  for (let r = 0, at = 0; r < rows; r++, at += count) {
+    let [most, total] = [-Infinity, 0];
+    for (let i = at; i < at + count; i++) most = Math.max(most, x[i]);
+    for (let i = at; i < at + count; i++) total += x[i] = Math.exp(x[i] - most);
+    for (let i = at; i < at + count; i++) x[i] /= total;
+  }
+}
+
+function softmaxAlong(x, dim) {
+  const last = x.shape.length - 1;
+  const order = x.shape.map((_, i) => i);
+  [order[axis(x.shape, dim)], order[last]] = [last, axis(x.shape, dim)]; // its own inverse
+  const made = permute(x, order);
+  softmax(made.data, made.data.length / made.shape[last], made.shape[last]);
+  return permute(made, order);
+}
+
+function im2col(x, [kh, kw]) { // windows of kh × kw pixels, one beside the other
+  const [R, C, H, W] = x.shape;
+  const [h, w] = [H - kh + 1, W - kw + 1];
+  const made = tensor([R, C * kh * kw, h * w]);
+  for (let i = 0, to = 0; i < R * C * kh * kw; i++) {
+    const [plane, row, column] = [Math.floor(i / (kh * kw)), Math.floor(i / kw) % kh, i % kw];
+    for (let y = 0; y < h; y++, to += w) {
+      const from = (plane * H + y + row) * W + column;
+      made.data.set(x.data.subarray(from, from + w), to);
+    }
+  }
+  return made;
+}
+
+function replicated(x, [left, right, up, down]) { // the outermost pixels once more
+  const [H, W] = x.shape.slice(-2);
+  const [h, w] = [H + up + down, W + left + right];
+  const made = tensor([...x.shape.slice(0, -2), h, w]);
+  const near = (at, size) => Math.min(size - 1, Math.max(0, at));
+  for (let i = 0, to = 0; i < x.data.length / (H * W); i++) {
+    for (let y = 0; y < h; y++) for (let n = 0; n < w; n++) made.data[to++] = x.data[(i * H + near(y - up, H)) * W + near(n - left, W)];
+  }
+  return made;
+}
+
+function padded(x, pads, value = 0) { // pads: of the last axis first, before and after
+  let made = x;
+  for (let i = 0; i < pads.length / 2; i++) {
+    const d = x.shape.length - 1 - i;
+    for (const [side, count] of [[0, pads[2 * i]], [1, pads[2 * i + 1]]]) {
+      if (!count) continue;
+      const more = tensor(made.shape.with(d, count));
+      more.data.fill(value);
+      made = cat(side ? [made, more] : [more, made], d);
+    }
+  }
+  return made;
+}
+
+function solve(A, B) { // square A (n, n), B (n, m)
+  const [n, m] = B.shape;
+  const [a, b] = [Float64Array.from(A.data), Float64Array.from(B.data)];
+  for (let i = 0; i < n; i++) { // symmetric and positive, so no pivots
+    for (let r = 0; r < n; r++) {
+      if (r === i) continue;
+      const share = a[r * n + i] / a[i * n + i];
+      for (let c = i; c < n; c++) a[r * n + c] -= share * a[i * n + c];
+      for (let c = 0; c < m; c++) b[r * m + c] -= share * b[i * m + c];
+    }
+  }
+  return tensor([n, m], Float32Array.from(b, (value, i) => value / a[Math.floor(i / m) * (n + 1)]));
+}
+
+const same = (x) => x;
+const half = (x) => Math.sign(x) * Math.floor(Math.abs(x)); // towards zero
+export const OPERATIONS = {
+  view: same, unsafe_view: same, reshape_alias: same, unsqueeze: same, squeeze: same, clone: same, detach: same, alias: same, to_copy: same,
+  permute, expand,
+  t: (x) => (x.shape.length < 2 ? x : permute(x, [1, 0])),
+  transpose: (x, a, b) => {
+    const order = x.shape.map((_, i) => i);
+    const [one, two] = [axis(x.shape, a), axis(x.shape, b)];
+    [order[one], order[two]] = [two, one];
+    return permute(x, order);
+  },
+  select: (x, dim, index) => part(x, axis(x.shape, dim), axis([...Array(x.shape[axis(x.shape, dim)])], index), 1),
+  slice: (x, dim = 0, begin = 0, end = Infinity, step = 1) => {
+    const d = axis(x.shape, dim);
+    const [from, to] = [begin ?? 0, end ?? Infinity].map((at) => Math.min(Math.max(at < 0 ? at + x.shape[d] : at, 0), x.shape[d]));
+    return part(x, d, from, Math.max(0, Math.ceil((to - from) / step)), step);
+  },
+  split, split_with_sizes: split,
+  unbind: (x, dim = 0) => split(x, 1, dim),
+  cat,
+  stack: (all, dim = 0) => cat(all.map((x) => tensor(x.shape.toSpliced(dim < 0 ? dim + x.shape.length + 1 : dim, 0, 1), x.data)), dim),
+  repeat: (x, times) => times.reduceRight((made, count, d) => cat(Array(count).fill(made), d), x),
+  constant_pad_nd: padded,
+  add: (a, b, { alpha = 1 } = {}) => both((x, y) => x + alpha * y)(a, b), sub: both((x, y) => x - y), rsub: both((x, y) => y - x),
+  mul: both((x, y) => x * y), div: both((x, y) => x / y), eq: both((x, y) => +(x === y)), bitwise_and: both((x, y) => +(x && y)),
+  gt: both((x, y) => +(x > y)), pow: both((x, y) => x ** y),
+  where: (test, a, b) => both((x, y) => x + y)(both((x, y) => (x ? y : 0))(test, a), both((x, y) => (x ? 0 : y))(test, b)),
+  silu: each((x) => x / (1 + Math.exp(-x))), sigmoid: each((x) => 1 / (1 + Math.exp(-x))), relu: each((x) => Math.max(0, x)),
+  gelu: (x, { approximate = "none" } = {}) => each(approximate === "none" ? (v) => 0.5 * v * (1 + erf(v * Math.SQRT1_2))
+    : (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))))(x),
+  sin: each(Math.sin), cos: each(Math.cos), exp: each(Math.exp), log: each(Math.log), sqrt: each(Math.sqrt), neg: each((x) => -x),
+  floor: each(Math.floor), reciprocal: each((x) => 1 / x), abs: each(Math.abs), round: each(half),
+  clamp: (x, low, high) => each((value) => Math.min(high ?? Infinity, Math.max(low ?? -Infinity, value)))(x),
+  sum: over((a, b) => a + b, 0), mean: over((a, b) => a + b, 0, (value, count) => value / count), amax: over(Math.max, -Infinity),
+  any: (x, dim, keep) => over((a, b) => +(a || b !== 0), 0)(x, dim === undefined ? [] : [dim], keep),
+  argmax,
+  scatter: (x, dim, index, value) => { // of a number, along the last axis
+    const made = tensor(x.shape, x.data.slice());
+    index.data.forEach((to, i) => { made.data[i * x.shape.at(-1) + to] = value; });
+    return made;
+  },
+  linalg_solve_ex: (a, b) => [solve(a, b)],
+  new_zeros: (x, shape) => tensor(shape), ones_like: (x) => each(() => 1)(x),
+  softmax: softmaxAlong, safe_softmax: softmaxAlong, im2col, replication_pad2d: replicated,
+};

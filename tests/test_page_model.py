@@ -1,0 +1,123 @@
+"""The model in a page: what the browser computes is what PyTorch does, from a file and without a network."""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+from desk import Desk, drag
+from PIL import Image
+
+from puppetmaster_core.diffusion import draw_noise
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.editor import page_model
+from puppetmaster_core.editor.bundle import script
+from puppetmaster_core.editor.tape import TapeError, record
+from puppetmaster_core.latents.field import GRID
+from puppetmaster_core.latents.motion import CODEC_CHANNELS
+from puppetmaster_core.pipeline import build
+from puppetmaster_core.presets import SMOKE, TINY
+
+SIDE = 128  # pixels a side of the picture: one octave above what the network sees
+DRAGS = Drags(np.stack([np.linspace((0.3, 0.4), (0.5, 0.7), 14), np.linspace((0.8, 0.2), (0.7, 0.3), 14)]).astype(np.float32))
+
+RUN = """async ([engine, pixels, side, drags, noise]) => {
+  const { makeEngine } = await import(URL.createObjectURL(new Blob([engine], { type: 'text/javascript' })));
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const engine_ = makeEngine(puppetmaster, bytes(puppetmaster.bytes).buffer);
+  engine_.open(new Uint8ClampedArray(bytes(pixels).buffer), side);
+  const given = { noise: new Float32Array(bytes(noise).buffer) };
+  const { latents, fields } = engine_.motionOf(drags, given);
+  const frames = [...engine_.frames(drags, given)];
+  return { latents: [...latents.data], fields: [...fields.data], frames: frames.map((frame) => [...frame]) };
+}"""
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    """tiny's networks; weights that begin at zero do not stay there, or they would hide mistakes."""
+    made = build(TINY)
+    generator = torch.Generator().manual_seed(1)
+    for module in (made.unet, made.vae, made.image_encoder):
+        for weight in module.eval().parameters():
+            weight.data += 0.02 * torch.randn(weight.shape, generator=generator)
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def picture():
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return Image.fromarray(np.stack([2 * x, 2 * y, 255 * ((x // 16 + y // 16) % 2)], -1).astype(np.uint8))
+
+
+def opened(page, folder, pipeline, **kinds):
+    page_model.write(pipeline, folder / "model.js", **kinds)
+    (folder / "page.html").write_text('<!doctype html><meta charset="utf-8"><title>t</title><script src="model.js"></script>')
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((folder / "page.html").as_uri())
+    return asked
+
+
+def packed(array) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+# In full precision what remains is the order of sums; int8 for the U-Net and half precision for the rest are what the book ships.
+@pytest.mark.slow
+@pytest.mark.parametrize(("kinds", "latents", "levels"), [({"kind": "f4", "small_kind": "f4"}, 1e-3, 2), ({}, 5e-2, 24)])
+def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, picture, kinds, latents, levels):
+    asked = opened(page, tmp_path, pipeline, **kinds)
+    noise = draw_noise((14, CODEC_CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
+    rgba = np.asarray(picture.convert("RGBA"))
+    engine = script("engine") + "\nexport { makeEngine };"
+    page.set_default_timeout(120_000)
+    found = page.evaluate(RUN, [engine, packed(rgba), SIDE, DRAGS.points.tolist(), packed(noise)])
+    kept = []
+    video = pipeline(picture, DRAGS, seed=4, callback_on_step_end=lambda _, i, t, x: kept.append(x["latents"]) or {})
+    wanted = kept[-1][0].numpy().ravel()
+    assert np.linalg.norm(np.array(found["latents"]) - wanted) < latents * np.linalg.norm(wanted)
+    frames = np.array(found["frames"], np.uint8).reshape(13, SIDE, SIDE, 4)[..., :3]
+    off = np.abs(frames.astype(int) - video.frames[1:].astype(int))
+    assert (off <= levels).mean() > 0.999  # a pixel on the edge of two parts may be either's
+    assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
+
+
+@pytest.mark.slow
+def test_a_reader_drags_and_the_picture_follows_without_a_kernel(page, tmp_path, pipeline):
+    opened(page, tmp_path, pipeline)
+    page.evaluate("document.body.innerHTML = '<div id=\"widget\" style=\"width: 760px\"></div>'; "
+                  "globalThis.loadPuppetmaster = async () => globalThis.puppetmaster")
+    page.set_default_timeout(120_000)
+    desk = Desk(page, live=False, bare=False)
+    page.wait_for_function("document.querySelector('.pm-ask input[type=checkbox]').checked")  # the model is there
+    desk.press((60, 60), (120, 90), up=False)
+    page.wait_for_function("Number(document.querySelector('image.pm-picture').dataset.live) > 0")
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('.pm-film')")
+    assert page.locator(".pm-film").count() == 1
+    assert page.locator("image.pm-picture").get_attribute("href").startswith("blob:")  # the still picture is there again
+
+
+def test_a_page_without_the_model_says_so_and_keeps_the_picture(page):
+    page.evaluate("globalThis.loadPuppetmaster = () => Promise.reject(new Error('The model does not come with this page.'))")
+    desk = Desk(page, live=False, drags=drag((40, 60), (200, 60)))
+    page.wait_for_function("document.querySelector('.pm-status').textContent.startsWith('The model does not come')")
+    desk.press((40, 100), (120, 120))
+    assert len(desk.drawn()) == 2
+
+
+def test_a_model_of_picture_latents_is_refused():
+    with pytest.raises(page_model.PageModelError, match="expected one of motion latents"):
+        page_model.pack(build(SMOKE))
+
+
+def test_a_tape_holds_what_depends_on_its_input_and_nothing_else():
+    weight = torch.arange(6.0).view(2, 3)
+    tape, (made,) = record(lambda x: [(x @ (weight + 1)).relu()], torch.ones(1, 2))
+    assert [step[0] for step in tape.steps] == ["mm", "relu"]
+    torch.testing.assert_close(tape.constants, [weight + 1])
+    torch.testing.assert_close(made, torch.tensor([[5.0, 7.0, 9.0]]))
+    with pytest.raises(TapeError, match="changes a tensor in place"):
+        record(lambda x: [x.add_(1)], torch.ones(1))
