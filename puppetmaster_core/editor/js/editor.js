@@ -2,6 +2,7 @@
 
 import { addressOf, button, choice, element, icon } from "./dom.js";
 import { makeDocument, shape } from "./document.js";
+import { withPicture } from "./dropped.js";
 import { makeJson } from "./files.js";
 import { calm, makeTransport } from "./film.js";
 import { watchHand } from "./hand.js";
@@ -39,7 +40,15 @@ async function render({ model: given, el }) {
   watchHand(stage.node, view, doc, editor);
   watchKeys(stage.node, view, doc, editor);
   watchUndo(root, doc);
-  takeFiles(root, parts.json);
+  takeFiles(root, parts.json, async (file) => {
+    if (model === given) { status.textContent = "A picture goes into a notebook's editor from a cell: DragEditor(picture)."; return; }
+    try {
+      const next = await withPicture(given, file);
+      close();
+      el.replaceChildren();
+      close = await render({ model: next, el });
+    } catch (error) { editor.say(error.message, true); }
+  });
 
   doc.listen((what) => {
     if (what === "commit") { parts.live.release(); keep(); }
@@ -73,7 +82,7 @@ async function render({ model: given, el }) {
   editor.paintNow();
   model.send?.({ kind: "ready" }); // the model can be loaded while the first drag is drawn
   await parts.takes.ready;
-  return () => {
+  let close = () => {
     transport.pause();
     sizes.disconnect();
     parts.ask.destroy();
@@ -83,6 +92,7 @@ async function render({ model: given, el }) {
     parts.takes.destroy();
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
   };
+  return () => close();
 }
 
 function makeStage(model, [width, height]) {
@@ -227,13 +237,15 @@ function makeSide({ takes, maps, motion }, onopen) {
   return { node: element("div", { className: "pm-side" }, tabs, ...Object.values(panes)), open };
 }
 
-function takeFiles(root, json) {
+function takeFiles(root, json, openPicture) {
   root.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   root.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
     event.stopPropagation();
-    json.open(event.dataTransfer.files[0]);
+    const [file] = event.dataTransfer.files;
+    if (file.type.startsWith("image/")) openPicture(file);
+    else json.open(file);
   });
 }
 

@@ -1,8 +1,7 @@
 // "Suggest drags": the parts that the model says may move, shown on the picture; a click takes a part's arrow as a drag.
 
 import { button, element } from "./dom.js";
-
-const SIDE = 64; // pixels a side of a mask, of the square that the network sees
+import { SIDE } from "./dropped.js";
 
 export function makeSuggestions(model, doc, say) {
   const alive = typeof model.send === "function";
