@@ -1,7 +1,7 @@
 // The page's own kernel: what a notebook's kernel does for the editor, done by the engine in a worker (js/worker.js). Where a page
 // has the model's script, an editor without a kernel gets this one.
 
-const MOST = 256; // pixels a side, at which pictures move
+const MOST = 128; // pixels a side, at which pictures move: at 256 painting takes twice as long as all the rest
 
 // model: a widget's, without `send`. load(): the model's script, as page_model.py writes it. Returns a model with `send`.
 export function withEngine(model, load) {
@@ -16,7 +16,10 @@ export function withEngine(model, load) {
   async function start() {
     busy({ state: "loading" });
     const given = await load();
-    const bytes = Uint8Array.from(atob(given.bytes), (letter) => letter.charCodeAt(0)).buffer;
+    const text = atob(given.bytes);
+    const bytes = new ArrayBuffer(text.length);
+    const into = new Uint8Array(bytes);
+    for (let i = 0; i < text.length; i++) into[i] = text.charCodeAt(i);
     const address = URL.createObjectURL(new Blob([given.engine], { type: "text/javascript" }));
     worker = new Worker(address, { type: "module" });
     worker.onmessage = ({ data }) => answered(data);
@@ -24,7 +27,7 @@ export function withEngine(model, load) {
     worker.postMessage({ kind: "model", model: { tapes: given.tapes, weights: given.weights, settings: given.settings }, bytes }, [bytes]);
     worker.postMessage({ kind: "picture", ...await square() });
   }
-  // The picture in the middle of a white square of 64, 128 or 256 pixels, the first that holds it.
+  // The picture in the middle of a white square of 64 or 128 pixels, the first that holds it.
   async function square() {
     const picture = await createImageBitmap(new Blob([model.get("image")], { type: "image/png" }));
     for (side = 64; side < Math.min(MOST, Math.max(picture.width, picture.height));) side *= 2;

@@ -9,14 +9,16 @@ const halfOf = (bits) => { // a half-precision number
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + rest / 1024) : 2 ** -14 * (rest / 1024));
 };
 
+let halves = null; // every half-precision number, by its bits
+
 // Weights out of `bytes`: { kind: "f4" | "f2" | "i1", at, shape, axis }; an i1 has, before its bytes, a scale each along `axis`.
 export function readConstant({ kind, at, shape, axis = 0 }, bytes) {
   const count = sizeOf(shape);
   if (kind === "f4") return tensor(shape, new Float32Array(bytes.slice(at, at + 4 * count)));
   const made = tensor(shape);
   if (kind === "f2") {
-    const halves = new Uint16Array(bytes.slice(at, at + 2 * count));
-    for (let i = 0; i < count; i++) made.data[i] = halfOf(halves[i]);
+    halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfOf(bits));
+    new Uint16Array(bytes.slice(at, at + 2 * count)).forEach((bits, i) => { made.data[i] = halves[bits]; });
     return made;
   }
   const scales = new Float32Array(bytes.slice(at, at + 4 * shape[axis]));
