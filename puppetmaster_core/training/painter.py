@@ -42,7 +42,7 @@ class PainterLoss(nn.Module):
             error = made - frames[b]
             pixels = touched.sum() * 3 + 1
             slopes = sum((error.diff(dim=axis).abs() * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum() for axis in (2, 3))
-            errors.append((((error.abs() + 2 * error.square()) * touched).sum() + 0.5 * slopes) / pixels)
+            errors.append((((error.abs() + 2 * error.square()) * touched).sum() + slopes) / pixels)
             squared.append((error.detach().square() * touched).sum() / pixels)
         loss = torch.stack(errors).mean()
         found = {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
