@@ -59,7 +59,7 @@ def find_model(name_or_path) -> Path | str:
     return name
 
 
-def fetch(name_or_path, download: Callable[[str], str], without: Container[str] = ()) -> Path:
+def fetch(name_or_path, download: Callable[[str], str], without: Container[str] = (), variant: str | None = None) -> Path:
     """The folder of a model, from the hub if it is not here, checked by `check_model`. Raises ModelError."""
     folder = find_model(name_or_path)
     if isinstance(folder, str):
@@ -71,7 +71,7 @@ def fetch(name_or_path, download: Callable[[str], str], without: Container[str] 
             raise ModelError(
                 f"no folder {folder!r} here, and the hub did not give that model ({reason}): check the name and the network"
             ) from error
-    check_model(folder, without)
+    check_model(folder, without, variant)
     return folder
 
 
@@ -120,15 +120,18 @@ def check_settings(record: Mapping) -> None:
         check_settings(one)
 
 
-def check_model(folder: Path, without: Container[str] = ()) -> None:
-    """Raise ModelError unless every component but those of `without` is there, in safetensors files that are whole."""
+def check_model(folder: Path, without: Container[str] = (), variant: str | None = None) -> None:
+    """Raise ModelError unless every component but those of `without` is there, in safetensors files that are whole.
+
+    variant: of the files, where a component has it.
+    """
     for component, origin in read_index(folder).items():
         if component.startswith("_") or component in without or not isinstance(origin, list) or None in origin:
             continue
         if not (folder / component).is_dir():
             raise ModelError(f"{folder}: no folder {component!r} there, wanted the folder of a whole model: get it again")
         if component not in NO_WEIGHTS:
-            tensor_shapes(folder / component)
+            tensor_shapes(folder / component, variant)
 
 
 def check_kinds(folder: Path, module) -> None:
