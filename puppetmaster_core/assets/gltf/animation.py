@@ -80,8 +80,10 @@ def _channels(document, accessors, animation, targets, where, report) -> dict[tu
     samplers, found = objects(animation, "samplers", where), {}
     for c, channel in enumerate(objects(animation, "channels", where)):
         name, keys = f"channel {c} of {where}", None
-        with report.leaving_out(name, MOTION):
+        try:
             keys = _channel(document, accessors, channel, samplers, targets, (name, where), report)
+        except AssetError as error:
+            report.lose(name, MOTION, error)
         if keys is None:
             continue
         place = keys.node, channel["target"]["path"]

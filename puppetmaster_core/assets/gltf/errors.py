@@ -57,14 +57,18 @@ class Report:
 
     @contextmanager
     def leaving_out(self, what: str, kind: str) -> Iterator[None]:
-        """An AssetError in here costs `what` and is noted; an WholeFileError costs the file."""
+        """An AssetError in here costs `what` and is noted; a WholeFileError costs the file."""
         try:
             yield
-        except WholeFileError:
-            raise
         except AssetError as error:
-            self.first_loss = self.first_loss or error
-            self(f"{what} is left out: {error}", kind)
+            self.lose(what, kind, error)
+
+    def lose(self, what: str, kind: str, error: AssetError) -> None:
+        """Note that `error` costs `what`; raise a WholeFileError again."""
+        if isinstance(error, WholeFileError):
+            raise error
+        self.first_loss = self.first_loss or error
+        self(f"{what} is left out: {error}", kind)
 
 
 @dataclass

@@ -120,6 +120,8 @@ def read_nodes(document: Document, report: Report) -> NodeTree:
 def _present(document: Document, wanted: list[int], where: str, report: Report) -> list[int]:
     """Those of the nodes wanted that are in the file."""
     count = len(document.all("nodes"))
+    if not wanted or max(wanted) < count:
+        return wanted
     for index in wanted:
         if index >= count:
             with report.leaving_out(f"a node of {where}", PART):
@@ -142,8 +144,10 @@ def drawn_nodes(document: Document, tree: NodeTree, report: Report) -> list[int]
             shown[level] |= shown[tree.parent[level]]
     else:
         shown = np.ones(len(nodes), bool)
-    hidden = np.array([_is_hidden(node, i) for i, node in enumerate(nodes)], bool)
-    if hidden.any():
+    hiding = [i for i, node in enumerate(nodes) if "extensions" in node and _is_hidden(node, i)]
+    if hiding:
+        hidden = np.zeros(len(nodes), bool)
+        hidden[hiding] = True
         for level in tree.levels[1:]:
             hidden[level] |= hidden[tree.parent[level]]
         shown &= ~hidden
@@ -151,7 +155,5 @@ def drawn_nodes(document: Document, tree: NodeTree, report: Report) -> list[int]
 
 
 def _is_hidden(node: dict, index: int) -> bool:
-    if "extensions" not in node:
-        return False
     where = f"node {index}"
     return mapping(mapping(node, "extensions", where), "KHR_node_visibility", where).get("visible") is False

@@ -21,11 +21,12 @@ def mirrored(parts: list[Part], skins: dict[int, Skin], tree: NodeTree, animatio
     A skinned part is mirrored where the joints that carry most of it are.
     """
     with np.errstate(all="ignore"):
-        poses = [tree.world(tree.translation, tree.rotation, tree.scale)]
+        own = {s: np.linalg.det(skin.inverse_bind[:, :3, :3]) < 0 for s, skin in skins.items()}
+        poses = [_turned(tree, tree.scale)]
         if _may_turn(tree, animations):  # then the poses that are filmed count
-            poses = [_world(tree, animation, t) for animation in animations
+            poses = [_posed(tree, animation, t) for animation in animations
                      for t in (0.0, animation.duration / 2, animation.duration)]
-        found = np.array([_signs(world, parts, skins) for world in poses])
+        found = np.array([_signs(turned, parts, skins, own) for turned in poses])
     always, ever = found.all(0), found.any(0)
     for p in np.flatnonzero(ever & ~always):
         report(f"{parts[p].where} is turned inside out while it moves: both its sides are drawn", LOOK)
@@ -38,15 +39,24 @@ def _may_turn(tree: NodeTree, animations: list[Animation]) -> bool:
     return bool(scales) and bool(mirrors or any((values < 0).any() for values in scales))
 
 
-def _world(tree: NodeTree, animation: Animation, t: float) -> np.ndarray:
+def _posed(tree: NodeTree, animation: Animation, t: float) -> np.ndarray:
     tree = tree.without_matrices(animation.nodes) if tree.matrices else tree
-    return tree.world(*animation.pose(tree, t))
+    return _turned(tree, animation.pose(tree, t)[2])
 
 
-def _signs(world: np.ndarray, parts: list[Part], skins: dict[int, Skin]) -> list[bool]:
-    """Whether each part is mirrored under world matrices (N, 4, 4)."""
-    nodes = np.linalg.det(world[:, :3, :3]) < 0
-    joints = {s: np.linalg.det((world[skin.joints] @ skin.inverse_bind)[:, :3, :3]) < 0 for s, skin in skins.items()}
+def _turned(tree: NodeTree, scale: np.ndarray) -> np.ndarray:
+    """Which nodes are mirrored in the world, (N,) bool, under these local scales: the signs multiply down the tree."""
+    turned = (scale < 0).sum(1) % 2 == 1
+    for node, matrix in tree.matrices.items():
+        turned[node] = np.linalg.det(matrix[:3, :3]) < 0
+    for level in tree.levels[1:]:
+        turned[level] ^= turned[tree.parent[level]]
+    return turned
+
+
+def _signs(nodes: np.ndarray, parts: list[Part], skins: dict[int, Skin], own: dict[int, np.ndarray]) -> list[bool]:
+    """Whether each part is mirrored where nodes (N,) are; own: whether a skin's inverse bind matrices mirror, (J,)."""
+    joints = {s: nodes[skin.joints] ^ own[s] for s, skin in skins.items()}
     return [_sign(part, nodes, joints) for part in parts]
 
 
