@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
     parser.add_argument("--data", action="append", default=[], metavar="CLIPS",
                         help="a folder of clips at the scale's size; again for more folders (default: cabinets)")
+    parser.add_argument("--untextured", action="store_true", help="with --data: also clips whose assets lost a texture")
     parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: cabinets to render and train on (the scale's)")
     parser.add_argument("--weights", metavar="MODEL",
                         help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for another scale a "
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     try:
         done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
-                     weights=arguments.weights, config=config, max_seconds=arguments.max_seconds,
+                     weights=arguments.weights, config=config, max_seconds=arguments.max_seconds, untextured=arguments.untextured,
                      **{name: getattr(arguments, name) for name in SETTINGS})
         if target and crew().is_main_process and (output / "pipeline").is_dir():
             from puppetmaster_core.training.export import export

@@ -91,7 +91,7 @@ def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit:
                 yield replace(shot, reason=f"animation {known.name!r}{shot.reason}")
                 continue
             clip = replace(shot.clip, provenance={**provenance, "animation": known.name, **shot.clip.provenance}, tools=tools)
-            yield replace(shot, clip=clip, row=_row(shot.key, clip, name, how))
+            yield replace(shot, clip=clip, row=_row(shot.key, clip, name, how) | {"notes": list(getattr(asset, "notes", ()))})
 
 
 def _film_animation(asset, number, name, animation, lights, how, time_limit) -> Iterator[Shot]:

@@ -74,8 +74,8 @@ class Motion:
 class MotionClips(ShardClips):
     """Clips of shards, with the field of each. Raises TrainingError for clips without displacement."""
 
-    def __init__(self, folders, size: int, frames: int, cache: Path):
-        super().__init__(folders, size, frames, cache)
+    def __init__(self, folders, size: int, frames: int, cache: Path, untextured: bool = False):
+        super().__init__(folders, size, frames, cache, untextured)
         folder = cache / f"motion-{self.digest}"
         if not folder.is_dir():
             with saving(folder), whole_folder(folder) as partial:

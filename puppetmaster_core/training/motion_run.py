@@ -37,7 +37,7 @@ SHARD_SIZE = "15MB"  # of the saved weights
 MODULES = {"painter": ("painter", "enlarge"), "parts": ("parts",)}  # of the codec, by the stage that trains them
 
 
-def open_clips(plan: Plan, data: list[str]) -> tuple[MotionClips, list[ClipStore]]:
+def open_clips(plan: Plan, data: list[str], untextured: bool = False) -> tuple[MotionClips, list[ClipStore]]:
     """The clips at the model's size, and the folders of larger ones, on which the painter trains too. Raises TrainingError."""
     preset, own, large = plan.preset, [], []
     for folder in map(Path, data):
@@ -50,7 +50,7 @@ def open_clips(plan: Plan, data: list[str]) -> tuple[MotionClips, list[ClipStore
         if store.labels(0, ("displacement",))["displacement"].shape[1] != store.column("size")[0]:
             raise TrainingError(f"{store.folder}: larger clips need a displacement of their own size: render them with "
                                 f"--field-size {store.column('size')[0]}")
-    return MotionClips(own, preset.size, preset.frames, plan.folder), large
+    return MotionClips(own, preset.size, preset.frames, plan.folder, untextured), large
 
 
 def render_clips(plan: Plan, count: int | None) -> list[str]:

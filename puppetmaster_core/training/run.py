@@ -40,14 +40,15 @@ SHARD_SIZE = "15MB"  # of the saved weights
 
 
 def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
-          weights: str | None = None, config: dict | None = None, max_seconds: float | None = None, **changes) -> bool:
+          weights: str | None = None, config: dict | None = None, max_seconds: float | None = None, untextured: bool = False,
+          **changes) -> bool:
     """Train `preset` into the folder `output`; True when all asked for is done, False when time ran out.
 
     data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural cabinets, None for
     the recipe's number. weights: the model to begin with; a scale that trains from nothing goes on from a model of its own, whose
     VAE stays. config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's RunSettings
     (seed, mixed_precision, …), where not None. Raises TrainingError where settings are unknown or conflict, an earlier stage is
-    missing, or clips are; ModelError where the weights are.
+    missing, or clips are; ModelError where the weights are. untextured: also clips of `data` whose assets lost a texture.
     """
     until = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
     if not preset.training:
@@ -66,26 +67,27 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
         if weights and "vae" in plan.recipe:
             _given(plan)  # refused before anything is rendered
         if preset.latents == "motion":
-            return _train_motion(plan, clips, data, stages)
+            return _train_motion(plan, clips, data, stages, untextured)
         with crew().main_process_first():
-            found = _clips(plan, clips, data)
+            found = _clips(plan, clips, data, untextured)
         return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
 
 
-def _train_motion(plan: Plan, clips: int | None, data: Sequence[str], stages: Sequence[str]) -> bool:
+def _train_motion(plan: Plan, clips: int | None, data: Sequence[str], stages: Sequence[str],
+                  untextured: bool) -> bool:
     if plan.weights:
         motion_run.begin(plan)  # refused before anything is rendered
         keep_log(find_model(plan.weights), plan.folder)
     with crew().main_process_first():
-        found, large = motion_run.open_clips(plan, list(data) or motion_run.render_clips(plan, clips))
+        found, large = motion_run.open_clips(plan, list(data) or motion_run.render_clips(plan, clips), untextured)
     record = _record(plan, found)
     return all(motion_run.STAGES[stage](plan, found, large, record) for stage in plan.stages if stage in stages)
 
 
-def _clips(plan: Plan, clips: int | None, data: Sequence[str]) -> Clips:
+def _clips(plan: Plan, clips: int | None, data: Sequence[str], untextured: bool) -> Clips:
     preset = plan.preset
     if data:
-        return ShardClips([Path(folder) for folder in data], preset.size, preset.frames, plan.folder)
+        return ShardClips([Path(folder) for folder in data], preset.size, preset.frames, plan.folder, untextured)
     if "clips" not in plan.recipe:
         raise TrainingError(f"the scale {preset.name!r} came without clips: render some at {preset.size} pixels with "
                             "`puppetmaster render`, and name their folder")

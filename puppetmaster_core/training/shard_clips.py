@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from puppetmaster_core.assets.gltf.errors import TEXTURE
 from puppetmaster_core.clips.cabinets import WATCH_SEEDS
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
@@ -24,19 +25,21 @@ from puppetmaster_core.training.crew import crew
 from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import TrainingError
 
+LOST = "its asset lost a texture, so its colours are wrong: mend the file and render again, or train with --untextured"
 PATHS = ("tracks", "track_parts", "starts", "left_out", "reasons")  # arrays of a run folder's paths-DIGEST.npz
 
 
 class ShardClips:
     """The clips of some folders that `puppetmaster render` made, drawn in the balanced mixture of App. C.1.
 
-    Groups without clips give their share to the others. A clip that cannot be read is left out of the mixture, for as long as the
-    run folder is used, and left_out-DIGEST.json there says why; it keeps its number, and another's frames stand for its own. All
-    clips are tried at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders
-    without whole clips of the given frames and size, and for procedural assets that are kept for judging.
+    Groups without clips give their share to the others. Clips of assets that lost a texture are left out of the mixture, as their
+    colours are wrong, unless `untextured` asks for them. So is a clip that cannot be read, for as long as the run folder is used.
+    left_out-DIGEST.json there says why; such a clip keeps its number, and another's frames stand for its own. All clips are tried
+    at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders without whole clips
+    of the given frames and size, and for procedural assets that are kept for judging.
     """
 
-    def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path):
+    def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path, untextured: bool = False):
         """cache: a folder for the tracks of all clips, which are then read from there, and for why clips are left out."""
         try:
             self.stores = [ClipStore(folder) for folder in folders]
@@ -45,6 +48,10 @@ class ShardClips:
             self._frames = frames
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
             self._tracks, self._parts, self._starts, self.left_out = self._read_paths(cache / f"paths-{self._stored}.npz")
+            if not untextured:
+                self.left_out |= {number: LOST for number in self._lost() if number not in self.left_out}
+            if len(self.left_out) == len(self):
+                raise ClipError(f"no clip came that can be used, wanted some; the first: {next(iter(self.left_out.values()))}")
             self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
@@ -83,10 +90,16 @@ class ShardClips:
         except ValueError as error:
             raise TrainingError(f"{self.stores[0].folder}: no clip with a drag came, wanted some: {error}") from None
 
+    def _lost(self) -> list[int]:
+        """The clips whose assets lost a texture."""
+        notes = [notes for store in self.stores for notes in store.column("notes")]
+        return [number for number, kinds in enumerate(notes) if TEXTURE in (kinds or ())]
+
     def _groups(self) -> np.ndarray:
         groups = np.array([group for store in self.stores for group in store.column("group")], dtype=object)
         groups[np.diff(self._starts) == 0] = "no drag"
-        groups[list(self.left_out)] = "cannot be read"
+        for number, reason in self.left_out.items():
+            groups[number] = TEXTURE if reason == LOST else "cannot be read"
         return groups.astype(str)
 
     def _read_paths(self, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, str]]:
@@ -122,8 +135,8 @@ class ShardClips:
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
         if crew().is_main_process:
-            tqdm.write(f"left out, as they cannot be read: {len(self.left_out)} of {len(self)} clips, listed in {path}; the "
-                       f"first: {next(iter(self.left_out.values()))}", file=sys.stderr)
+            tqdm.write(f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: "
+                       f"{next(iter(self.left_out.values()))}", file=sys.stderr)
         whole = next(number for number in range(len(self)) if number not in self.left_out)
         for number in self.left_out:
             self._place[number] = self._place[whole]
