@@ -79,7 +79,8 @@ def read_apart(folder: Path, options: Mapping) -> dict:
 
     options: those of `PuppetMasterPipeline.from_pretrained`, with dtype. Raises what the libraries raise.
     """
-    latents = {"MotionCodec": MotionCodec}.get(checkpoints.read_index(folder).get("vae", ("", ""))[1], AutoencoderKLTemporalDecoder)
+    own = checkpoints.read_index(folder).get("vae", ("", ""))[1]
+    latents = MotionCodec if own == "MotionCodec" else AutoencoderKLTemporalDecoder
     makers = {"vae": (latents, "torch_dtype"), "image_encoder": (CLIPVisionModelWithProjection, "dtype"),
               "unet": (DragUNet, "torch_dtype")}
     variants = {name: variant_of(folder / name, options.get("variant")) for name in makers.keys() - options.keys()}
