@@ -41,7 +41,7 @@ class PainterLoss(nn.Module):
             made, touched = self.painter(moved), moved.touched
             error = made - frames[b]
             pixels = touched.sum() * 3 + 1
-            slopes = sum((error.diff(dim=axis).abs() * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum() for axis in (2, 3))
+            slopes = sum(_slopes(made, frames[b], touched, axis) for axis in (2, 3))
             errors.append((((error.abs() + 2 * error.square()) * touched).sum() + slopes) / pixels)
             squared.append((error.detach().square() * touched).sum() / pixels)
         loss = torch.stack(errors).mean()
@@ -58,6 +58,13 @@ class PainterLoss(nn.Module):
         made = torch.cat([self.enlarge(c, p) for c, p in zip(coarse, first, strict=True)])
         band = F.max_pool2d((weight[:, None] - F.avg_pool2d(weight[:, None], 9, 1, 4)).abs(), 9, 1, 4)[:, 0] > 0.02
         return F.binary_cross_entropy(made.clamp(1e-4, 1 - 1e-4)[band], weight[band])
+
+
+def _slopes(made: Tensor, true: Tensor, touched: Tensor, axis: int) -> Tensor:
+    """How wrong differences of neighbours are, half for where they are, half for how large: of two errors, the sharp one is less."""
+    now, then = made.diff(dim=axis), true.diff(dim=axis)
+    wrong = 0.5 * (now - then).abs() + 0.5 * (now.abs() - then.abs()).abs()
+    return (wrong * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum()
 
 
 def exact_item(frames: np.ndarray, labels: dict[str, np.ndarray], rng: np.random.Generator, count: int = FRAMES) -> dict:
