@@ -61,7 +61,7 @@ class PainterLoss(nn.Module):
 
 
 def _slopes(made: Tensor, true: Tensor, touched: Tensor, axis: int) -> Tensor:
-    """How wrong differences of neighbours are, half for where they are, half for how large: of two errors, the sharp one is less."""
+    """How wrong differences of neighbours are, half of it for how large they are: of two errors, the sharp one is less."""
     now, then = made.diff(dim=axis), true.diff(dim=axis)
     wrong = 0.5 * (now - then).abs() + 0.5 * (now.abs() - then.abs()).abs()
     return (wrong * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum()
