@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from puppetmaster_core.clips.rules import PAPER, distinct
-from puppetmaster_core.clips.sampling import displacement
+from puppetmaster_core.clips.rules import PAPER, displacement, distinct
 
 WAITING = "not answered yet: replace None and run the cell again"
 

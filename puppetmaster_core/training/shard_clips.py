@@ -1,11 +1,12 @@
 """Training clips from shards on disk, in the balanced mixture of App. C.1. What cannot be read is left out, with its reason kept.
 
-Letters: N frames, P candidate tracks.
+Letters: N frames, K drags.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +16,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
+from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore, damage
-from puppetmaster_core.files import read_arrays, whole_file, write_json
+from puppetmaster_core.clips.sources import WATCH_SEEDS
+from puppetmaster_core.files import write_json
 from puppetmaster_core.training.crew import crew
 from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import TrainingError
 
-PATHS = ("tracks", "track_parts", "starts", "left_out", "reasons")  # arrays of a run folder's paths-DIGEST.npz
+LABELS = ("displacement", "field_parts", "drags")  # of which drags are drawn
 
 
 class ShardClips:
@@ -37,15 +39,13 @@ class ShardClips:
     """
 
     def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path):
-        """cache: a folder for the tracks of all clips, which are then read from there, and for why clips are left out."""
+        """cache: a folder that says which clips are left out and why, so that not all are tried at every start."""
         try:
             self.stores = [ClipStore(folder) for folder in folders]
             for store in self.stores:
                 _check_store(store, size, frames)
-            self._frames = frames
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
-            self._tracks, self._parts, self._starts, self.left_out = self._read_paths(cache / f"paths-{self._stored}.npz")
-            self._leave_out(cache / f"left_out-{self._stored}.json")
+            self.left_out = self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
 
@@ -73,9 +73,14 @@ class ShardClips:
         store, own = self._place[number]
         return store.frames(own, some)
 
-    def paths(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        here = slice(self._starts[number], self._starts[number + 1])
-        return self._tracks[here], self._parts[here]
+    def labels(self, number: int, names: Sequence[str]) -> dict[str, np.ndarray]:
+        store, own = self._place[number]
+        return store.labels(own, names)
+
+    def drags(self, number: int, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
+        """Drags (K, N, 2) of a clip, drawn anew as `sample_drags` does."""
+        labels = self.labels(number, LABELS)
+        return draw_paths(*(labels[name] for name in LABELS), rng, rules)
 
     def mixture(self, seed: int) -> Mixture:
         try:
@@ -85,48 +90,45 @@ class ShardClips:
 
     def _groups(self) -> np.ndarray:
         groups = np.array([group for store in self.stores for group in store.column("group")], dtype=object)
-        groups[np.diff(self._starts) == 0] = "no drag"
+        groups[[drags == 0 for store in self.stores for drags in store.column("drags")]] = "no drag"
         groups[list(self.left_out)] = "cannot be read"
         return groups.astype(str)
 
-    def _read_paths(self, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, str]]:
-        """Tracks and parts of all clips, where each clip's begin (n + 1,), and which clips are left out and why."""
-        arrays = read_arrays(path, PATHS)
-        if arrays is None:
+    def _leave_out(self, path: Path) -> dict[int, str]:
+        """Which clips cannot be read and why, found out once and written to `path`; the first that can stands for each."""
+        left_out = _read_left_out(path)
+        if left_out is None:
             with ThreadPoolExecutor() as pool:
-                read = list(tqdm(pool.map(self._read, range(len(self))), total=len(self), desc="reading clips", mininterval=5))
-            tracks, parts, reasons = zip(*read, strict=True)
-            lost = [number for number, reason in enumerate(reasons) if reason]
-            if len(lost) == len(self):
+                tried = pool.map(self._damage, range(len(self)))
+                reasons = list(tqdm(tried, total=len(self), desc="reading clips", mininterval=5))
+            left_out = {number: reason for number, reason in enumerate(reasons) if reason}
+            if len(left_out) == len(self):
                 raise ClipError(f"no clip came that can be read, wanted some; the first: {reasons[0]}")
-            arrays = [np.concatenate(tracks), np.concatenate(parts), np.cumsum([0, *map(len, tracks)]), np.array(lost, int),
-                      np.array([reasons[number] for number in lost], str)]
-            with saving(path), whole_file(path) as partial, open(partial, "wb") as file:
-                np.savez(file, **dict(zip(PATHS, arrays, strict=True)))
-        return *arrays[:3], dict(zip(arrays[3].tolist(), arrays[4].tolist(), strict=True))
-
-    def _read(self, number: int) -> tuple[np.ndarray, np.ndarray, str]:
-        """Tracks and parts of a clip, or none and why, where they or a frame cannot be read."""
-        store, own = self._place[number]
-        try:
-            store.frames(own)
-            labels = store.labels(own, PATHS[:2])
-        except ClipError as error:
-            return np.zeros((0, self._frames, 2), np.float32), np.zeros(0, np.int16), str(error)
-        return labels["tracks"], labels["track_parts"], ""
-
-    def _leave_out(self, path: Path) -> None:
-        """Write which clips are left out, say so, and let the first that is not stand for them."""
-        if not self.left_out:
-            return
-        with saving(path):
-            write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
-        if crew().is_main_process:
-            tqdm.write(f"left out, as they cannot be read: {len(self.left_out)} of {len(self)} clips, listed in {path}; the "
-                       f"first: {next(iter(self.left_out.values()))}", file=sys.stderr)
-        whole = next(number for number in range(len(self)) if number not in self.left_out)
-        for number in self.left_out:
+            with saving(path):
+                write_json(path, [{"clip": number, "cause": reason} for number, reason in left_out.items()])
+        if left_out and crew().is_main_process:
+            tqdm.write(f"left out, as they cannot be read: {len(left_out)} of {len(self)} clips, listed in {path}; the first: "
+                       f"{next(iter(left_out.values()))}", file=sys.stderr)
+        whole = next(number for number in range(len(self)) if number not in left_out)
+        for number in left_out:
             self._place[number] = self._place[whole]
+        return left_out
+
+    def _damage(self, number: int) -> str:
+        """Why a clip's frames or labels cannot be read; "": they can."""
+        try:
+            self.frames(number)
+            self.labels(number, LABELS)
+        except ClipError as error:
+            return str(error)
+        return ""
+
+
+def _read_left_out(path: Path) -> dict[int, str] | None:
+    try:
+        return {int(one["clip"]): str(one["cause"]) for one in json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _digest(words: Iterable[str]) -> str:
