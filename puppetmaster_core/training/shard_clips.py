@@ -39,13 +39,16 @@ class ShardClips:
     """
 
     def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path):
-        """cache: a folder that says which clips are left out and why, so that not all are tried at every start."""
+        """cache: a folder that says which clips cannot be read, as all are tried once only, and why some are left out."""
         try:
             self.stores = [ClipStore(folder) for folder in folders]
             for store in self.stores:
                 _check_store(store, size, frames)
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
-            self.left_out = self._leave_out(cache / f"left_out-{self._stored}.json")
+            self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
+            if len(self.left_out) == len(self):
+                raise ClipError(f"no clip came that can be used, wanted some; the first: {next(iter(self.left_out.values()))}")
+            self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
 
@@ -94,25 +97,33 @@ class ShardClips:
         groups[list(self.left_out)] = "cannot be read"
         return groups.astype(str)
 
-    def _leave_out(self, path: Path) -> dict[int, str]:
-        """Which clips cannot be read and why, found out once and written to `path`; the first that can stands for each."""
-        left_out = _read_left_out(path)
-        if left_out is None:
-            with ThreadPoolExecutor() as pool:
-                tried = pool.map(self._damage, range(len(self)))
-                reasons = list(tqdm(tried, total=len(self), desc="reading clips", mininterval=5))
-            left_out = {number: reason for number, reason in enumerate(reasons) if reason}
-            if len(left_out) == len(self):
-                raise ClipError(f"no clip came that can be read, wanted some; the first: {reasons[0]}")
+    def _unreadable(self, path: Path) -> dict[int, str]:
+        """Which clips cannot be read, and why: all are tried once, and `path` keeps what was found."""
+        try:
+            return {int(number): str(reason) for number, reason in json.loads(path.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError):
+            pass
+        with ThreadPoolExecutor() as pool:
+            tried = pool.map(self._damage, range(len(self)))
+            reasons = list(tqdm(tried, total=len(self), desc="reading clips", mininterval=5))
+        found = {number: reason for number, reason in enumerate(reasons) if reason}
+        if len(found) < len(self):
             with saving(path):
-                write_json(path, [{"clip": number, "cause": reason} for number, reason in left_out.items()])
-        if left_out and crew().is_main_process:
-            tqdm.write(f"left out, as they cannot be read: {len(left_out)} of {len(self)} clips, listed in {path}; the first: "
-                       f"{next(iter(left_out.values()))}", file=sys.stderr)
-        whole = next(number for number in range(len(self)) if number not in left_out)
-        for number in left_out:
+                write_json(path, found)
+        return found
+
+    def _leave_out(self, path: Path) -> None:
+        """Write which clips are left out, say so, and let the first that is not stand for them."""
+        if not self.left_out:
+            return
+        with saving(path):
+            write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
+        if crew().is_main_process:
+            tqdm.write(f"left out, as they cannot be read: {len(self.left_out)} of {len(self)} clips, listed in {path}; the "
+                       f"first: {next(iter(self.left_out.values()))}", file=sys.stderr)
+        whole = next(number for number in range(len(self)) if number not in self.left_out)
+        for number in self.left_out:
             self._place[number] = self._place[whole]
-        return left_out
 
     def _damage(self, number: int) -> str:
         """Why a clip's frames or labels cannot be read; "": they can."""
@@ -122,13 +133,6 @@ class ShardClips:
         except ClipError as error:
             return str(error)
         return ""
-
-
-def _read_left_out(path: Path) -> dict[int, str] | None:
-    try:
-        return {int(one["clip"]): str(one["cause"]) for one in json.loads(path.read_text(encoding="utf-8"))}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _digest(words: Iterable[str]) -> str:
