@@ -28,7 +28,7 @@ class Preset:
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
     qualities: dict | None = None  # arguments of `Sampling` by the name of a quality, None: `sampling.QUALITIES`
-    # RunSettings of each stage by its name; "recipe", values of the denoiser's Recipe; "clips", cabinets where none are given.
+    # RunSettings of each stage by its name; "recipe", values of the denoiser's Recipe; "clips", how many are rendered.
     # Without a stage for the VAE, training has to begin with a whole model's weights.
     training: dict = field(default_factory=dict)
 

@@ -102,6 +102,12 @@ def test_a_checkpoint_of_a_smaller_network_is_not_called_damaged(tmp_path):
         load(tmp_path, bigger, optimizer, average)
 
 
+def test_a_file_as_run_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["train", "--output", str(tmp_path / "file")]) == 2
+    assert "a run folder" in capsys.readouterr().err
+
+
 def test_a_run_does_not_go_on_with_another_recipe_or_network(tmp_path):
     run = tmp_path / "run"
     cabinets = {"clips": 2, "config": {"recipe": {"drag_dropout": 0.2}}}

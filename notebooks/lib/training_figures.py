@@ -46,7 +46,7 @@ def recipe_of(preset: Preset) -> dict[str, str]:
         "straight drags": f"{recipe.straight:g} of the items", "EMA decay": f"{settings.ema_decay:g}",
         "EMA half-life": f"{half_life(settings.ema_decay):.0f} updates", "sampling steps": str(preset.steps),
         "guidance": f"{preset.min_guidance:g} to {preset.max_guidance:g}, linear over frames",
-        "mixture": mixture if "clips" not in preset.training else "cabinets only, or as the paper's with --data",
+        "mixture": mixture if "clips" not in preset.training else mixture + "; half cabinets without --data",
     }
 
 

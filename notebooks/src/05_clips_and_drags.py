@@ -116,7 +116,7 @@ figures.passes(rendering, tints)
 # greatest at the free edge. On a drawer it is the same everywhere.
 
 # %%
-from puppetmaster_core.clips.sampling import displacement
+from puppetmaster_core.clips.rules import displacement
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 
 surface = SurfacePoints.visible(rendering)  # P points, one for each pixel of the object in frame 1
@@ -148,8 +148,7 @@ figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in pa
 # began, a straight drag shows nothing at all.
 
 # %%
-from puppetmaster_core.clips.rules import PAPER, VisiblePoints, distinct, draw_drags
-from puppetmaster_core.clips.sampling import straightened
+from puppetmaster_core.clips.rules import PAPER, VisiblePoints, distinct, draw_drags, straightened
 
 points = VisiblePoints(world, tracks, part, size, len(asset.submodels))
 dragged = draw_drags(points, np.random.default_rng(1), PAPER)
@@ -244,7 +243,7 @@ from puppetmaster_core.clips.shards import ClipStore
 store = ClipStore(folder / "clips")
 for path in sorted((folder / "clips").rglob("shard-*")):
     print(f"{path.relative_to(folder)}  {path.stat().st_size / 1024:.0f} kB")
-index_table(store.index, ("view", "submodels", "tracks", "drags", "travel", "licence"))
+index_table(store.index, ("view", "submodels", "drags", "travel", "licence"))
 
 # %% [markdown]
 # What is read back is what was filmed, to the bit: the first two clips, made again in memory, agree in every array.
@@ -266,8 +265,10 @@ for number, shot in enumerate(islice(again, 2)):
 # %% [markdown]
 # ## A clip as training sees it
 #
-# The clip out of the shard whose longest drag is longest, with its tracks (dots; rings where hidden) and its drags (arrows).
-# The network gets the first frame and the drags, and has to draw the other thirteen.
+# The clip out of the shard whose longest drag is longest, with its drags as arrows, and the points that they drag as dots (rings
+# where hidden). The network gets the first frame and the drags, and has to draw the other thirteen. In training it does not get
+# the same ones each time: a clip also holds the exact displacement of every pixel of frame 1, from which `sample_drags` draws
+# others by the same rules.
 
 # %%
 from puppetmaster_core import Drags
@@ -275,10 +276,10 @@ from puppetmaster_core import Drags
 most = int(np.argmax(store.column("travel")))
 stored = store[most]
 column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T  # where drags begin
+dragged_tints = [tints[p] for p in stored.part_ids[0][row, column]]
 figures.riding(
-    stored.frames, stored.tracks, stored.visibility, [tints[p] for p in stored.track_parts],
-    Drags(stored.drags), drag_tints=[tints[p] for p in stored.part_ids[0][row, column]],
-    alt="the stored clip, its tracks as dots and its drags as arrows",
+    stored.frames, stored.drags, stored.drag_visibility, dragged_tints, Drags(stored.drags), drag_tints=dragged_tints,
+    alt="the stored clip, its drags as arrows and the points they drag as dots",
 )
 
 # %% [markdown]
@@ -287,7 +288,7 @@ figures.riding(
 # - The paper does not say how little a part may move to count as still. Ours gets no drag where no point of it travels farther
 #   than 2 % of the picture's width.
 # - "For the rest, we sample a random number of drags": for objects without sub-models, one to five here.
-# - Drags start on what frame 1 shows. What comes into sight later has no tracks.
+# - Drags start on what frame 1 shows. What comes into sight later has none.
 #
 # ## Exercise 1: how near is near?
 #

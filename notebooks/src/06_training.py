@@ -10,7 +10,7 @@
 # shipped model. **Scale:** smoke, pictures of 64 × 64 pixels with 4 frames; the curves are of `tiny`.
 
 # %% tags=["parameters"]
-clips = 12  # procedural cabinets to train on
+clips = 12  # procedural clips to train on
 steps = 24  # of each stage
 batch_size = 2
 judged = 8  # unseen cabinets that tiny is tried on
@@ -111,10 +111,11 @@ figures.noise_levels({f"the paper: mean {Recipe().sigma_mean:g}": Recipe().sigma
 
 # %%
 from puppetmaster_core import PuppetMasterPipeline
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS, cabinet_clip
+from puppetmaster_core.clips.sources import WATCH_SEEDS, find_source
+from puppetmaster_core.clips.studio import Filming, filmed
 from puppetmaster_core.evaluation.one_step import SIGMAS, one_step_errors
 
-unseen = [cabinet_clip(WATCH_SEEDS + number, TINY.size, TINY.frames) for number in range(judged)]
+unseen = filmed(find_source("cabinets", judged, WATCH_SEEDS), Filming(size=TINY.size, frames=TINY.frames))
 left = one_step_errors(PuppetMasterPipeline.from_pretrained("tiny"), unseen)
 table(("noise level σ", *(f"{sigma:g}" for sigma in SIGMAS)),
       [("error, of a still video's", *(f"{share:.2f}" for share in np.median(left, 0)))])

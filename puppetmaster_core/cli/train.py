@@ -1,8 +1,9 @@
 """Train a scale: the VAE, its decoder sharpened, the denoiser; mini and tiny from nothing, svd from SVD's weights.
 
-Without --data, procedural cabinets are rendered and trained on. With --data, the clips that `puppetmaster render` made, drawn in
-the balanced mixture of App. C.1. Everything goes into the run folder; a run that was stopped, or killed, goes on where it was
-when started again, to the same weights. Several processes share each update's clips: start them with torchrun.
+Without --data, clips of procedural cabinets and of the whole library are rendered, half of each. With --data, those that
+`puppetmaster render` made are read. They are drawn in the balanced mixture of App. C.1. Everything goes into the run folder;
+a run that was stopped, or killed, goes on where it was when started again, to the same weights. Several processes share each
+update's clips: start them with torchrun.
 
 examples:
   puppetmaster train --scale tiny --output runs/tiny
@@ -32,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", choices=SCALES, default="tiny", help="what to train (default: tiny)")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
     parser.add_argument("--data", action="append", default=[], metavar="CLIPS",
-                        help="a folder of clips at the scale's size; again for more folders (default: cabinets)")
+                        help="a folder of clips at the scale's size; again for more folders (default: rendered)")
     parser.add_argument("--untextured", action="store_true", help="with --data: also clips whose assets lost a texture")
-    parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: cabinets to render and train on (the scale's)")
+    parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: how many to render and train on (the scale's)")
     parser.add_argument("--weights", metavar="MODEL",
                         help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for another scale a "
                         "model of it, whose VAE stays (default: nothing)")

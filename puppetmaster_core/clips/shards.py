@@ -34,7 +34,6 @@ SCHEMA = pa.schema([
     ("size", pa.int32()),  # pixels a side
     ("frames", pa.int32()),  # N
     ("submodels", pa.int32()),  # seen in frame 1
-    ("tracks", pa.int32()),
     ("drags", pa.int32()),
     ("travel", pa.float32()),  # of the longest drag, start to farthest point, in picture widths
     ("seed", pa.int64()),

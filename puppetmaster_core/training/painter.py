@@ -12,17 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from puppetmaster_core.clips.displacement import BEHIND, in_order, moves
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.latents.enlarge import Enlarge
 from puppetmaster_core.latents.painter import Moved, Painter
 from puppetmaster_core.training.feed import Batch, as_pictures, row_rng
 from puppetmaster_core.training.loop import fit
-from puppetmaster_core.training.motion_clips import LEAST, MotionClips
+from puppetmaster_core.training.motion_clips import MotionClips
 from puppetmaster_core.training.settings import RunSettings
 
 FRAMES = 3  # of a clip in one item, beside frame 1
 LARGE_EVERY = 3  # updates, of which one is of larger clips
-FAR = 100.0  # camera distances: the background's depth
 LABELS = ("displacement", "depth", "field_parts")
 
 
@@ -74,13 +74,12 @@ def exact_item(frames: np.ndarray, labels: dict[str, np.ndarray], rng: np.random
     """
     shown = np.sort(1 + rng.choice(len(frames) - 1, min(count, len(frames) - 1), replace=False))
     offset = labels["displacement"].astype(np.float32)
-    moves = np.square(offset).sum(-1).max(0) > LEAST**2
-    depth = np.where(labels["field_parts"] >= 0, labels["depth"].astype(np.float32), FAR)[shown]
-    still = np.where(moves, -1000.0, -depth)
+    moving = moves(offset)
+    order, still = in_order(labels["depth"][shown], labels["field_parts"], moving)
     if rng.random() < 0.5:
-        depth, still = np.zeros_like(depth), np.full_like(depth, -1000.0)
+        order, still = np.zeros_like(order), np.full_like(order, BEHIND)
     return {"first": frames[0], "frames": frames[shown], "offset": offset[shown].transpose(0, 3, 1, 2),
-            "weight": moves.astype(np.float32), "order": -depth, "still": still.astype(np.float32)}
+            "weight": moving.astype(np.float32), "order": order, "still": still}
 
 
 def train_painter(painter: Painter, enlarge: Enlarge, clips: MotionClips, large: Sequence[ClipStore], settings: RunSettings,
