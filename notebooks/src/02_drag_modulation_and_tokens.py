@@ -8,7 +8,8 @@
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** why a network with new drag layers starts out
 # as the old one, how far a drag's word reaches on each level, what a token is made of and which places listen to it, the
 # ablation's four networks as four lines of settings, and all maps redrawn for your own drag. **Scale:** `tiny`, the shipped
-# model, 64 × 64 pixels: two levels instead of SVD's four.
+# model, whose network works on 8 × 8 cells: two levels instead of SVD's four. What it diffuses is motion and not pictures
+# (chapter 6); the layers of this chapter are the same.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
@@ -27,7 +28,6 @@ import torch
 from lib import network_figures as figures
 from lib import probes
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import Placement, open_picture
 
@@ -39,7 +39,7 @@ picture, drags = square.pad(picture), square.drags_in(drags)
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 unet, names = pipe.unet, probes.layer_names(pipe.unet)
-size = (pipe.config.size // downscale(pipe.vae),) * 2  # of the latents
+size = probes.grid(pipe)  # (h, w) of what is diffused
 print(f"{len(names)} places where drags come in: {', '.join(names)}")
 
 # %% [markdown]
@@ -180,7 +180,7 @@ figures.place_kernels(unet.config.token_position_channels, [(0.3, 0.4), (0.7, 0.
 # %%
 with probes.watching(unet) as passes:
     video = pipe(picture, drags, seed=seed, quality=quality)
-glimpses = passes[len(passes) // 2]  # one per transformer, half-way from noise to video
+glimpses = passes[len(passes) // 2]  # one per transformer, in the middle step
 frame = pipe.config.frames
 weights = [one.token_weights() for one in glimpses]  # (N, H, L, 1 + K_max) each
 maps = [w[frame - 1].mean(0).unflatten(0, one.size).numpy() for w, one in zip(weights, glimpses, strict=True)]
@@ -206,11 +206,11 @@ print(f"weights of {unet.config.max_drags - present} absent drags, summed over e
 # to have it switched on later.
 
 # %%
+from lib.paper_figures import remade
+
 unmasked = DragUNet.from_config(unet.config, token_mask=False).eval()
 unmasked.load_state_dict(unet.state_dict())
-released_way = PuppetMasterPipeline(**pipe.components | {"unet": unmasked}, **{
-    name: pipe.config[name] for name in ("size", "frames", "latent_scale", "residual", "anchor", "max_guidance")})
-released_way.set_progress_bar_config(disable=True)
+released_way = remade(pipe, unet=unmasked)
 with probes.watching(unmasked) as passes:
     released_way(picture, drags, seed=seed, quality=quality)
 others = [one.token_weights() for one in passes[len(passes) // 2]]

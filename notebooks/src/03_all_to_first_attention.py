@@ -7,15 +7,15 @@
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** a trick that makes fourteen attentions one, the
 # difference between fast and slow (none), the attention of a chosen point into frame 1 on each level, the arms that
-# Table 2 compares, and what each costs. **Scale:** `tiny`, the shipped model, 64 × 64 pixels: $8 \times 8$ places a frame, and
-# $4 \times 4$ below.
+# Table 2 compares, and what each costs. **Scale:** `tiny`, the shipped model: $8 \times 8$ places a frame, and $4 \times 4$
+# below.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
 picture_path = ""  # your own picture; empty: the one that comes along
 drags_path = ""  # its drags, as JSON
 seed = 0
-quality = "draft"  # of the video that is looked into
+steps = 4  # of the video that is looked into: more than the model needs, to see what changes on the way
 count_scale = "tiny"  # whose operations the last section counts; "svd" is the paper's size
 
 # %% [markdown]
@@ -98,7 +98,7 @@ pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 names = probes.layer_names(pipe.unet)
 with probes.watching(pipe.unet) as passes:  # copies queries and keys as they pass
-    video = pipe(picture, drags, seed=seed, quality=quality)
+    video = pipe(picture, drags, seed=seed, steps=steps)
 print(f"{len(passes)} steps, {len(passes[0])} transformers in each: {', '.join(names)}")
 
 # %% [markdown]
@@ -130,11 +130,11 @@ for name, share in zip(names, strongest.tolist(), strict=True):
     print(f"{name:10} at its strongest {share:4.1f} even shares: {'looks back at u' if share > 2 else 'no sign of it'}")
 
 # %% [markdown]
-# The paper's explanation is a hope about what training will find, not a property of Eq. 4. Where no layer looks back, this
-# model has found other ways. It has them: the picture's latents come in beside the noise of *every* frame, on a grid so coarse
-# that convolutions reach from $u$ to $v^n$; and with residual latents, as `tiny` has, frame 1 of what is diffused is zero, so
-# that its features carry little but the picture that all frames have already. A claim about mechanisms is best checked on the
-# model at hand.
+# The paper's explanation is a hope about what training will find, not a property of Eq. 4, and it is about networks that draw:
+# what $v^n$ shows has to be fetched from $u$. `tiny` does not draw. It says where the pixels of frame 1 go, in frame 1's own
+# coordinates, so what it has to say of the dragged part stands at $u$ in *every* frame, and at $v^n$ there is nothing to fetch.
+# (What was there before is a matter for the painter.) Where no layer looks back, that is why; and what is known of the picture
+# comes in beside the noise of every frame anyway. A claim about mechanisms is best checked on the model at hand.
 
 # %% [markdown]
 # ## Now you
@@ -155,7 +155,7 @@ def look_at_the_last_take():
         told, shown, seen = drags, video, half_way
     else:
         with probes.watching(pipe.unet) as again:
-            told, shown = take.drags, pipe(picture, take.drags, seed=take.seed, quality="draft")
+            told, shown = take.drags, pipe(picture, take.drags, seed=take.seed, steps=steps)
         seen = again[len(again) // 2]
     way = told.points[0]
     return figures.attention_into_first(picture, shown.frames, names, looks(seen, way), way, [frames], way[0])

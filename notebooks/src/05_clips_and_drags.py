@@ -6,8 +6,9 @@
 # surface are followed; some of their paths become drags; all of it goes into a file that training reads.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what is inside an animated file, where the
-# cameras stand, what the renderer hands on beside colours, why some points are likelier to be dragged than others, and which
-# drags go again. **Scale:** no network takes part; small pictures, drawn by the fast renderer.
+# cameras stand, what the renderer hands on beside colours, where every pixel of the first frame goes, why some points are
+# likelier to be dragged than others, and which drags go again. **Scale:** no network takes part; small pictures, drawn by the
+# fast renderer.
 
 # %% tags=["parameters"]
 category = "storage"  # of the procedural library
@@ -137,6 +138,22 @@ figures.weight_map(rendering.frames[0], tracks[:, 0], weight, drawn)
 some = drawn[:80]
 figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
                alt="dots riding on the parts of the object as they move")
+
+# %% [markdown]
+# ## Where everything goes
+#
+# The same for every pixel of frame 1 at once: the exact displacement $v^n(p) - p$, in frame 1's coordinates. It is what a clip
+# keeps for training, and what `tiny` learns to say ([chapter 6](06_training.ipynb)). Left: arrows to where pixels are in the last
+# frame. Then the same in colours (direction is hue, length is strength), the parts that frame 1 shows, and which pixels are still
+# seen in the end (blue) and which are hidden by then or outside the picture (orange). Look at a part: a drawer has one
+# colour, for it slides and grows a little as it comes nearer; a door fades towards its hinge. All the rest is white: it stays.
+
+# %%
+from lib.motion_figures import exact_displacement
+from puppetmaster_core.clips.displacement import Displacement
+
+exact = Displacement.of(asset, positions, camera, 64)  # at any size; 64 is what `tiny` sees
+exact_displacement(rendering.frames[0], exact, tints)
 
 # %% [markdown]
 # ## Drags
