@@ -62,7 +62,9 @@ strip({"as dragged": video.frames})
 # %%
 from puppetmaster_core.editor import DragEditor
 
-editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
+editor = DragEditor(
+    picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed
+)
 editor
 
 # %% [markdown]
@@ -82,8 +84,14 @@ print(f"take {take.number}: seed {take.seed}, frames {take.video.frames.shape}")
 # %%
 origin = drags.points[:, :1]
 half, still = (Drags(origin + share * (drags.points - origin)) for share in (0.5, 0.0))
-shorter, unmoved = (pipe(picture, d, seed=seed, steps=steps or None) for d in (half, still))
-moving({"as dragged": video, "half-way": shorter, "held still": unmoved}, size=200, alt="the same cabinet, dragged differently")
+shorter, unmoved = (
+    pipe(picture, d, seed=seed, steps=steps or None) for d in (half, still)
+)
+moving(
+    {"as dragged": video, "half-way": shorter, "held still": unmoved},
+    size=200,
+    alt="the same cabinet, dragged differently",
+)
 
 # %% [markdown]
 # How much of the picture changes? Pixels that differ from frame 1 by more than 8 of 255 grey levels:
@@ -91,8 +99,14 @@ moving({"as dragged": video, "half-way": shorter, "held still": unmoved}, size=2
 # %%
 from puppetmaster_core.evaluation.metrics import moving_region
 
-changed = {name: float(moving_region(v.frames)[-1].mean())
-           for name, v in (("as dragged", video), ("half-way", shorter), ("held still", unmoved))}
+changed = {
+    name: float(moving_region(v.frames)[-1].mean())
+    for name, v in (
+        ("as dragged", video),
+        ("half-way", shorter),
+        ("held still", unmoved),
+    )
+}
 for name, share in changed.items():
     print(f"{name:11} {share:6.1%} of the last frame")
 
@@ -103,7 +117,10 @@ for name, share in changed.items():
 # the test clips of Drag-a-Move have them.
 
 # %%
-door, door_drags = open_picture(examples / "door.png"), Drags.from_json(examples / "door.json")
+door, door_drags = (
+    open_picture(examples / "door.png"),
+    Drags.from_json(examples / "door.json"),
+)
 swing = pipe(door, door_drags, seed=seed, steps=steps or None)
 moving(swing, alt="a cabinet whose door moves where the drag pulls it")
 
@@ -146,8 +163,12 @@ if pinned is None:
     print("not answered yet: replace None and run the cell again")
 else:
     assert len(pinned) == 2, "two drags are wanted: the drawer's and the pin"
-    assert np.allclose(pinned.points[0], drags.points[0]), "the first drag should be the drawer's, as it was"
-    assert np.allclose(pinned.points[1], (0.72, 0.60)), "the second drag should stay at (0.72, 0.60) in every frame"
+    assert np.allclose(pinned.points[0], drags.points[0]), (
+        "the first drag should be the drawer's, as it was"
+    )
+    assert np.allclose(pinned.points[1], (0.72, 0.60)), (
+        "the second drag should stay at (0.72, 0.60) in every frame"
+    )
     print("right: a pin is a drag that ends where it starts")
 
 # %% [markdown]

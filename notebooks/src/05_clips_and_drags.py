@@ -44,7 +44,10 @@ if not asset_path:
 source = find_source(str(asset_path))
 asset = source.open(0)  # load_asset(asset_path), and what the manifest says of it
 print(f"{Path(asset_path).name}: {Path(asset_path).stat().st_size / 1024:.0f} kB")
-print(f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence {asset.provenance.get('licence')}")
+print(
+    f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence "
+    f"{asset.provenance.get('licence')}"
+)
 for animation in asset.clips:
     print(f"animation {animation.name!r}, {animation.duration:.2f} s")
 
@@ -87,10 +90,14 @@ figures.camera_places(positions, cameras)
 
 # %%
 last = positions[-1:]  # the last frame
-figures.contact_sheet({
-    f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(asset, last, c, size).frames[0]
-    for c in cameras["release"]
-})
+figures.contact_sheet(
+    {
+        f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(
+            asset, last, c, size
+        ).frames[0]
+        for c in cameras["release"]
+    }
+)
 
 # %% [markdown]
 # ## What the renderer hands on
@@ -120,9 +127,11 @@ figures.passes(rendering, tints)
 from puppetmaster_core.clips.sampling import displacement
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 
-surface = SurfacePoints.visible(rendering)  # P points, one for each pixel of the object in frame 1
+# P points, one for each pixel of the object in frame 1
+surface = SurfacePoints.visible(rendering)
 world = surface.positions(asset, positions)  # (N, P, 3)
-tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)  # (P, N, 2) in the unit square, (P, N)
+# (P, N, 2) in the unit square, (P, N)
+tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)
 part = asset.submodel[surface.face]  # (P,)
 
 rng = np.random.default_rng(2)
@@ -136,8 +145,13 @@ figures.weight_map(rendering.frames[0], tracks[:, 0], weight, drawn)
 
 # %%
 some = drawn[:80]
-figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
-               alt="dots riding on the parts of the object as they move")
+figures.riding(
+    rendering.frames,
+    tracks[some],
+    seen[some],
+    [tints[p] for p in part[some]],
+    alt="dots riding on the parts of the object as they move",
+)
 
 # %% [markdown]
 # ## Where everything goes
@@ -152,7 +166,8 @@ figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in pa
 from lib.motion_figures import exact_displacement
 from puppetmaster_core.clips.displacement import Displacement
 
-exact = Displacement.of(asset, positions, camera, 64)  # at any size; 64 is what `tiny` sees
+# at any size; 64 is what `tiny` sees
+exact = Displacement.of(asset, positions, camera, 64)
 exact_displacement(rendering.frames[0], exact, tints)
 
 # %% [markdown]
@@ -180,7 +195,10 @@ figures.paths_over(rendering.frames[0], {
 # %%
 gap = np.linalg.norm(paths - straightened(paths), axis=-1).max(1) * 256
 for k, (p, pixels) in enumerate(zip(part[dragged], gap, strict=True)):
-    print(f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in one frame")
+    print(
+        f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in "
+        "one frame"
+    )
 
 # %% [markdown]
 # ## Near duplicates
@@ -216,7 +234,9 @@ from puppetmaster_core.clips.labels import label
 clip = label(asset, positions, camera, rendering, np.random.default_rng(1), PAPER)
 for name, value in vars(clip).items():
     array = isinstance(value, np.ndarray)
-    print(f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__)
+    print(
+        f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__
+    )
 print(clip.category, clip.camera, sep="\n")
 assert np.isfinite(clip.drags).all() and len(clip.drags) <= PAPER.max_drags
 
@@ -238,8 +258,16 @@ print(inspect.getsource(draw_drags))
 import subprocess
 import sys
 
-options = f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
-command = ["render", str(asset_path), "--output", str(folder / "clips"), *options.split()]
+options = (
+    f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
+)
+command = [
+    "render",
+    str(asset_path),
+    "--output",
+    str(folder / "clips"),
+    *options.split(),
+]
 done = subprocess.run([sys.executable, "-m", "puppetmaster_core", *command],
                       capture_output=True, text=True)
 assert done.returncode == 0, done.stderr
@@ -272,7 +300,11 @@ from itertools import islice
 from puppetmaster_core.clips.studio import Filming, film
 
 how = Filming(size=size, frames=frames, views=views, setting="release")
-again = (shot for shot in film(source.open(0), 0, source.name(0), how) if shot.clip is not None)
+again = (
+    shot
+    for shot in film(source.open(0), 0, source.name(0), how)
+    if shot.clip is not None
+)
 for number, shot in enumerate(islice(again, 2)):
     assert store.column("key")[number] == shot.key
     for name, value in vars(store[number]).items():
@@ -291,10 +323,15 @@ from puppetmaster_core import Drags
 
 most = int(np.argmax(store.column("travel")))
 stored = store[most]
-column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T  # where drags begin
+# where drags begin
+column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T
 figures.riding(
-    stored.frames, stored.tracks, stored.visibility, [tints[p] for p in stored.track_parts],
-    Drags(stored.drags), drag_tints=[tints[p] for p in stored.part_ids[0][row, column]],
+    stored.frames,
+    stored.tracks,
+    stored.visibility,
+    [tints[p] for p in stored.track_parts],
+    Drags(stored.drags),
+    drag_tints=[tints[p] for p in stored.part_ids[0][row, column]],
     alt="the stored clip, its tracks as dots and its drags as arrows",
 )
 

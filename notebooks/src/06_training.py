@@ -46,9 +46,20 @@ from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.export import curves, scalars
 from puppetmaster_core.training.run import train
 
-stage = {"steps": steps, "batch_size": batch_size, "learning_rate": 2e-3, "warmup_steps": 2, "log_every": 1, "ema_decay": 0.9,
-         "sample_every": 10**6}
-preset = replace(SMOKE, residual=True, training={"clips": clips, "vae": stage, "decoder": stage, "denoiser": stage})
+stage = {
+    "steps": steps,
+    "batch_size": batch_size,
+    "learning_rate": 2e-3,
+    "warmup_steps": 2,
+    "log_every": 1,
+    "ema_decay": 0.9,
+    "sample_every": 10**6,
+}
+preset = replace(
+    SMOKE,
+    residual=True,
+    training={"clips": clips, "vae": stage, "decoder": stage, "denoiser": stage},
+)
 folder = Path(tempfile.mkdtemp(prefix="training-"))
 finished = train(preset, str(folder / "run"), seed=seed)
 print("finished:", finished)
@@ -72,7 +83,19 @@ from lib.tables import table
 
 rates = ("clips per second", "share of time waiting for data", "MFU")
 measured = {name: scalars(folder / "run" / name) for name in log}
-table(("stage", *rates), [(name, *(f"{np.median(list(measured[name][rate].values())):.3g}" for rate in rates)) for name in log])
+table(
+    ("stage", *rates),
+    [
+        (
+            name,
+            *(
+                f"{np.median(list(measured[name][rate].values())):.3g}"
+                for rate in rates
+            ),
+        )
+        for name in log
+    ],
+)
 
 # %% [markdown]
 # ## Stopped, and going on
@@ -102,8 +125,15 @@ print(f"{len(sliced)} steps in {slices} starts: every loss is the same to the la
 from puppetmaster_core.presets import MINI, TINY
 from puppetmaster_core.training.denoiser import Recipe
 
-shifted = {f"{p.name}: mean {p.training['recipe']['sigma_mean']:g}": p.training["recipe"]["sigma_mean"] for p in (MINI, TINY)}
-figures.noise_levels({f"the paper: mean {Recipe().sigma_mean:g}": Recipe().sigma_mean, **shifted})
+shifted = {
+    f"{p.name}: mean {p.training['recipe']['sigma_mean']:g}": p.training["recipe"][
+        "sigma_mean"
+    ]
+    for p in (MINI, TINY)
+}
+figures.noise_levels(
+    {f"the paper: mean {Recipe().sigma_mean:g}": Recipe().sigma_mean, **shifted}
+)
 
 # %% [markdown]
 # Has a network learned to read drags, or does it only clean up what it sees of the motion through the noise? Give it clips whose
@@ -115,10 +145,15 @@ from puppetmaster_core import PuppetMasterPipeline
 from puppetmaster_core.clips.cabinets import WATCH_SEEDS, cabinet_clip
 from puppetmaster_core.evaluation.one_step import SIGMAS, one_step_errors
 
-unseen = [cabinet_clip(WATCH_SEEDS + number, TINY.size, TINY.frames) for number in range(judged)]
+unseen = [
+    cabinet_clip(WATCH_SEEDS + number, TINY.size, TINY.frames)
+    for number in range(judged)
+]
 left = one_step_errors(PuppetMasterPipeline.from_pretrained("tiny"), unseen)
-table(("noise level σ", *(f"{sigma:g}" for sigma in SIGMAS)),
-      [("error, of a still video's", *(f"{share:.2f}" for share in np.median(left, 0)))])
+table(
+    ("noise level σ", *(f"{sigma:g}" for sigma in SIGMAS)),
+    [("error, of a still video's", *(f"{share:.2f}" for share in np.median(left, 0)))],
+)
 
 # %% [markdown]
 # ## Why pixels were too dear
@@ -142,9 +177,15 @@ import json
 from lib import motion_figures
 from puppetmaster_core.provenance import CHECKOUT
 
-results = {path.name: json.loads(path.read_text()) for path in sorted((CHECKOUT / "results").glob("*.json"))}
+results = {
+    path.name: json.loads(path.read_text())
+    for path in sorted((CHECKOUT / "results").glob("*.json"))
+}
 own = motion_figures.own_rows(results)
-print("our painter and our network, from results/: " + (", ".join(own) or "not measured yet"))
+print(
+    "our painter and our network, from results/: "
+    + (", ".join(own) or "not measured yet")
+)
 motion_figures.ceilings(own)
 
 # %% [markdown]
@@ -166,10 +207,14 @@ from puppetmaster_core.render import setting_named
 asset = find_source("cabinets", 1).open(0)
 positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 14)])
 camera = setting_named("drag-a-move").cameras(np.random.default_rng(0), positions, 1)[0]
-offset = Displacement.of(asset, positions, camera, 64).offset.astype(np.float64)  # (N, 64, 64, 2)
+# (N, 64, 64, 2)
+offset = Displacement.of(asset, positions, camera, 64).offset.astype(np.float64)
 energy = np.linalg.svd(offset.reshape(len(offset), -1), compute_uv=False) ** 2
 for rank, share in enumerate(np.cumsum(energy[:3]) / energy.sum(), 1):
-    print(f"{rank} curve{'s' if rank > 1 else ''} over time: {share:.2%} of the displacement's energy")
+    print(
+        f"{rank} curve{'s' if rank > 1 else ''} over time: {share:.2%} of the "
+        "displacement's energy"
+    )
 
 # %% [markdown]
 # ## Row by row
@@ -191,12 +236,20 @@ table(("setting", "paper", "svd", "mini", "tiny"), figures.recipe_rows())
 # %%
 from importlib.resources import files
 
-shipped = json.loads((files("puppetmaster_core") / "weights" / "tiny" / "training_log.json").read_text())
+shipped = json.loads(
+    (files("puppetmaster_core") / "weights" / "tiny" / "training_log.json").read_text()
+)
 figures.curves(shipped)
 
 # %%
 said = ("steps", "batch_size", "learning_rate", "ema_decay", "mixed_precision")
-table(("stage", *said), [(name, *(str(one["settings"][key]) for key in said)) for name, one in shipped.items()])
+table(
+    ("stage", *said),
+    [
+        (name, *(str(one["settings"][key]) for key in said))
+        for name, one in shipped.items()
+    ],
+)
 
 # %% [markdown]
 # ## Exercise

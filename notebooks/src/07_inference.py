@@ -14,10 +14,16 @@ model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
 seed = 0
 steps = 4  # sampling steps of what is only looked at: more than this model needs
 qualities_shown = ["draft"]  # which of draft, good and paper to draw at the end
-clips = 2  # unseen clips for the comparison made here; far too few to tell settings apart
-compared = {"Euler 3": {"solver": "euler", "steps": 3}, "DPM-Solver++ 2M 3": {"solver": "dpm++", "steps": 3}}
-results = ""  # rows of `puppetmaster solvers --output`; empty: the ones that come along, if they do
-count_scale = "tiny"  # whose operations the last section counts; "svd" is the paper's size
+# unseen clips for the comparison made here; far too few to tell settings apart
+clips = 2
+compared = {
+    "Euler 3": {"solver": "euler", "steps": 3},
+    "DPM-Solver++ 2M 3": {"solver": "dpm++", "steps": 3},
+}
+# rows of `puppetmaster solvers --output`; empty: the ones that come along, if they do
+results = ""
+# whose operations the last section counts; "svd" is the paper's size
+count_scale = "tiny"
 repeats = 1  # of the timings
 
 # %% [markdown]
@@ -47,12 +53,18 @@ from puppetmaster_core.pictures import open_picture
 from puppetmaster_core.sampling import Sampling
 
 examples = Path(str(files("puppetmaster_core") / "examples"))
-picture, drags = open_picture(examples / "cabinet.png"), Drags.from_json(examples / "cabinet.json")
+picture, drags = (
+    open_picture(examples / "cabinet.png"),
+    Drags.from_json(examples / "cabinet.json"),
+)
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 ways = {"Euler 25": Sampling("euler", 25), "DPM-Solver++ 2M 10": Sampling("dpm++", 10),
         "Align-Your-Steps 10": Sampling("ays", 10)}
-figures.schedules({name: way.scheduler(pipe.scheduler).sigmas.tolist() for name, way in ways.items()}, (1.0, 50.0))
+figures.schedules(
+    {name: way.scheduler(pipe.scheduler).sigmas.tolist() for name, way in ways.items()},
+    (1.0, 50.0),
+)
 
 # %% [markdown]
 # ## Motion, out of noise
@@ -81,7 +93,9 @@ def note(_, step, timestep, kept):
 pipe(picture, drags, seed=seed, steps=steps, solver="euler", callback_on_step_end=note)
 levels = Sampling("euler", steps).scheduler(pipe.scheduler).sigmas[1:].tolist()
 if isinstance(pipe.latents, MotionLatents):
-    seen = pipe.latents.look(to_tensor(np.asarray(picture))[None], *pipe.drag_tensors([drags]), [None])
+    seen = pipe.latents.look(
+        to_tensor(np.asarray(picture))[None], *pipe.drag_tensors([drags]), [None]
+    )
     stages = [f"step {i + 1}, σ = {level:.2g}" for i, level in enumerate(levels)]
     shown = diffusing(passing, seen.known, pipe.vae.config.scale, stages)
 else:
@@ -117,8 +131,12 @@ figures.guidance_weights({"the paper's": frame_guidance(frames).numpy(),
 # still. (In a model that draws, colours too: strong guidance drives them past what any picture has.)
 
 # %%
-videos = {f"up to {weight:g}": pipe(picture, drags, seed=seed, solver="dpm++", steps=steps, max_guidance=weight)
-          for weight in sorted({1.0, own, 2.0, 5.0})}
+videos = {
+    f"up to {weight:g}": pipe(
+        picture, drags, seed=seed, solver="dpm++", steps=steps, max_guidance=weight
+    )
+    for weight in sorted({1.0, own, 2.0, 5.0})
+}
 moving(videos, size=200, alt="the same drawer under weak and strong guidance")
 
 # %%
@@ -139,10 +157,15 @@ for name, video in videos.items():
 # %%
 from puppetmaster_core.evaluation.solvers import SETTINGS, network_videos
 
-calls = {name: network_videos(pipe, {"max_guidance": 5.0} | how) for name, how in SETTINGS.items()}
+calls = {
+    name: network_videos(pipe, {"max_guidance": 5.0} | how)
+    for name, how in SETTINGS.items()
+}
 for name, count in calls.items():
     print(f"{name:45} {count:4} videos through the network")
-assert calls["DPM-Solver++ 2M 10"] == 20 and calls["DPM-Solver++ 2M 10, no guidance"] == 10
+assert (
+    calls["DPM-Solver++ 2M 10"] == 20 and calls["DPM-Solver++ 2M 10, no guidance"] == 10
+)
 assert 50 < calls["Euler 50, guidance at σ 0.2 to 20"] < calls["Euler 50"] == 100
 
 # %% [markdown]
@@ -158,7 +181,9 @@ from puppetmaster_core.evaluation.solvers import compare_settings, table
 
 rows = compare_settings(pipe, clips, compared, seed)
 print(table(rows))
-assert [row["name"] for row in rows] == list(compared) and all(row["seconds"] > 0 for row in rows)
+assert [row["name"] for row in rows] == list(compared) and all(
+    row["seconds"] > 0 for row in rows
+)
 
 # %% [markdown]
 # And the whole comparison, as `puppetmaster solvers --model tiny --output results/solvers_tiny.json` measured it once on more
@@ -170,11 +195,18 @@ assert [row["name"] for row in rows] == list(compared) and all(row["seconds"] > 
 from puppetmaster_core.provenance import CHECKOUT
 from puppetmaster_core.sampling import QUALITIES
 
-found = figures.measured(Path(results) if results else CHECKOUT / "results" / f"solvers_{model}.json")
+found = figures.measured(
+    Path(results) if results else CHECKOUT / "results" / f"solvers_{model}.json"
+)
 drawn, origin = found or (rows, f"the smoke run above: {clips} clips")
 print(origin)
 qualities = pipe.config.qualities or QUALITIES
-named = {row["name"]: quality for row in drawn for quality, how in qualities.items() if row["settings"] == how}
+named = {
+    row["name"]: quality
+    for row in drawn
+    for quality, how in qualities.items()
+    if row["settings"] == how
+}
 figures.quality_against_time(drawn, named)
 
 # %% [markdown]
@@ -186,13 +218,24 @@ figures.quality_against_time(drawn, named)
 # %%
 from lib.tables import table as as_table
 
-as_table(("quality", "settings", "videos through the network"),
-         [(name, ", ".join(f"{key} {value}" for key, value in how.items()), network_videos(pipe, how))
-          for name, how in qualities.items()])
+as_table(
+    ("quality", "settings", "videos through the network"),
+    [
+        (
+            name,
+            ", ".join(f"{key} {value}" for key, value in how.items()),
+            network_videos(pipe, how),
+        )
+        for name, how in qualities.items()
+    ],
+)
 
 # %%
 shown = {f"{steps} steps": videos[f"up to {own:g}"]}
-shown |= {quality: pipe(picture, drags, seed=seed, quality=quality) for quality in qualities_shown}
+shown |= {
+    quality: pipe(picture, drags, seed=seed, quality=quality)
+    for quality in qualities_shown
+}
 moving(shown, alt="the same drawer at several qualities")
 
 # %% [markdown]
@@ -219,10 +262,16 @@ print(bench_table(timed))
 # %%
 from lib.network_figures import bars
 
-counts = count_step(SVD) if count_scale == "svd" else {row.name: row.flops for row in timed}
+counts = (
+    count_step(SVD) if count_scale == "svd" else {row.name: row.flops for row in timed}
+)
 assert sorted(counts.values(), reverse=True) == list(counts.values())
 figure_of = {name: count / 1e9 for name, count in counts.items()}
-bars(f"one guided step at the size of {count_scale}", "floating-point operations / 10⁹", figure_of)
+bars(
+    f"one guided step at the size of {count_scale}",
+    "floating-point operations / 10⁹",
+    figure_of,
+)
 
 # %% [markdown]
 # Steps and savings multiply. For one video, as released with Euler's 50 steps, and as `"draft"` does it here, in
@@ -230,8 +279,11 @@ bars(f"one guided step at the size of {count_scale}", "floating-point operations
 
 # %%
 released, ours = (list(counts.values())[i] for i in (0, -1))
-slow, fast = 50 * released, network_videos(pipe, qualities["draft"]) / 2 * ours  # a guided step is two videos
-print(f"{slow / 1e12:.3f} and about {fast / 1e12:.3f} TFLOP: {slow / fast:.1f} times less")
+# a guided step is two videos
+slow, fast = 50 * released, network_videos(pipe, qualities["draft"]) / 2 * ours
+print(
+    f"{slow / 1e12:.3f} and about {fast / 1e12:.3f} TFLOP: {slow / fast:.1f} times less"
+)
 
 # %% [markdown]
 # `puppetmaster bench --scale tiny --compile` also times channels-last and compiled networks, and on a GPU the paper's size.
@@ -260,10 +312,15 @@ print(exercises.guidance_weight(weight_of_frame_8))
 # Read the noise levels off the list.
 
 # %%
-levels = Sampling("dpm++", 10).scheduler(None).sigmas[:-1].tolist()  # no model's own: SVD's
+# no model's own: SVD's
+levels = Sampling("dpm++", 10).scheduler(None).sigmas[:-1].tolist()
 print("σ at the ten steps:", ", ".join(f"{level:.3g}" for level in levels))
 answer = None
-print(exercises.network_calls(answer, len(levels) + sum(1 <= level <= 50 for level in levels)))
+print(
+    exercises.network_calls(
+        answer, len(levels) + sum(1 <= level <= 50 for level in levels)
+    )
+)
 
 # %% [markdown]
 # <details><summary>Solution</summary>
