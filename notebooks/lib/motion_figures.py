@@ -71,16 +71,16 @@ def diffusing(steps: Sequence[Tensor], dragged: Dragged, scale: float, names: Se
     """Latents (1, N, C, h, w) at several stages of sampling, by name: what is added to the guess in the last frame, whether
     it moves, and the displacement that both say; first what the drags say alone."""
     figure, axes = plt.subplots(3, len(steps) + 1, figsize=(1.5 * len(steps) + 1.5, 4.8), squeeze=False)
-    guessed = dragged.guessed[0, -1].permute(1, 2, 0).cpu().numpy()
+    guessed = dragged.guessed[0, -1].detach().permute(1, 2, 0).cpu().numpy()
     longest = float(np.linalg.norm(guessed, axis=-1).max())
     axes[0, 0].imshow(np.ones_like(guessed[..., :1]).repeat(3, -1))
-    axes[1, 0].imshow(dragged.masks[0].amax(0).cpu(), cmap="gray", vmin=0, vmax=1)
+    axes[1, 0].imshow(dragged.masks[0].amax(0).detach().cpu(), cmap="gray", vmin=0, vmax=1)
     axes[2, 0].imshow(coloured(guessed, longest), interpolation="nearest")
     bare(axes[0, 0], "the drags alone", "added")
     bare(axes[1, 0], "", "moves")
     bare(axes[2, 0], "", "displacement")
     for column, x, name in zip(axes.T[1:], steps, names, strict=True):
-        added, moves = x[0, -1].float().cpu().split([2 * PACK**2, PACK**2])
+        added, moves = x[0, -1].detach().float().cpu().split([2 * PACK**2, PACK**2])
         added = (unpack(added, 2) / scale).permute(1, 2, 0).numpy()
         column[0].imshow(coloured(added, longest), interpolation="nearest")
         column[1].imshow(unpack(moves, 1)[0], cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
