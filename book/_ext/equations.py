@@ -64,6 +64,18 @@ EQUATIONS = (
     _equation("eq-anchor", "additions to the paper", "latents.pictures.still_weight latents.pictures.decode_anchored",
               "test_latents.py::test_what_changed_by_the_tolerance_is_not_still "
               "test_latents.py::test_a_still_video_is_the_given_picture_whatever_the_vae_loses"),
+    _equation("eq-field", "Motion as latents", "latents.field.to_latents latents.field.from_latents",
+              "test_motion_latents.py::test_latents_have_an_inverse_where_something_moves"),
+    _equation("eq-guess", "Motion as latents", "latents.field.guess",
+              "test_motion_latents.py::test_a_drag_alone_says_that_its_part_slides"),
+    _equation("eq-anchoring", "Ours, not the paper's", "latents.anchoring.anchored",
+              "test_motion_latents.py::test_a_part_turns_whole_and_through_its_drag"),
+    _equation("eq-enlarging", "RAFT's convex way", "latents.enlarge.Enlarge",
+              "test_motion_latents.py::test_enlarged_masks_are_mixtures_of_their_neighbours"),
+    _equation("eq-splat", "Forward splatting", "latents.splat.splat",
+              "test_motion_latents.py::test_whole_pixels_are_carried_exactly_and_the_nearer_is_seen"),
+    _equation("eq-painting", "what they uncover", "latents.painter.Painter",
+              "test_motion_latents.py::test_the_painter_leaves_alone_what_nothing_touches"),
 )
 
 

@@ -6,8 +6,9 @@
 # surface are followed; some of their paths become drags; all of it goes into a file that training reads.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what is inside an animated file, where the
-# cameras stand, what the renderer hands on beside colours, why some points are likelier to be dragged than others, and which
-# drags go again. **Scale:** no network takes part; small pictures, drawn by the fast renderer.
+# cameras stand, what the renderer hands on beside colours, where every pixel of the first frame goes, why some points are
+# likelier to be dragged than others, and which drags go again. **Scale:** no network takes part; small pictures, drawn by the
+# fast renderer.
 
 # %% tags=["parameters"]
 category = "storage"  # of the procedural library
@@ -43,7 +44,10 @@ if not asset_path:
 source = find_source(str(asset_path))
 asset = source.open(0)  # load_asset(asset_path), and what the manifest says of it
 print(f"{Path(asset_path).name}: {Path(asset_path).stat().st_size / 1024:.0f} kB")
-print(f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence {asset.provenance.get('licence')}")
+print(
+    f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence "
+    f"{asset.provenance.get('licence')}"
+)
 for animation in asset.clips:
     print(f"animation {animation.name!r}, {animation.duration:.2f} s")
 
@@ -86,10 +90,14 @@ figures.camera_places(positions, cameras)
 
 # %%
 last = positions[-1:]  # the last frame
-figures.contact_sheet({
-    f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(asset, last, c, size).frames[0]
-    for c in cameras["release"]
-})
+figures.contact_sheet(
+    {
+        f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(
+            asset, last, c, size
+        ).frames[0]
+        for c in cameras["release"]
+    }
+)
 
 # %% [markdown]
 # ## What the renderer hands on
@@ -119,9 +127,11 @@ figures.passes(rendering, tints)
 from puppetmaster_core.clips.rules import displacement
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 
-surface = SurfacePoints.visible(rendering)  # P points, one for each pixel of the object in frame 1
+# P points, one for each pixel of the object in frame 1
+surface = SurfacePoints.visible(rendering)
 world = surface.positions(asset, positions)  # (N, P, 3)
-tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)  # (P, N, 2) in the unit square, (P, N)
+# (P, N, 2) in the unit square, (P, N)
+tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)
 part = asset.submodel[surface.face]  # (P,)
 
 rng = np.random.default_rng(2)
@@ -135,8 +145,30 @@ figures.weight_map(rendering.frames[0], tracks[:, 0], weight, drawn)
 
 # %%
 some = drawn[:80]
-figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
-               alt="dots riding on the parts of the object as they move")
+figures.riding(
+    rendering.frames,
+    tracks[some],
+    seen[some],
+    [tints[p] for p in part[some]],
+    alt="dots riding on the parts of the object as they move",
+)
+
+# %% [markdown]
+# ## Where everything goes
+#
+# The same for every pixel of frame 1 at once: the exact displacement $v^n(p) - p$, in frame 1's coordinates. It is what a clip
+# keeps for training, and what `tiny` learns to say ([chapter 6](06_training.ipynb)). Left: arrows to where pixels are in the last
+# frame. Then the same in colours (direction is hue, length is strength), the parts that frame 1 shows, and which pixels are still
+# seen in the end (blue) and which are hidden by then or outside the picture (orange). Look at a part: a drawer has one
+# colour, for it slides and grows a little as it comes nearer; a door fades towards its hinge. All the rest is white: it stays.
+
+# %%
+from lib.motion_figures import exact_displacement
+from puppetmaster_core.clips.displacement import Displacement
+
+# at any size; 64 is what `tiny` sees
+exact = Displacement.of(asset, positions, camera, 64)
+exact_displacement(rendering.frames[0], exact, tints)
 
 # %% [markdown]
 # ## Drags
@@ -148,7 +180,13 @@ figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in pa
 # began, a straight drag shows nothing at all.
 
 # %%
-from puppetmaster_core.clips.rules import PAPER, VisiblePoints, distinct, draw_drags, straightened
+from puppetmaster_core.clips.rules import (
+    PAPER,
+    VisiblePoints,
+    distinct,
+    draw_drags,
+    straightened,
+)
 
 points = VisiblePoints(world, tracks, part, size, len(asset.submodels))
 dragged = draw_drags(points, np.random.default_rng(1), PAPER)
@@ -162,7 +200,10 @@ figures.paths_over(rendering.frames[0], {
 # %%
 gap = np.linalg.norm(paths - straightened(paths), axis=-1).max(1) * 256
 for k, (p, pixels) in enumerate(zip(part[dragged], gap, strict=True)):
-    print(f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in one frame")
+    print(
+        f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in "
+        "one frame"
+    )
 
 # %% [markdown]
 # ## Near duplicates
@@ -198,7 +239,9 @@ from puppetmaster_core.clips.labels import label
 clip = label(asset, positions, camera, rendering, np.random.default_rng(1), PAPER)
 for name, value in vars(clip).items():
     array = isinstance(value, np.ndarray)
-    print(f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__)
+    print(
+        f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__
+    )
 print(clip.category, clip.camera, sep="\n")
 assert np.isfinite(clip.drags).all() and len(clip.drags) <= PAPER.max_drags
 
@@ -220,8 +263,16 @@ print(inspect.getsource(draw_drags))
 import subprocess
 import sys
 
-options = f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
-command = ["render", str(asset_path), "--output", str(folder / "clips"), *options.split()]
+options = (
+    f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
+)
+command = [
+    "render",
+    str(asset_path),
+    "--output",
+    str(folder / "clips"),
+    *options.split(),
+]
 done = subprocess.run([sys.executable, "-m", "puppetmaster_core", *command],
                       capture_output=True, text=True)
 assert done.returncode == 0, done.stderr
@@ -254,7 +305,11 @@ from itertools import islice
 from puppetmaster_core.clips.studio import Filming, film
 
 how = Filming(size=size, frames=frames, views=views, setting="release")
-again = (shot for shot in film(source.open(0), 0, source.name(0), how) if shot.clip is not None)
+again = (
+    shot
+    for shot in film(source.open(0), 0, source.name(0), how)
+    if shot.clip is not None
+)
 for number, shot in enumerate(islice(again, 2)):
     assert store.column("key")[number] == shot.key
     for name, value in vars(store[number]).items():
@@ -275,10 +330,16 @@ from puppetmaster_core import Drags
 
 most = int(np.argmax(store.column("travel")))
 stored = store[most]
-column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T  # where drags begin
+# where drags begin
+column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T
 dragged_tints = [tints[p] for p in stored.part_ids[0][row, column]]
 figures.riding(
-    stored.frames, stored.drags, stored.drag_visibility, dragged_tints, Drags(stored.drags), drag_tints=dragged_tints,
+    stored.frames,
+    stored.drags,
+    stored.drag_visibility,
+    dragged_tints,
+    Drags(stored.drags),
+    drag_tints=dragged_tints,
     alt="the stored clip, its drags as arrows and the points they drag as dots",
 )
 

@@ -58,19 +58,36 @@ import json
 from puppetmaster_core.evaluation import tables
 from puppetmaster_core.provenance import CHECKOUT
 
-results = {path.name: json.loads(path.read_text()) for path in sorted((CHECKOUT / "results").glob("*.json"))}
-ours = {name: record for name, record in results.items() if record.get("kind") == "table1"}
-shown = [f"**{name}**: {record['suite']}, {record['clips']} clips of {record['size']} pixels\n\n"
-         + tables.markdown(record["summary"]) for name, record in ours.items()]
-Markdown("\n\n".join(shown) or "No result on Drag-a-Move or on other videos has been put into `results/` yet.")
+results = {
+    path.name: json.loads(path.read_text())
+    for path in sorted((CHECKOUT / "results").glob("*.json"))
+}
+ours = {
+    name: record for name, record in results.items() if record.get("kind") == "table1"
+}
+shown = [
+    f"**{name}**: {record['suite']}, {record['clips']} clips of {record['size']} "
+    "pixels\n\n"
+    + tables.markdown(record["summary"])
+    for name, record in ours.items()
+]
+Markdown(
+    "\n\n".join(shown)
+    or "No result on Drag-a-Move or on other videos has been put into `results/` yet."
+)
 
 # %% [markdown]
 # The paper's own figures, of its own model and clips. *ME* is the [motion error](../book/equations.md#eq-motion-error) in
 # pixels: at the drags' origins, and over the foreground.
 
 # %%
-printed = {suite: tables.markdown(tables.paper_table(suite)) for suite in ("Drag-a-Move", "Human3.6M")}
-Markdown("\n\n".join(f"**{suite}**, as printed\n\n{rows}" for suite, rows in printed.items()))
+printed = {
+    suite: tables.markdown(tables.paper_table(suite))
+    for suite in ("Drag-a-Move", "Human3.6M")
+}
+Markdown(
+    "\n\n".join(f"**{suite}**, as printed\n\n{rows}" for suite, rows in printed.items())
+)
 
 # %% [markdown]
 # ## What has not been run
@@ -98,9 +115,16 @@ pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
 kept = {"model": model, "videos": Path(scratch.name)}
-summary, scores = evaluate_library(pipe, clips, "cabinets", seed=seed, steps=steps or None, **kept)
-pages.table(("row", "PSNR, whole frame", "PSNR, moving region"),
-            [(row, *(float(summary[row][part]["mean"]) for part in ("whole", "moving"))) for row in ("model", "static copy")])
+summary, scores = evaluate_library(
+    pipe, clips, "cabinets", seed=seed, steps=steps or None, **kept
+)
+pages.table(
+    ("row", "PSNR, whole frame", "PSNR, moving region"),
+    [
+        (row, *(float(summary[row][part]["mean"]) for part in ("whole", "moving")))
+        for row in ("model", "static copy")
+    ],
+)
 
 # %% [markdown]
 # ## Counted by hand
@@ -127,10 +151,21 @@ import numpy as np
 from puppetmaster_core.evaluation.motion import direction_counts
 
 told = np.array([travel for one in scores for travel in one["travel"]["model"]], float)
-counted = {"by hand, videos": count.counts().popitem()[1], "automatically, parts": direction_counts(told, dead_zone=0)}
-assert sum(counted["by hand, videos"].values()) == clips and sum(counted["automatically, parts"].values()) == len(told)
+counted = {
+    "by hand, videos": count.counts().popitem()[1],
+    "automatically, parts": direction_counts(told, dead_zone=0),
+}
+assert sum(counted["by hand, videos"].values()) == clips and sum(
+    counted["automatically, parts"].values()
+) == len(told)
 answers = ("right", "wrong", "unclear", "not seen")
-pages.table(("", *answers), [(name, *(given.get(answer, 0) for answer in answers)) for name, given in counted.items()])
+pages.table(
+    ("", *answers),
+    [
+        (name, *(given.get(answer, 0) for answer in answers))
+        for name, given in counted.items()
+    ],
+)
 
 # %% [markdown]
 # ## How rough is a rough tracker?
@@ -142,13 +177,20 @@ pages.table(("", *answers), [(name, *(given.get(answer, 0) for answer in answers
 
 # %%
 from puppetmaster_core.evaluation.subjects import unseen_subjects
-from puppetmaster_core.evaluation.trackers import DenseFlow, LucasKanade, Standing, tracker_error
+from puppetmaster_core.evaluation.trackers import (
+    DenseFlow,
+    LucasKanade,
+    Standing,
+    tracker_error,
+)
 
 filmed = [subject.clip for subject in unseen_subjects(clips, pipe.config.size, pipe.config.frames, "cabinets")]
 off = {tracker.name: float(np.mean([tracker_error(tracker, clip) for clip in filmed]))
        for tracker in (LucasKanade(), DenseFlow(), Standing())}
 assert min(off.values()) > 1
-pages.table(("tracker", "motion error on the true video, pixels at 256"), list(off.items()))
+pages.table(
+    ("tracker", "motion error on the true video, pixels at 256"), list(off.items())
+)
 
 # %% [markdown]
 # ## Exercise
@@ -164,9 +206,14 @@ if row is None:
 elif f"cabinets.{row.replace(' ', '_')}_beside_tiny.psnr" not in ledger:
     print(f"no: the ledger has no row {row!r} beside tiny's")
 else:
-    ours_, other = ledger["cabinets.tiny.psnr"], ledger[f"cabinets.{row.replace(' ', '_')}_beside_tiny.psnr"]
+    ours_, other = (
+        ledger["cabinets.tiny.psnr"],
+        ledger[f"cabinets.{row.replace(' ', '_')}_beside_tiny.psnr"],
+    )
     gain = ledger["cabinets.tiny.psnr_over_static_copy"]
-    print(f"right: {ours_.figure} against {other.figure}, clip by clip {gain.figure} more")
+    print(
+        f"right: {ours_.figure} against {other.figure}, clip by clip {gain.figure} more"
+    )
 
 # %% [markdown]
 # <details><summary>Solution</summary>

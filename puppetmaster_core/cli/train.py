@@ -40,8 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for another scale a "
                         "model of it, whose VAE stays (default: nothing)")
     parser.add_argument("--config", type=Path, metavar="FILE.toml",
-                        help="settings instead of the scale's, in tables vae, decoder, denoiser, recipe")
-    parser.add_argument("--stage", choices=("all", "vae", "decoder", "denoiser"), default="all", help="a part (default: all)")
+                        help="settings instead of the scale's, in tables named as stages, and recipe")
+    parser.add_argument("--stage", choices=("all", "vae", "decoder", "painter", "parts", "denoiser"), default="all",
+                        help="one of those that the scale has (default: all)")
     parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
     parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
