@@ -184,9 +184,12 @@ from puppetmaster_core.evaluation.trackers import (
     tracker_error,
 )
 
-filmed = [subject.clip for subject in unseen_subjects(clips, pipe.config.size, pipe.config.frames, "cabinets")]
-off = {tracker.name: float(np.mean([tracker_error(tracker, clip) for clip in filmed]))
-       for tracker in (LucasKanade(), DenseFlow(), Standing())}
+subjects = unseen_subjects(clips, pipe.config.size, pipe.config.frames, "cabinets")
+filmed = [subject.clip for subject in subjects]
+off = {
+    tracker.name: float(np.mean([tracker_error(tracker, clip) for clip in filmed]))
+    for tracker in (LucasKanade(), DenseFlow(), Standing())
+}
 assert min(off.values()) > 1
 pages.table(
     ("tracker", "motion error on the true video, pixels at 256"), list(off.items())
