@@ -89,8 +89,9 @@ class Painter(nn.Module):
     def forward(self, moved: Moved) -> Tensor:
         """Frames (N, 3, S, S) in [−1, 1]."""
         paint, gate = self.paint(moved)
-        certain = -F.max_pool2d(-moved.covered, 3, 1, 1)  # well inside of what moved, the picture's own pixels stay as they are
-        share = (gate - 3 + 6 * (1 - moved.known)).sigmoid() * (1 - certain)
+        # Painted is what is bare, or was swept over: elsewhere the picture's own pixels stay as sharp as they are.
+        bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered))
+        share = (gate - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1)
         made = (1 - share) * moved.pictures + share * paint
         return torch.where(moved.touched > 0, made, moved.first)
 
