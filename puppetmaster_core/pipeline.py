@@ -241,10 +241,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
     def decode(self, finished, seen: Seen, tile: int | None = None) -> Tensor:
-        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished; anchored ones return frame 1 as given.
-
-        tile: latent cells a side to decode at a time (`decode_tiled`), None: all.
-        """
+        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished; tile: see `__call__`'s vae_tile."""
         pictures = self.latents.decode(finished, seen, tile)
         if not pictures.isfinite().all():
             raise FloatingPointError(f"got numbers that are not finite out of the model in {self.unet.dtype}, expected a video: "

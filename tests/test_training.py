@@ -217,7 +217,7 @@ def test_a_run_does_not_change_what_it_began_with(trained, trained_on, tmp_path)
     build(preset, 5).vae.save_pretrained(tmp_path / "other" / "vae" / "final")
     with pytest.raises(TrainingError, match=r"another VAE than that of .*given came"):
         train(preset, str(tmp_path / "other"), weights=given)
-    with pytest.raises(TrainingError, match="keeps its VAE: leave one out"):
+    with pytest.raises(TrainingError, match="keeps its own: leave one out"):
         train(preset, str(tmp_path / "new"), stages=("decoder",), weights=given)
 
 

@@ -111,4 +111,4 @@ def _config(path: Path | None) -> dict:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}), expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read ({error}), expected TOML with tables vae, decoder, denoiser, recipe") from None
+        raise BadInput(f"{path}: cannot be read ({error}), expected TOML with a table for each stage, and recipe") from None
