@@ -57,15 +57,15 @@ def assemble_svd(folder: Path, options: dict) -> dict:
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
     """
     dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
-    variant = options.get("variant", variant_of(folder))
+    wanted = options.get("variant")
     given = {name: options[name] for name in MODULES if name in options}
-    modules = given | read_modules(folder, set(MODULES) - given.keys(), variant, dtype)
+    modules = given | read_modules(folder, set(MODULES) - given.keys(), wanted, dtype)
     if "unet" not in given:
-        modules["unet"] = DragUNet.from_svd(folder, variant=variant, torch_dtype=dtype)
+        modules["unet"] = DragUNet.from_svd(folder, variant=variant_of(folder / "unet", wanted), torch_dtype=dtype)
     elif not isinstance(given["unet"], nn.Module):
         modules["unet"] = nn.Module.to(DragUNet.from_released(given["unet"], **options.get("unet_config", {})), dtype)
     for name in {"vae", "image_encoder"} - given.keys():
-        check_complete(folder / name, modules[name].state_dict())
+        check_complete(folder / name, modules[name].state_dict(), wanted)
         align_weights(modules[name])
     rehearse(modules["scheduler"])
     known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
@@ -74,10 +74,31 @@ def assemble_svd(folder: Path, options: dict) -> dict:
     return modules | known | {name: value for name, value in options.items() if name in plain}
 
 
-def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
+def read_apart(folder: Path, options: Mapping) -> dict:
+    """The options for a model whose modules have their weights in different variants: those modules, and variant=None.
+
+    options: those of `PuppetMasterPipeline.from_pretrained`, with dtype. Raises what the libraries raise.
+    """
+    own = checkpoints.read_index(folder).get("vae", ("", ""))[1]
+    latents = MotionCodec if own == "MotionCodec" else AutoencoderKLTemporalDecoder
+    makers = {"vae": (latents, "torch_dtype"), "image_encoder": (CLIPVisionModelWithProjection, "dtype"),
+              "unet": (DragUNet, "torch_dtype")}
+    variants = {name: variant_of(folder / name, options.get("variant")) for name in makers.keys() - options.keys()}
+    if len(set(variants.values())) < 2:
+        return {"variant": next(iter(variants.values()), None)}
+    dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
+    read = {"variant": None}
+    for name in (name for name, variant in variants.items() if variant):
+        kind, key = makers[name]
+        weights = {"variant": variants[name], "use_safetensors": True, key: dtype}
+        read[name] = kind.from_pretrained(folder / name, **weights).eval()
+    return read
+
+
+def check_loaded(folder: Path, modules: Mapping, given: Container[str], variant: str | None = None) -> None:
     """Raise ModelError, or what a scheduler raises, for modules of a loaded model that are not as its files should have them.
 
-    given: names of modules that came from elsewhere.
+    given: names of modules that came from elsewhere; variant: of the files, where a module has it.
     """
     loaded = {name: modules[name] for name in MODULES if name not in given}
     for name, module in loaded.items():
@@ -86,7 +107,7 @@ def check_loaded(folder: Path, modules: Mapping, given: Container[str]) -> None:
     if "scheduler" in loaded:
         rehearse(loaded.pop("scheduler"))
     for name, module in loaded.items():
-        check_complete(folder / name, module.state_dict())
+        check_complete(folder / name, module.state_dict(), variant)
 
 
 def check_precision(unet: DragUNet, device: torch.device) -> None:

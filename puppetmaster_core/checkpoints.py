@@ -59,7 +59,7 @@ def find_model(name_or_path) -> Path | str:
     return name
 
 
-def fetch(name_or_path, download: Callable[[str], str], without: Container[str] = ()) -> Path:
+def fetch(name_or_path, download: Callable[[str], str], without: Container[str] = (), variant: str | None = None) -> Path:
     """The folder of a model, from the hub if it is not here, checked by `check_model`. Raises ModelError."""
     folder = find_model(name_or_path)
     if isinstance(folder, str):
@@ -71,7 +71,7 @@ def fetch(name_or_path, download: Callable[[str], str], without: Container[str] 
             raise ModelError(
                 f"no folder {folder!r} here, and the hub did not give that model ({reason}): check the name and the network"
             ) from error
-    check_model(folder, without)
+    check_model(folder, without, variant)
     return folder
 
 
@@ -120,8 +120,11 @@ def check_settings(record: Mapping) -> None:
         check_settings(one)
 
 
-def check_model(folder: Path, without: Container[str] = ()) -> None:
-    """Raise ModelError unless every component but those of `without` is there, in safetensors files that are whole."""
+def check_model(folder: Path, without: Container[str] = (), variant: str | None = None) -> None:
+    """Raise ModelError unless every component but those of `without` is there, in safetensors files that are whole.
+
+    variant: of the files, where a component has it.
+    """
     for component, origin in read_index(folder).items():
         if component.startswith("_") or component in without or not isinstance(origin, list) or None in origin:
             continue
@@ -130,7 +133,7 @@ def check_model(folder: Path, without: Container[str] = ()) -> None:
         if component == "unet":
             read_config(folder, component)
         if component not in NO_WEIGHTS:
-            tensor_shapes(folder / component)
+            tensor_shapes(folder / component, variant)
 
 
 def check_kinds(folder: Path, module) -> None:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from numbers import Integral
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -233,10 +233,10 @@ def _image_size(size) -> np.ndarray:
     if not (
         isinstance(size, list | tuple)
         and len(size) == 2
-        and all(isinstance(side, Integral) and not isinstance(side, bool) and 0 < side < 1e6 for side in size)
+        and all(isinstance(side, Real) and not isinstance(side, bool) and 0 < side < 1e6 and side == int(side) for side in size)
     ):
         raise DragError(f"got image_size as {_show(size)}, expected [width, height] in whole pixels, 1 or more: correct it")
-    return np.array(size)
+    return np.array(size, int)
 
 
 def _show(value) -> str:

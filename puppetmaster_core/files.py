@@ -7,14 +7,14 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 _numbers = count()  # two threads of one process write to two names
 
@@ -39,19 +39,6 @@ def write_json(path, value) -> None:
     """Write a value as JSON for people and programs to read; the file appears whole. Raises OSError."""
     with whole_file(path) as partial:
         partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_arrays(path, names: Sequence[str]) -> list[np.ndarray] | None:
-    """Arrays of an .npz, without pickle, in the order of `names`; None where it is not there, is damaged or lacks one of them."""
-    import numpy as np  # every command reads this file first
-
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return [stored[name] for name in names]
-    except MemoryError:  # which is no fault of the file
-        raise
-    except Exception:  # damaged bytes raise nearly anything: BadZipFile, EOFError, ValueError, …
-        return None
 
 
 @contextmanager

@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
+from puppetmaster_core.picture_files import PictureError, eight_bits, to_8_bits
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from puppetmaster_core.drags import Drags
 
 WHITE = (255, 255, 255)
-FLOATS = 2.0  # resizing overshoots 1 by less than that; more is another unit
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the colours CLIP was trained on
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-class PictureError(ValueError):
-    """A picture that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 def open_picture(source) -> Image.Image:
@@ -121,8 +118,7 @@ def clip_pixels(pictures: Tensor, size: int) -> Tensor:
 
 def _on_white(picture: Image.Image) -> Image.Image:
     """Any mode to RGB."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = Image.fromarray(_to_8_bits(np.asarray(picture)))
+    picture = eight_bits(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, (*WHITE, 255))
@@ -130,21 +126,9 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Grey levels of 16 bits, of 8 bits in a wider type, or floats in [0, 1], as uint8; slightly larger values saturate.
-
-    Raises PictureError for floats that lie far beyond.
-    """
-    most, floats = np.nan_to_num(values).max(), values.dtype.kind == "f"
-    if floats and most > FLOATS:
-        raise PictureError(f"got floats up to {most:g}, expected grey levels from 0 to 1: divide by 255, or by what they reach")
-    scale = 255.0 if floats else 1.0 if values.dtype.itemsize > 2 and most <= 255 else 1 / 257
-    return (np.nan_to_num(values).astype(np.float64) * scale).round().clip(0, 255).astype(np.uint8)
-
-
 def _from_array(array: np.ndarray) -> Image.Image:
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)) or 0 in array.shape:
         raise PictureError(f"got a picture of shape {array.shape}, expected (H, W), (H, W, 3) or (H, W, 4)")
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise PictureError(f"got a picture as {array.dtype}, expected uint8, uint16 or floats in [0, 1]")
-    return Image.fromarray(array if array.dtype == np.uint8 else _to_8_bits(array))
+    return Image.fromarray(array if array.dtype == np.uint8 else to_8_bits(array))

@@ -17,7 +17,15 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.assembly import assemble_svd, check_loaded, check_modules, check_precision, make_modules, settings_of
+from puppetmaster_core.assembly import (
+    assemble_svd,
+    check_loaded,
+    check_modules,
+    check_precision,
+    make_modules,
+    read_apart,
+    settings_of,
+)
 from puppetmaster_core.diffusion import MAX_GUIDANCE, draw_noise, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.motion import MotionCodec
@@ -29,7 +37,7 @@ from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, one_each, sample
-from puppetmaster_core.tensor_files import ModelError, variant_of
+from puppetmaster_core.tensor_files import ModelError
 from puppetmaster_core.video import Video
 
 
@@ -85,22 +93,21 @@ class PuppetMasterPipeline(DiffusionPipeline):
 
         "svd", or any folder or hub id with Stable Video Diffusion in diffusers' layout, becomes a drag model: the U-Net gets
         new drag layers (`DragUNet.from_svd`), or is the authors' where `unet` is their checkpoint's file. variant="fp16"
-        takes the smaller files. Weights load in float32 unless dtype says otherwise, and from safetensors only. Raises
-        ModelError.
+        takes the smaller files where a module has them. Weights load in float32 unless dtype says otherwise, and from
+        safetensors only. Raises ModelError.
         """
         if options.setdefault("use_safetensors", True) is not True:
             raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
         own_unet = {"unet"} & options.keys()
-        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet)
+        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet, options.get("variant"))
         if checkpoints.is_svd(folder):
             with checkpoints.loading(folder):
                 return cls(**assemble_svd(folder, options))
-        options.setdefault("variant", variant_of(folder))
         if "torch_dtype" not in options:  # what older versions of diffusers called it
             options.setdefault("dtype", torch.float32)
         with checkpoints.loading(folder):
-            pipeline = super().from_pretrained(folder, **options)
-            check_loaded(folder, pipeline.components, options)
+            pipeline = super().from_pretrained(folder, **options | read_apart(folder, options))
+            check_loaded(folder, pipeline.components, options, options.get("variant"))
         for name in {"vae", "image_encoder"} - options.keys():
             align_weights(pipeline.components[name])
         return pipeline
@@ -234,10 +241,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
     def decode(self, finished, seen: Seen, tile: int | None = None) -> Tensor:
-        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished; anchored ones return frame 1 as given.
-
-        tile: latent cells a side to decode at a time (`decode_tiled`), None: all.
-        """
+        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished; tile: see `__call__`'s vae_tile."""
         pictures = self.latents.decode(finished, seen, tile)
         if not pictures.isfinite().all():
             raise FloatingPointError(f"got numbers that are not finite out of the model in {self.unet.dtype}, expected a video: "

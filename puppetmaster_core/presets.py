@@ -28,7 +28,7 @@ class Preset:
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
     qualities: dict | None = None  # arguments of `Sampling` by the name of a quality, None: `sampling.QUALITIES`
-    # RunSettings of each stage by its name; "recipe", values of the denoiser's Recipe; "clips", cabinets where none are given.
+    # RunSettings of each stage by its name; "recipe", values of the denoiser's Recipe; "clips", how many are rendered.
     # Without a stage for the VAE, training has to begin with a whole model's weights.
     training: dict = field(default_factory=dict)
 
@@ -105,12 +105,12 @@ TINY = Preset(
     qualities={"draft": {"steps": 1}, "good": {"steps": 2}, "paper": {"steps": 50}},
     training={
         "clips": 22000,
-        "painter": {"steps": 3600, "batch_size": 6, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 1800,
+        "painter": {"steps": 5000, "batch_size": 6, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 2500,
                     "ema_decay": 0.998},
         "parts": {"steps": 6000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 2000,
                   "ema_decay": 0.998},
         "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 1_000_000, "short_frames": 3},
-        "denoiser": {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 100, "decay_steps": 1300,
+        "denoiser": {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 100, "decay_steps": 1600,
                      "ema_decay": 0.998, "sample_every": 2000},
     },
 )

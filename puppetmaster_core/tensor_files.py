@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 SAFE = ".safetensors"
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+LFS = b"version https://git-lfs"  # how Git LFS's stand-ins for large files begin
 MAX_HEADER = 100_000_000  # bytes, the limit of the safetensors format
 BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2, "U32": 4, "I32": 4,
          "F32": 4, "U64": 8, "I64": 8, "F64": 8}  # of a number of each kind
@@ -46,6 +48,9 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors in one safetensors file. Raises ModelError, naming the first tensor that is not whole."""
     try:
         with readable(path), open(path, "rb") as file:
+            if file.read(len(LFS)) == LFS:
+                raise ModelError(f"{path}: a Git LFS pointer came, wanted the weights it stands for: fetch them (git lfs pull)")
+            file.seek(0)
             length = int.from_bytes(file.read(8), "little")
             if length > MAX_HEADER:
                 raise ValueError("no header")
@@ -71,16 +76,40 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors in a component's safetensors files. Raises ModelError."""
+def weights_of(folder: Path) -> dict[str, list[Path]]:
+    """A component's safetensors files by variant: "" for NAME.safetensors, "fp16" for NAME.fp16.safetensors, parts together."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob(f"*{SAFE}")):
+        variant = re.sub(r"-\d+-of-\d+", "", path.name.removesuffix(SAFE)).partition(".")[2]
+        found.setdefault(variant, []).append(path)
+    return found
+
+
+def variant_of(folder: Path, wanted: str | None = None) -> str | None:
+    """The variant of a component's weights that is read: the one wanted where it is there, else None (plain), fp16, or any.
+
+    Each component is asked: people convert one and leave the others as they were.
+    """
+    there = weights_of(folder)
+    for variant in (wanted or "", "", "fp16", "bf16", *sorted(there)):
+        if variant in there:
+            return variant or None
+    return wanted
+
+
+def tensor_shapes(folder: Path, wanted: str | None = None) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a component's safetensors files, of the variant that is read. Raises ModelError."""
     with readable(folder):
         list(folder.iterdir())  # which glob, unlike this, takes for empty where it may not be read
-    files = sorted(folder.glob(f"*{SAFE}"))
+    variant = variant_of(folder, wanted)
+    files = weights_of(folder).get(variant or "")
     if not files:
         pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
         came = f"pickled weights ({pickles[0]}), which can run code" if pickles else "no weights"
         raise ModelError(f"{folder}: {came}, expected {SAFE} files: get the model in that format")
     for index in folder.glob(f"*{SAFE}.index*.json"):
+        if (index.name.removesuffix(".json").partition(".index")[2].lstrip(".") or None) != variant:
+            continue
         parts = read_json(index).get("weight_map")
         missing = set(parts.values()) - {path.name for path in files} if isinstance(parts, dict) else {index.name}
         if missing:
@@ -91,16 +120,10 @@ def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def variant_of(folder: Path) -> str | None:
-    """"fp16" where a model has its weights in half precision only."""
-    names = [path.name for path in folder.glob(f"*/*{SAFE}")]
-    return "fp16" if names and all(".fp16" in name for name in names) else None
-
-
-def check_complete(folder: Path, state: Mapping) -> None:
-    """Raise ModelError where a component's files lack a tensor of `state` (name → tensor), or have another shape."""
-    found, wanted = tensor_shapes(folder), {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
+def check_complete(folder: Path, state: Mapping, wanted: str | None = None) -> None:
+    """Raise ModelError where the files of a component lack a tensor of `state` (name → tensor), or have another shape."""
+    found, needed = tensor_shapes(folder, wanted), {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wrong = [name for name, shape in needed.items() if found.get(name) != shape]
     if wrong:
         came = found.get(wrong[0], "nothing")
-        raise ModelError(f"{folder}: got {came} for {wrong[0]}, expected {wanted[wrong[0]]}: get the model again")
+        raise ModelError(f"{folder}: got {came} for {wrong[0]}, expected {needed[wrong[0]]}: get the model again")

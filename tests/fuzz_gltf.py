@@ -16,9 +16,11 @@ import atheris
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 with atheris.instrument_imports(include=["puppetmaster_core.assets.gltf"]):
     from gltf_damage import damaged, survives
-    from gltf_files import draco_quad, everything, moving_triangle
+    from gltf_files import draco_quad, everything, looks, moving_triangle
 
-SEEDS = [everything().glb(), moving_triangle().glb(), draco_quad().glb()]
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "hard_assets"
+SEEDS = [everything().glb(), looks().glb(), moving_triangle().glb(), draco_quad().glb(),
+         *(path.read_bytes() for path in sorted(SHARED.glob("*.glb")))]
 PLACE = Path(tempfile.mkdtemp()) / "a.glb"
 COUNTS = {True: 0, False: 0}
 

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from puppetmaster_core.assets import AssetError, load_asset
+from puppetmaster_core.render.surfaces import Surfaces
 
 NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 256, 65535, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 10**30, 0.5, -0.0, 1e-300, 1e300, 1e39,
            float("nan"), float("inf"))
@@ -41,6 +42,10 @@ def survives(path, data: bytes) -> bool:
     assert len(asset.faces) == len(asset.uv) == len(asset.material) == len(asset.submodel)
     assert asset.material.min() >= 0 and asset.material.max() < len(asset.materials)
     assert asset.submodel.min() >= 0 and asset.submodel.max() < len(asset.submodels)
+    assert all(array is None or (array.shape[:2] == (len(asset.faces), 3) and np.isfinite(array).all())
+               for array in (asset.colors, asset.emission_uv, asset.smooth))
+    assert all(np.isfinite(m.emission).all() and min(m.emission) >= 0 for m in asset.materials)
+    Surfaces.of(asset)  # what the reader calls sound can be drawn
     assert np.isfinite(asset.uv).all() and all(np.isfinite(m.color).all() and 0 <= m.alpha <= 1 for m in asset.materials)
     assert all(np.isfinite(clip.duration) and clip.duration >= 0 and isinstance(clip.name, str) for clip in asset.clips)
     assert all("\n" not in line for line in asset.report) and len(asset.report) <= 101

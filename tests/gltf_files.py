@@ -150,3 +150,24 @@ def everything() -> File:
                    (plant, "weights", [0, 1], [0.5, 0, 0, 1]))
     file.animation((plant, "rotation", [0, 2], [[0, 0, 0, 1], TURN_Z]), name="spin")
     return file
+
+
+def looks() -> File:
+    """A little of what exporters write beyond that: wrap modes, emission, one side, instances, a hidden node, shared vertices."""
+    file = File()
+    texture = file.picture([[[255, 0, 0], [0, 255, 0]]])
+    file.json["textures"][texture]["sampler"] = file.add("samplers", {"wrapS": 33071, "wrapT": 33648, "magFilter": 9728})
+    move = {"KHR_texture_transform": {"scale": [3, 2], "offset": [-1, 0.5], "rotation": 0.3}}
+    glow = file.add("materials", {"emissiveFactor": [1, 0.5, 0], "emissiveTexture": {"index": texture, "extensions": move},
+                                  "extensions": {"KHR_materials_emissive_strength": {"emissiveStrength": 2}}})
+    flat = file.add("materials", {"doubleSided": True, "extensions": {"KHR_materials_unlit": {}}, "pbrMetallicRoughness": {
+        "baseColorTexture": {"index": texture, "extensions": move}, "metallicFactor": 1}})
+    uv, colors = file.accessor(np.multiply(QUAD, 2.0)[:, :2]), file.accessor(np.linspace(0, 1, 16).reshape(4, 4))
+    shared = file.primitive(QUAD, [0, 1, 2], TEXCOORD_0=uv, COLOR_0=colors, NORMAL=[[0, 0, 1]] * 4)
+    mesh = file.mesh({**shared, "material": glow}, {**shared, "material": flat, "indices": file.accessor([1, 3, 2], "u2")})
+    places = {"TRANSLATION": file.accessor([[0, 0, 0], [2, 0, 0]]), "SCALE": file.accessor([[1, 1, 1], [-1, 1, 1]])}
+    node = file.node(mesh=mesh, name="many", extensions={"EXT_mesh_gpu_instancing": {"attributes": places}})
+    file.node(mesh=mesh, name="hidden", extensions={"KHR_node_visibility": {"visible": False}})
+    file.json["extensionsUsed"] = ["EXT_mesh_gpu_instancing", "KHR_node_visibility"]
+    file.animation((node, "scale", [0, 1], [[1, 1, 1], [-1, 1, 1]]), (node, "translation", [0, 1], [[0, 0, 0], [1, 0, 0]]))
+    return file

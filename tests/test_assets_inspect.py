@@ -36,7 +36,7 @@ def test_files_are_described_for_programs_and_a_broken_one_stops_nothing(folder,
     assert broken == {"file": "broken.glb", "error": cause}
     assert everything["clips"][0]["kinds"] == ["nodes", "skin", "morph"]
     assert everything["clips"][0]["interpolation"] == ["STEP", "LINEAR", "CUBICSPLINE"]
-    assert [m["alpha"] for m in everything["materials"]] == ["mask", "opaque", "opaque"]
+    assert [m["alpha"] for m in everything["materials"]] == ["mask", "opaque"]
     assert shown.err.splitlines()[-1].endswith(f"error: 1 of 3 files cannot be read, the first: {cause}")
 
 

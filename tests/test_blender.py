@@ -6,7 +6,7 @@ a hundredth of a pixel beside the centre.
 
 import numpy as np
 import pytest
-from blender_cases import CASES, CYCLES, FIXTURE, LIGHTS, SIZE, draw
+from blender_cases import CASES, CYCLES, FIXTURE, LIGHTS, SIZE, UNKEPT, draw
 
 from puppetmaster_core.evaluation.metrics import psnr
 from puppetmaster_core.render import BlenderError, Camera, Cycles, Lights, blender_python, render, render_blender
@@ -52,6 +52,16 @@ def test_both_renderers_give_the_same_colours_under_shadowless_suns(case, passes
     assert psnr(ours.frames, theirs["frames"]) > 31
     off = np.abs(ours.frames.astype(float) - theirs["frames"])[(ours.alpha == 255) & (theirs["alpha"] == 255)]
     assert np.median(off) <= 3
+
+
+@needs_blender
+@pytest.mark.parametrize("case", UNKEPT)
+def test_both_renderers_draw_what_exporters_write(case):
+    asset, positions, camera = UNKEPT[case]()
+    ours, theirs = render(asset, positions, camera, SIZE, lights=LIGHTS), draw(case)
+    assert (ours.part_ids == theirs["part_ids"]).mean() > 0.99
+    off = np.abs(ours.frames.astype(float) - theirs["frames"])[(ours.alpha == 255) & (theirs["alpha"] == 255)]
+    assert psnr(ours.frames, theirs["frames"]) > 30 and np.median(off) <= 3
 
 
 @needs_blender

@@ -130,6 +130,12 @@ def test_form_is_checked(small):
     assert "00_small.py is not in book/_toc.yml" in lines and "notebooks/09_gone, which is missing" in lines
 
 
+def test_a_line_of_code_that_a_page_would_cut_is_named(small):
+    edit(text(small), "steps + 1", "steps + 1" + " + 0" * 20 + "  # " + "a" * 40)
+    (line,) = pairs.form_problems(small)
+    assert line.startswith("00_small.py: a line of code with ") and "cuts it after 88" in line
+
+
 def test_a_comment_in_a_fenced_block_is_no_title(small):
     edit(text(small), "# A few seconds.", "# ```\n# # a comment\n# ```\n# A few seconds.")
     assert pairs.form_problems(small) == []

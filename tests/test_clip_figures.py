@@ -6,7 +6,7 @@ import pytest
 from lib import clip_figures, exercises, tables
 from procedural_library import make_asset
 from puppetmaster_core import Drags
-from puppetmaster_core.clips.sampling import displacement
+from puppetmaster_core.clips.rules import displacement
 from puppetmaster_core.overlay import COLOURS
 
 

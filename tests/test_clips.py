@@ -1,27 +1,22 @@
 """Clips: exact tracks, visibility, the drags sampled from them, and the record on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from toys import baked
+from toys import baked, cabinet
 
 from procedural_library import make_asset
 from puppetmaster_core.assets import Material
 from puppetmaster_core.clips import Clip, SurfacePoints, sample_drags
-from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip, render_cabinets
-from puppetmaster_core.clips.sampling import sample_points, straightened
-from puppetmaster_core.evaluation.travel import joint_travel
+from puppetmaster_core.clips.rules import DRAG_A_MOVE, straightened
+from puppetmaster_core.clips.sources import TEST_SEEDS
 from puppetmaster_core.render import Camera, drag_a_move_camera, render, visible
 
 
 @pytest.fixture(scope="module")
 def clip():
-    return cabinet_clip(TEST_SEEDS, 64)
-
-
-def test_tracks_start_where_the_part_is_seen(clip):
-    cell = np.floor(clip.tracks[:, 0] * 64).astype(int)
-    np.testing.assert_array_equal(clip.part_ids[0, cell[:, 1], cell[:, 0]], clip.track_parts)
-    assert clip.visibility[:, 0].all()
+    return cabinet(TEST_SEEDS)
 
 
 def test_a_point_behind_the_cabinet_is_not_visible():
@@ -71,26 +66,18 @@ def ray_is_free(point, eye, triangles):
     return not ((u >= 0) & (v >= 0) & (u + v <= 1) & (far > 0) & (far < 1 - 2e-4)).any()
 
 
-def test_points_are_drawn_in_proportion_to_their_displacement():
-    # Three points of one part travel 0, 1 and 3 metres, so they are drawn 0, 1/4 and 3/4 of the time.
-    steps = np.linspace(0, 1, 5)[:, None, None]
-    points = steps * np.array([[0.0, 0, 0], [1, 0, 0], [3, 0, 0]])
-    tracks = points[..., :2].transpose(1, 0, 2)
-    drawn = sample_points(points, tracks, np.zeros(3, int), np.random.default_rng(0), 20_000)[0]
-    share = np.bincount(drawn, minlength=3) / len(drawn)
-    np.testing.assert_allclose(share, [0, 0.25, 0.75], atol=0.015)
-
-
-def test_a_still_part_gets_no_drag():
-    points = np.zeros((5, 2, 3))
-    assert sample_points(points, points[..., :2].transpose(1, 0, 2), np.array([0, 1]), np.random.default_rng(0)) == {}
-
-
-def test_one_drag_a_moving_part(clip):
-    drags = sample_drags(clip, np.random.default_rng(0))
-    assert len(drags) == len(np.unique(clip.track_parts)) and drags.frames == 14
-    known = {path.tobytes() for path in clip.tracks}
-    assert all(path.tobytes() in known for path in drags.points)
+def test_other_drags_of_a_clip_follow_its_rules(clip):
+    """One a moving part, where its exact displacement takes it, straight where asked; without displacement, the clip's own."""
+    moving = np.unique(clip.part_ids[0][tuple((clip.drags[:, 0, ::-1] * 64).astype(int).T)])
+    for seed in range(5):
+        drags = sample_drags(clip, np.random.default_rng(seed))
+        columns, rows = (drags.points[:, 0] * 64).astype(int).T
+        np.testing.assert_array_equal(np.sort(clip.field_parts[rows, columns]), moving)
+        straight = sample_drags(clip, np.random.default_rng(seed), DRAG_A_MOVE).points
+        np.testing.assert_allclose(straight, straightened(straight), atol=1e-6)
+    bare = replace(clip, displacement=np.zeros((0, 0, 0, 2), np.float16))
+    np.testing.assert_array_equal(sample_drags(bare, np.random.default_rng(0)).points, clip.drags)
+    assert sample_drags(replace(bare, drags=clip.drags[:0]), np.random.default_rng(0)) is None
 
 
 def test_straight_drags_keep_their_ends_and_an_even_pace():
@@ -102,26 +89,6 @@ def test_a_clip_comes_back_from_disk(clip, tmp_path):
     clip.save(tmp_path / "clip.npz")
     again = Clip.load(tmp_path / "clip.npz")
     np.testing.assert_array_equal(again.frames, clip.frames)
-    np.testing.assert_array_equal(again.tracks, clip.tracks)
+    np.testing.assert_array_equal(again.displacement, clip.displacement)
     assert (again.camera, again.category, again.provenance) == (clip.camera, clip.category, clip.provenance)
     assert [p.name for p in tmp_path.iterdir()] == ["clip.npz"]
-
-
-def test_a_seed_is_a_clip_whatever_the_folder(tmp_path):
-    paths = render_cabinets(tmp_path, 3, 32, frames=4, workers=1)
-    made = paths[0].stat().st_mtime_ns
-    with np.load(paths[0], allow_pickle=False) as stored:
-        np.testing.assert_array_equal(stored["frames"][2], cabinet_clip(2, 32, 4).frames)
-    assert render_cabinets(tmp_path, 3, 32, frames=4, workers=1)[0].stat().st_mtime_ns == made  # kept, not drawn again
-
-
-@pytest.mark.parametrize("progress, expected", [(1.0, 1.0), (0.0, 0.0), (-0.5, -0.5), (0.5, 0.5)])
-def test_joint_travel_finds_where_a_part_is(progress, expected):
-    """Drawn at a known travel, the part's travel is found again: the measure behind 'right direction'."""
-    for seed in (TEST_SEEDS + 1, TEST_SEEDS + 4):
-        clip, asset = cabinet_clip(seed, 64), make_asset("cabinet", seed)
-        camera, part = Camera(**clip.camera), int(clip.track_parts[0])
-        pose = np.ones(len(asset.joints))
-        pose[part] = progress
-        frame = render(asset, asset.pose(pose)[None], camera, 64).frames[0]
-        assert joint_travel(frame, asset, camera, part) == pytest.approx(expected, abs=0.01)

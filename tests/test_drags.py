@@ -40,6 +40,10 @@ def test_paths_of_different_lengths_are_resampled_by_time_not_by_length():
     np.testing.assert_allclose(x, [0, 5, 10, 60, 110], atol=1e-4)
 
 
+def test_sizes_written_as_floats_are_whole_pixels_all_the_same():
+    np.testing.assert_array_equal(Drags.from_json(record(image_size=[256.0, 128.0])).points, Drags.from_json(record()).points)
+
+
 def test_read_from_path_text_and_dictionary(tmp_path):
     path = tmp_path / "door.json"
     path.write_text(json.dumps(record()), encoding="utf-8-sig")  # some editors begin a file with a byte-order mark
@@ -77,6 +81,7 @@ def test_file_is_written_whole_or_not_at_all(tmp_path):
         ("no/such/file.json", "no/such/file.json: no such file, expected"),
         (record(image_size=[256, 0]), "image_size as [256, 0], expected [width, height] in whole pixels"),
         (record(image_size=[256]), "image_size as [256]"),
+        (record(image_size=[96.5, 64.0]), "image_size as [96.5, 64.0]"),
         (record(image_size=[True, True]), "image_size as [True, True]"),
         (record(image_size="256x256"), "image_size as '256x256'"),
         (record(image_size=None), "image_size as None"),

@@ -66,7 +66,7 @@ def test_the_lock_fits_any_build_and_any_index():
 def test_extras_are_all_there_and_none_brings_torchvision():
     extras = PROJECT["optional-dependencies"]
     assert set(extras) == {"notebooks", "book", "tests", "compressed", "curation", "objaverse", "tracking", "perceptual",
-                           "blender", "scale-out", "dev"}
+                           "st-lpips", "blender", "scale-out", "dev"}
     assert "torchvision" not in {requirement.name for requirement in requirements(*extras)}
 
 

@@ -110,7 +110,7 @@ def test_bad_input_is_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys
 def test_bad_numbers_are_refused(tmp_path, capsys, words):
     with pytest.raises(SystemExit) as end:
         make(tmp_path / "lib", *words)
-    assert end.value.code == 2 and "wanted a whole number" in capsys.readouterr().err and not (tmp_path / "lib").exists()
+    assert end.value.code == 2 and "expected a whole number" in capsys.readouterr().err and not (tmp_path / "lib").exists()
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path, capsys):

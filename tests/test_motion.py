@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from toys import cabinet
 
-from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
+from puppetmaster_core.clips.sources import TEST_SEEDS
 from puppetmaster_core.evaluation import trackers
 from puppetmaster_core.evaluation.motion import direction_counts, end_point_error, foreground_points, motion_error, ways
 from puppetmaster_core.evaluation.trackers import (
@@ -118,18 +119,18 @@ def test_no_points_and_points_outside_of_the_picture(tracker):
 
 
 def test_exact_tracks_are_the_clips_own():
-    clip = cabinet_clip(TEST_SEEDS + 1, 64, 4)
+    clip = cabinet(TEST_SEEDS + 1, 64, 4)
     tracker = ExactTracks.of(clip)
-    found = tracker(clip.frames, clip.tracks[::-1, 0] * 64)
-    np.testing.assert_allclose(found.points, clip.tracks[::-1] * 64)
-    np.testing.assert_array_equal(found.visible, clip.visibility[::-1])
+    found = tracker(clip.frames, clip.drags[::-1, 0] * 64)
+    np.testing.assert_allclose(found.points, clip.drags[::-1] * 64)
+    np.testing.assert_array_equal(found.visible, clip.drag_visibility[::-1])
     with pytest.raises(TrackerError, match="no track of"):
         tracker(clip.frames, np.array([[1.0, 1.0]]))
 
 
 def test_a_tracker_is_scored_by_the_exact_tracks():
-    clip = cabinet_clip(TEST_SEEDS + 1, 64, 4)
-    way = np.linalg.norm(256 * (clip.tracks - clip.tracks[:, :1]), axis=2).mean()
+    clip = cabinet(TEST_SEEDS + 1, 64, 4)
+    way = np.linalg.norm(256 * (clip.drags - clip.drags[:, :1]), axis=2).mean()
     assert tracker_error(ExactTracks.of(clip), clip) == 0 and tracker_error(Standing(), clip) == pytest.approx(way)
 
 

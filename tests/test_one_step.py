@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from motion_models import SKETCH
 from oracle import anchored_smoke
+from toys import cabinet
 
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS, cabinet_clip
+from puppetmaster_core.clips.sources import WATCH_SEEDS
 from puppetmaster_core.evaluation.one_step import one_step_errors
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
@@ -15,12 +17,12 @@ from puppetmaster_core.presets import SMOKE
 
 @pytest.fixture(scope="module")
 def clips():
-    return [cabinet_clip(WATCH_SEEDS + number, SMOKE.size, SMOKE.frames) for number in range(2)]
+    return [cabinet(WATCH_SEEDS + number, SMOKE.size, SMOKE.frames) for number in range(2)]
 
 
-def silent(prediction):
-    """A pipeline on residual latents whose network's last layer gives 0."""
-    made = build(replace(SMOKE, residual=True, unet=SMOKE.unet | {"prediction": prediction}))
+def silent(prediction, preset=SMOKE):
+    """A pipeline, on residual latents where they are pictures', whose network's last layer gives 0."""
+    made = build(replace(preset, residual=preset.latents == "pictures", unet=preset.unet | {"prediction": prediction}))
     torch.nn.init.zeros_(made.unet.conv_out.weight)
     torch.nn.init.zeros_(made.unet.conv_out.bias)
     return made
@@ -36,6 +38,13 @@ def test_who_gives_back_what_it_sees_is_right_where_there_is_no_noise(clips):
     errors = one_step_errors(silent("v"), clips, (1e-4, 1e4))
     np.testing.assert_allclose(errors[:, 0], 0, atol=1e-3)
     np.testing.assert_allclose(errors[:, 1], 1, rtol=1e-2)
+
+
+def test_a_network_of_motion_latents_is_measured_too(clips):
+    """Its v of 0 at little noise means what it sees, so it is right."""
+    errors = one_step_errors(silent("v", SKETCH), clips, (1e-4, 80.0))
+    np.testing.assert_allclose(errors[:, 0], 0, atol=1e-3)
+    assert np.isfinite(errors).all() and (errors[:, 1] > 0).all()
 
 
 def test_a_network_in_half_precision_is_measured_too(clips):

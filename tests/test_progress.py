@@ -8,12 +8,14 @@ import sys
 import numpy as np
 import pytest
 from oracle import Oracle, anchored_smoke
+from toys import cabinet
 
 from puppetmaster_core.cli import evaluate, main
-from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
+from puppetmaster_core.clips.sources import TEST_SEEDS
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.evaluation.cabinets import evaluate_clip
+from puppetmaster_core.evaluation.library import evaluate_subject
 from puppetmaster_core.evaluation.progress import Progress, ProgressError
+from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.videos import VideoError, keep_video, kept_videos, model_folder
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.video import Video
@@ -38,8 +40,8 @@ def truth(tmp_path_factory):
     """Two true clips as a folder of videos with drags."""
     place = tmp_path_factory.mktemp("truth")
     for k in range(2):
-        clip = cabinet_clip(TEST_SEEDS + k, 64, 4)
-        keep_video(place, f"clip{k}", Video(clip.frames, drags=Drags(clip.tracks[:1])))
+        clip = cabinet(TEST_SEEDS + k, 64, 4)
+        keep_video(place, f"clip{k}", Video(clip.frames, drags=Drags(clip.drags[:1])))
     return place
 
 
@@ -152,7 +154,7 @@ def test_kept_videos_are_scored_again_as_they_were(scoring, truth, tmp_path):
     """To the last bit, and with a model that moves nothing: a GIF would make one frame of its frames."""
     assert scoring("table 1", "--videos", tmp_path / "videos") == 0
     first = json.loads(scoring.output.read_text())
-    still = np.repeat(cabinet_clip(TEST_SEEDS, 64, 4).frames[:1], 4, 0)
+    still = np.repeat(cabinet(TEST_SEEDS, 64, 4).frames[:1], 4, 0)
     keep_video(model_folder(tmp_path / "videos", "still"), "clip0", Video(still, drags=Drags([[(0, 0), (1, 1)]])))
     words = ["--model", "none", "--methods", str(tmp_path / "videos"), "--data", str(truth), "--size", "64", "--frames", "4"]
     assert main(["evaluate", *words, "--output", str(scoring.output)]) == 0
@@ -192,8 +194,8 @@ def test_a_folder_is_called_as_its_model(tmp_path):
 
 
 def test_what_is_kept_is_what_was_scored(pipeline, tmp_path):
-    clip = cabinet_clip(TEST_SEEDS + 1, 64, 4)
-    evaluate_clip(Oracle(pipeline, clip.frames), clip, videos=tmp_path / "made")
+    (subject,) = unseen_subjects(1, 64, 4, "cabinets")
+    evaluate_subject(Oracle(pipeline, subject.clip.frames), subject, videos=tmp_path / "made")
     ((name, video),) = kept_videos(tmp_path)["made"]
-    assert name == f"cabinet-{TEST_SEEDS + 1}"
-    np.testing.assert_array_equal(video.frames, clip.frames)
+    assert name == f"cabinet-{TEST_SEEDS}"
+    np.testing.assert_array_equal(video.frames, subject.clip.frames)

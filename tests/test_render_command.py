@@ -261,7 +261,7 @@ def test_two_runs_do_not_share_a_folder(whole, capsys):
         ("strange", [], r"the file name 'bad\udcff.glb' came, wanted names in UTF-8"),
         ("library:tabel", [], "did you mean table"),
         ("cabinets", ["--cache-features", "nowhere"], "no model 'nowhere'"),
-        ("cabinets", ["--output", "file"], "file: this is a file, wanted a folder"),
+        ("cabinets", ["--output", "file"], "file: this is a file, expected a folder"),
         ("cabinets", ["--output", "other"], "other: something else is there"),
         ("cabinets", ["--output", "broken"], "plan.json: cannot be read"),
     ],

@@ -12,7 +12,7 @@ import webdataset
 from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.clips.plan import Plan, settle
 from puppetmaster_core.clips.production import make_shards, open_shards
-from puppetmaster_core.clips.records import ClipError, from_members, from_tar, to_members, to_tar
+from puppetmaster_core.clips.records import ClipError, from_members, from_tar, labels_of, to_members, to_tar
 from puppetmaster_core.clips.shards import ClipStore, shard_name
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming, film
@@ -41,7 +41,8 @@ def shots():
 
 
 def same(clip, other):
-    for name in ("frames", "alpha", "part_ids", "tracks", "visibility", "track_parts", "drags", "drag_visibility"):
+    for name in ("frames", "alpha", "part_ids", "drags", "drag_visibility", "displacement", "depth", "seen",
+                 "field_parts"):
         np.testing.assert_array_equal(getattr(clip, name), getattr(other, name))
     for name in ("camera", "category", "provenance", "tools"):
         assert getattr(clip, name) == getattr(other, name)
@@ -84,6 +85,19 @@ def test_the_same_clip_is_the_same_bytes(shots):
     assert to_tar("a", to_members(shots[0].clip)) == to_tar("a", to_members(shots[0].clip))
 
 
+def test_clips_of_an_older_version_are_read_without_what_it_kept_more(shots):
+    """Their candidate tracks are passed over; what they lack is empty, or said where it is asked for."""
+    members, buffer = to_members(shots[0].clip), io.BytesIO()
+    with np.load(io.BytesIO(members["labels.npz"])) as stored:
+        kept = {name: stored[name] for name in stored.files if name != "displacement"}
+    np.savez(buffer, tracks=np.zeros((1, 4, 2), np.float32), **kept)
+    older = {**members, "labels.npz": buffer.getvalue()}
+    assert from_members(older).displacement.size == 0
+    np.testing.assert_array_equal(from_members(older).drags, shots[0].clip.drags)
+    with pytest.raises(ClipError, match="got a clip without displacement, made by an older version: render it again"):
+        labels_of(older, ("drags", "displacement"))
+
+
 def test_a_damaged_shard_costs_the_clips_it_hits_and_names_them(folder, tmp_path):
     for path in [*folder.glob("*.tar"), *folder.glob("index/*")]:
         copy = tmp_path / path.relative_to(folder)
@@ -122,7 +136,7 @@ def test_damaged_members_are_clip_errors(shots, seed):
 
 def test_pickled_labels_are_refused(shots):
     members, buffer = to_members(shots[0].clip), io.BytesIO()
-    np.savez(buffer, tracks=np.array([print], dtype=object))
+    np.savez(buffer, drags=np.array([print], dtype=object))
     with pytest.raises(ClipError):
         from_members({**members, "labels.npz": buffer.getvalue()})
     with pytest.raises(ClipError):

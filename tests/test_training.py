@@ -13,7 +13,7 @@ from torch import nn
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training.data import ClipArrays, random_drags
+from puppetmaster_core.training.data import random_drags
 from puppetmaster_core.training.denoiser import Recipe, pick_frames
 from puppetmaster_core.training.export import blend, export
 from puppetmaster_core.training.feed import row_noise
@@ -128,13 +128,17 @@ def test_frames_left_out_leave_the_others_their_numbers():
         torch.testing.assert_close(given, all_frames[some])
 
 
-def test_drags_of_a_clip_ride_on_different_parts():
-    tracks = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 4, 2), np.float32)
-    clips = ClipArrays(np.zeros((1, 4, 8, 8, 3), np.uint8), tracks[None], np.array([[2, 2, 5, 5, 5, -1]]))
-    points, present = random_drags(clips, 0, np.random.default_rng(0), max_drags=5, straight=0.0)
-    first, second = sorted(points[present][:, 0, 0].tolist())
-    assert present.tolist() == [True, True, False, False, False]
-    assert first in (0, 1) and second in (2, 3, 4)  # one track of part 2, one of part 5, none of the padding
+def test_an_item_has_true_or_straight_drags_or_none():
+    """A part that comes back has no straight drag, so its item has the true one; where nothing is seen to move there is none."""
+    paths = {False: np.array([[[0.1, 0.1], [0.5, 0.1], [0.1, 0.1]]], np.float32), True: np.zeros((0, 3, 2), np.float32)}
+    points, present = random_drags(lambda _, rules: paths[rules.straight], np.random.default_rng(0), 3, straight=1.0)
+    assert present.tolist() == [True, False, False] and points[0].tolist() == pytest.approx(paths[False][0])
+    points, present = random_drags(lambda *_: paths[True], np.random.default_rng(0), 3, straight=0.5)
+    assert points.shape == (3, 3, 2) and not present.any()
+    asked = []
+    for seed in range(200):
+        random_drags(lambda _, rules: asked.append(rules) or paths[False], np.random.default_rng(seed), 3, straight=0.25)
+    assert np.mean([rules.straight for rules in asked]) == pytest.approx(0.25, abs=0.08) and {r.max_drags for r in asked} == {3}
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +168,7 @@ def test_the_run_folder_says_how_it_came_about(trained):
 
 def test_a_finished_run_is_not_repeated(trained):
     folder, preset = trained
-    parts = ("clips/*", "latents-4-*.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
+    parts = ("clips/*/*", "latents-*.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
     times = lambda: {p: p.stat().st_mtime_ns for part in parts for p in folder.glob(part)}  # noqa: E731
     before = times()
     assert len(before) > 8 and train(preset, str(folder))
@@ -213,7 +217,7 @@ def test_a_run_does_not_change_what_it_began_with(trained, trained_on, tmp_path)
     build(preset, 5).vae.save_pretrained(tmp_path / "other" / "vae" / "final")
     with pytest.raises(TrainingError, match=r"another VAE than that of .*given came"):
         train(preset, str(tmp_path / "other"), weights=given)
-    with pytest.raises(TrainingError, match="keeps its VAE: leave one out"):
+    with pytest.raises(TrainingError, match="keeps its own: leave one out"):
         train(preset, str(tmp_path / "new"), stages=("decoder",), weights=given)
 
 

@@ -38,8 +38,8 @@ def refused(capsys, *words):
         ("[denoiser]\nlearning_rte = 1e-4", "stage 'denoiser': unknown setting 'learning_rte', did you mean 'learning_rate'?"),
         ("[recipe]\ndrag_drop = 0.5", "unknown setting 'drag_drop', did you mean 'drag_dropout'?"),
         ("[denoser]\nsteps = 3", "recipe: unknown setting 'denoser', did you mean 'denoiser'?"),
-        ("[vae]\nsteps = 10\nwarmup_steps = 8\ndecay_steps = 8", "warmup_steps=8 and decay_steps=8 given for 10 steps"),
-        ("[vae]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3 given"),
+        ("[parts]\nsteps = 10\nwarmup_steps = 8\ndecay_steps = 8", "warmup_steps=8 and decay_steps=8 given for 10 steps"),
+        ("[parts]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3 given"),
         ("[denoiser]\nshard = true\ncompile = true", "compile and shard given"),
         ("vae = 3", "vae=3 given, wanted a table of settings"),
         ("[clips]\nsteps = 3", "clips={'steps': 3} given: it must be a whole number of 1 or more"),
@@ -56,7 +56,7 @@ def refused(capsys, *words):
         ("[recipe]\ndrag_dropout = 7", "drag_dropout=7 given: it must lie between 0 and 1"),
         ("[recipe]\nshort_frames = 1", "short_frames=1 given: it must lie between 2 and"),
         ('[recipe]\nsigma_min = "a"', "sigma_min='a' given: it must be a number"),
-        ("[vae", "wanted TOML with tables"),
+        ("[vae", "expected TOML with a table"),
     ],
 )
 def test_unknown_and_conflicting_settings_are_named(text, said, tmp_path, capsys):
@@ -68,7 +68,7 @@ def test_unknown_and_conflicting_settings_are_named(text, said, tmp_path, capsys
 def test_a_model_of_another_scale_is_no_beginning(tmp_path, capsys):
     build(SMOKE).save_pretrained(tmp_path / "model")
     said = refused(capsys, "--weights", tmp_path / "model", "--clips", "1", "--output", tmp_path / "run")
-    assert "a model of 4 frames of 64 pixels with up to 5 drags came, the scale 'tiny' has 14 of 64" in said
+    assert "got a model with other latents than the scale 'tiny' has" in said
     assert not (tmp_path / "run" / "clips").exists()  # before anything was rendered
 
 
@@ -100,6 +100,12 @@ def test_a_checkpoint_of_a_smaller_network_is_not_called_damaged(tmp_path):
     optimizer, average = torch.optim.AdamW(bigger.parameters()), EMAModel(bigger.parameters())
     with pytest.raises(TrainingError, match=r"another architecture came, without 'more.bias' and 1 more of its weights"):
         load(tmp_path, bigger, optimizer, average)
+
+
+def test_a_file_as_run_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["train", "--output", str(tmp_path / "file")]) == 2
+    assert "a run folder" in capsys.readouterr().err
 
 
 def test_a_run_does_not_go_on_with_another_recipe_or_network(tmp_path):

@@ -20,6 +20,7 @@ from torch import nn
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.plan import Plan, settle
 from puppetmaster_core.clips.production import make_shards, open_shards
+from puppetmaster_core.clips.rules import sample_drags
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
@@ -156,7 +157,7 @@ def test_a_scale_trains_on_shards(trained, clips):
 def test_shards_are_drawn_in_the_balanced_mixture(clips, tmp_path):
     """App. C.1's weights, among the groups that are there; a clip without a drag is never drawn."""
     found = ShardClips([clips, clips], 64, 4, tmp_path)
-    assert len(found) == 2 * len(ClipStore(clips)) and len(found.paths(0)[0]) == len(ClipStore(clips)[0].tracks)
+    assert len(found) == 2 * len(ClipStore(clips))
     store = ClipStore(clips)
     np.testing.assert_array_equal(found.frames(len(store) + 1, slice(1, 3)), store[1].frames[1:3])
     drawn = found.mixture(0).draws(0, 20_000)
@@ -164,8 +165,19 @@ def test_shards_are_drawn_in_the_balanced_mixture(clips, tmp_path):
     groups = np.array(store.column("group") * 2)[drawn]
     for name, weight in weights.items():
         assert np.mean(groups == name) == pytest.approx(weight / sum(weights.values()), abs=0.02)
-    again = ShardClips([clips, clips], 64, 4, tmp_path)  # from the cache
-    np.testing.assert_array_equal(again.paths(3)[0], found.paths(3)[0])
+
+
+def test_training_draws_other_drags_by_the_same_rules(clips, tmp_path):
+    """From the stored displacement, as `sample_drags` does: each begins on a pixel that moves and goes where that goes."""
+    found, stored = ShardClips([clips], 64, 4, tmp_path), ClipStore(clips)[2]
+    drawn = [found.drags(2, np.random.default_rng(seed)) for seed in range(8)]
+    assert len({one.tobytes() for one in drawn}) > 1
+    for seed, paths in enumerate(drawn):
+        np.testing.assert_array_equal(sample_drags(stored, np.random.default_rng(seed)).points, paths)
+        columns, rows = (paths[:, 0] * 64).astype(int).T
+        way = stored.displacement[:, rows, columns].transpose(1, 0, 2).astype(np.float32)
+        np.testing.assert_allclose(paths - paths[:, :1], way, atol=1e-6)
+        assert (np.linalg.norm(way, axis=-1).max(1) > 0.004).all()
 
 
 def test_a_scale_begins_with_a_models_weights(clips, tmp_path):

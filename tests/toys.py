@@ -5,8 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset, AnimationClip, Material
+from puppetmaster_core.clips.sources import find_source
+from puppetmaster_core.clips.studio import Filming, filmed
 
 GREY = Material((0.5, 0.5, 0.5))
+
+
+def cabinet(seed, size=64, frames=14):
+    """The clip of a procedural cabinet."""
+    return next(filmed(find_source("cabinets", 1, seed), Filming(size=size, frames=frames)))
 
 
 @dataclass

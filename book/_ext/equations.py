@@ -53,7 +53,7 @@ EQUATIONS = (
               "test_diffusion.py::test_guidance_grows_linearly_over_the_frames"),
     _equation("eq-sampling", "App. C.2", "sampling.sample",
               "test_pipeline.py::test_dpm_needs_fewer_steps_and_both_end_where_the_equation_does"),
-    _equation("eq-chance", "§4", "clips.sampling.displacement clips.rules.draw_drags",
+    _equation("eq-chance", "§4", "clips.rules.displacement clips.rules.draw_drags",
               "test_drag_rules.py::test_displacement_is_the_way_there_and_back "
               "test_drag_rules.py::test_points_in_proportion_to_their_displacement"),
     _equation("eq-duplicates", "§4", "drags.Drags.without_near_duplicates",
@@ -64,6 +64,18 @@ EQUATIONS = (
     _equation("eq-anchor", "additions to the paper", "latents.pictures.still_weight latents.pictures.decode_anchored",
               "test_latents.py::test_what_changed_by_the_tolerance_is_not_still "
               "test_latents.py::test_a_still_video_is_the_given_picture_whatever_the_vae_loses"),
+    _equation("eq-field", "Motion as latents", "latents.field.to_latents latents.field.from_latents",
+              "test_motion_latents.py::test_latents_have_an_inverse_where_something_moves"),
+    _equation("eq-guess", "Motion as latents", "latents.field.guess",
+              "test_motion_latents.py::test_a_drag_alone_says_that_its_part_slides"),
+    _equation("eq-anchoring", "Ours, not the paper's", "latents.anchoring.anchored",
+              "test_motion_latents.py::test_a_part_turns_whole_and_through_its_drag"),
+    _equation("eq-enlarging", "RAFT's convex way", "latents.enlarge.Enlarge",
+              "test_motion_latents.py::test_enlarged_masks_are_mixtures_of_their_neighbours"),
+    _equation("eq-splat", "Forward splatting", "latents.splat.splat",
+              "test_motion_latents.py::test_whole_pixels_are_carried_exactly_and_the_nearer_is_seen"),
+    _equation("eq-painting", "what they uncover", "latents.painter.Painter",
+              "test_motion_latents.py::test_the_painter_leaves_alone_what_nothing_touches"),
 )
 
 

@@ -17,6 +17,7 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from puppetmaster_core.files import whole_file
 
 PROSE, NOTEBOOKS = Path("book"), Path("notebooks")
+COLUMNS = 88  # of a code cell that a page shows whole, in a window of 1,300 pixels
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -80,7 +81,8 @@ def pair_problems(root: Path) -> list[str]:
 
 
 def form_problems(root: Path) -> list[str]:
-    """What every notebook must have: its place in the contents, one level-1 title first, then a parameters cell."""
+    """What every notebook must have: its place in the contents, one level-1 title first, then a parameters cell, and no line of
+    code that a page would cut."""
     contents = yaml.safe_load((root / PROSE / "_toc.yml").read_text())
     listed = {Path(page).stem for page in pages_of(contents) if page.startswith("notebooks/")}
     found = [f"book/_toc.yml lists notebooks/{stem}, which is missing" for stem in listed - {t.stem for t in texts(root)}]
@@ -93,9 +95,15 @@ def form_problems(root: Path) -> list[str]:
         code = next((cell for cell in cells if cell.cell_type == "code"), None)
         if code is None or "parameters" not in code.metadata.get("tags", []):
             found.append(f'{text.name}: the first code cell needs tags=["parameters"]')
+        found += [f"{text.name}: a line of code with {len(line)} columns, a page of the book cuts it after {COLUMNS}: "
+                  f"{line.strip()[:40]} …" for line in _lines_of_code(cells) if len(line) > COLUMNS]
         if text.stem not in listed:
             found.append(f"{text.name} is not in book/_toc.yml: add `- file: notebooks/{text.stem}`")
     return found
+
+
+def _lines_of_code(cells) -> list[str]:
+    return [line for cell in cells if cell.cell_type == "code" for line in cell.source.splitlines()]
 
 
 def pages_of(contents) -> list[str]:

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.encoding import cells
+from puppetmaster_core.latents.field import GRID
+from puppetmaster_core.latents.motion import MotionCodec
+from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.modulation import modulate
 from puppetmaster_core.model.transformer import DragTransformer
@@ -114,6 +117,12 @@ def _watch_layer(layer: DragTransformer, name: str, passes: deque) -> list:
     linears = {"query": block.attn1.to_q, "key": block.attn1.to_k, "token_query": block.attn2.to_q, "token_key": block.attn2.to_k}
     hooks = [linear.register_forward_hook(partial(note, what)) for what, linear in linears.items()]
     return [layer.register_forward_pre_hook(enter, with_kwargs=True), layer.register_forward_hook(leave), *hooks]
+
+
+def grid(pipe) -> tuple[int, int]:
+    """(h, w) of what a pipeline diffuses, for pictures of its own size."""
+    side = GRID if isinstance(pipe.vae, MotionCodec) else pipe.config.size // downscale(pipe.vae)
+    return side, side
 
 
 # The cell of each place of a path (N, 2), xy in [0, 1]: (N,) as a number of the grid's places.

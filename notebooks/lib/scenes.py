@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from scipy import ndimage
 
-from procedural_library import make_asset
-from puppetmaster_core.clips import Clip, sample_drags
-from puppetmaster_core.clips.cabinets import TEST_SEEDS, cabinet_clip
-from puppetmaster_core.clips.clip import make_clip
+from puppetmaster_core.clips import Clip
+from puppetmaster_core.clips.displacement import moves
+from puppetmaster_core.clips.sources import TEST_SEEDS, find_source
+from puppetmaster_core.clips.studio import Filming, filmed
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.render.backgrounds import over
 
@@ -41,15 +42,10 @@ def cabinets(count: int, size: int, frames: int, *, parts: int = 1) -> list[Scen
 
     Drags are the true paths of one visible point a moving part.
     """
-    found: list[Scene] = []
-    seed = TEST_SEEDS
-    while len(found) < count:
-        clip = cabinet_clip(seed, size, frames)
-        drags = sample_drags(clip, np.random.default_rng(seed))
-        if drags is not None and len(drags) >= parts:
-            found.append(Scene(f"unseen cabinet {seed - TEST_SEEDS + 1}", clip.frames[0], drags, clip))
-        seed += 1
-    return found
+    clips = filmed(find_source("cabinets", 100_000, TEST_SEEDS), Filming(size=size, frames=frames))
+    enough = (clip for clip in clips if len(clip.drags) >= parts)
+    return [Scene(f"unseen cabinet {clip.provenance['seed'] - TEST_SEEDS + 1}", clip.frames[0], Drags(clip.drags), clip)
+            for clip in islice(enough, count)]
 
 
 def objects(kinds: Sequence[str], size: int, frames: int, seed: int = 0) -> list[Scene]:
@@ -58,12 +54,8 @@ def objects(kinds: Sequence[str], size: int, frames: int, seed: int = 0) -> list
 
 
 def _object(kind: str, size: int, frames: int, first: int) -> Scene:
-    for seed in range(first, first + SEARCH):
-        rng = np.random.default_rng([seed, 1])
-        clip = make_clip(make_asset(kind, seed), rng, size=size, frames=frames)
-        drags = sample_drags(clip, rng)
-        if drags is not None:
-            return Scene(kind, clip.frames[0], drags, clip)
+    for clip in filmed(find_source(f"library:{kind}", SEARCH, first), Filming(size=size, frames=frames)):
+        return Scene(kind, clip.frames[0], Drags(clip.drags), clip)
     raise RuntimeError(f"{kind} {first} to {first + SEARCH - 1} were drawn, and in none a part is seen to move")
 
 
@@ -101,7 +93,7 @@ def dragged_one_by_one(scene: Scene) -> dict[str, Drags]:
 def whole_object_drag(scene: Scene, reach: float = 0.25) -> Drags:
     """A straight drag to the right from the middle of what stays still, as long as `reach` of the picture's width."""
     first = scene.clip.part_ids[0]
-    still = (first >= 0) & ~np.isin(first, scene.clip.track_parts)
+    still = (first >= 0) & ~np.isin(first, scene.clip.field_parts[moves(scene.clip.displacement)])
     depth = ndimage.distance_transform_edt(np.pad(still, 1))[1:-1, 1:-1]  # the pixel that is farthest from what is none of it
     row, column = np.unravel_index(depth.argmax(), depth.shape)
     u = (np.array([column, row]) + 0.5) / still.shape[::-1]

@@ -35,10 +35,10 @@ def recipe_of(preset: Preset) -> dict[str, str]:
     """What a preset says on the rows of `PAPER`."""
     settings = Plan(preset, Path("."), preset.training, {}, math.inf).settings("denoiser")
     recipe = Recipe(**preset.training.get("recipe", {}))
-    nothing = "vae" in preset.training
+    begins = {"vae": "nothing: its VAE is trained first", "painter": "nothing: its painter and parts are trained first"}
     mixture = ", ".join(f"{share:g}" for share in WEIGHTS.values())
     return {
-        "begins with": "nothing: its VAE is trained first" if nothing else "SVD's weights",
+        "begins with": next((said for stage, said in begins.items() if stage in preset.training), "SVD's weights"),
         "pictures": f"{preset.size} × {preset.size}", "frames N": str(preset.frames),
         "updates": f"{settings.steps:,}", "clips an update": str(settings.batch_size),
         "rounds an update": str(settings.accumulate), "learning rate": f"{settings.learning_rate:g}",
@@ -46,7 +46,7 @@ def recipe_of(preset: Preset) -> dict[str, str]:
         "straight drags": f"{recipe.straight:g} of the items", "EMA decay": f"{settings.ema_decay:g}",
         "EMA half-life": f"{half_life(settings.ema_decay):.0f} updates", "sampling steps": str(preset.steps),
         "guidance": f"{preset.min_guidance:g} to {preset.max_guidance:g}, linear over frames",
-        "mixture": mixture if "clips" not in preset.training else "cabinets only, or as the paper's with --data",
+        "mixture": mixture if "clips" not in preset.training else mixture + "; half cabinets without --data",
     }
 
 

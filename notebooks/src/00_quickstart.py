@@ -4,9 +4,10 @@
 # You give the model a picture and a drag. It gives back fourteen frames in which the dragged part moves and the rest stays.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what a drag does to a drawer, what half of it
-# does, and a door; and you can draw drags of your own. **Scale:** `tiny`, pictures of 64 × 64 pixels, trained from nothing on
-# two CPU cores. It is a few hundred times smaller than the paper's network: expect a blur where the part should be, and one part
-# in four that stays. The model's card says how often it moves the right way.
+# does, and a door; which pixels the model moves, and where to; and you can draw drags of your own. **Scale:** `tiny`, trained
+# from nothing on two CPU cores, a few hundred times smaller than the paper's network. A network of this size cannot learn to
+# draw fourteen frames, so this one does not: it says where the picture's own pixels go, and paints only what they uncover.
+# Parts stay sharp; what errs is which pixels are the part, or which way it goes. The model's card says how often.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
@@ -43,7 +44,7 @@ Image.fromarray(with_drags(picture, drags))
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 video = pipe(picture, drags, seed=seed, steps=steps or None)
-moving(video, alt="a cabinet, changing where the drag pulls at its drawer")
+moving(video, alt="a cabinet whose drawer moves where the drag pulls it")
 
 # %% [markdown]
 # The dot is where the drag says the point should be. Frame by frame:
@@ -62,7 +63,9 @@ strip({"as dragged": video.frames})
 # %%
 from puppetmaster_core.editor import DragEditor
 
-editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
+editor = DragEditor(
+    picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed
+)
 editor
 
 # %% [markdown]
@@ -82,8 +85,14 @@ print(f"take {take.number}: seed {take.seed}, frames {take.video.frames.shape}")
 # %%
 origin = drags.points[:, :1]
 half, still = (Drags(origin + share * (drags.points - origin)) for share in (0.5, 0.0))
-shorter, unmoved = (pipe(picture, d, seed=seed, steps=steps or None) for d in (half, still))
-moving({"as dragged": video, "half-way": shorter, "held still": unmoved}, size=200, alt="the same cabinet, dragged differently")
+shorter, unmoved = (
+    pipe(picture, d, seed=seed, steps=steps or None) for d in (half, still)
+)
+moving(
+    {"as dragged": video, "half-way": shorter, "held still": unmoved},
+    size=200,
+    alt="the same cabinet, dragged differently",
+)
 
 # %% [markdown]
 # How much of the picture changes? Pixels that differ from frame 1 by more than 8 of 255 grey levels:
@@ -91,8 +100,14 @@ moving({"as dragged": video, "half-way": shorter, "held still": unmoved}, size=2
 # %%
 from puppetmaster_core.evaluation.metrics import moving_region
 
-changed = {name: float(moving_region(v.frames)[-1].mean())
-           for name, v in (("as dragged", video), ("half-way", shorter), ("held still", unmoved))}
+changed = {
+    name: float(moving_region(v.frames)[-1].mean())
+    for name, v in (
+        ("as dragged", video),
+        ("half-way", shorter),
+        ("held still", unmoved),
+    )
+}
 for name, share in changed.items():
     print(f"{name:11} {share:6.1%} of the last frame")
 
@@ -103,22 +118,33 @@ for name, share in changed.items():
 # the test clips of Drag-a-Move have them.
 
 # %%
-door, door_drags = open_picture(examples / "door.png"), Drags.from_json(examples / "door.json")
+door, door_drags = (
+    open_picture(examples / "door.png"),
+    Drags.from_json(examples / "door.json"),
+)
 swing = pipe(door, door_drags, seed=seed, steps=steps or None)
-moving(swing, alt="a cabinet, changing where the drag pulls at its door")
+moving(swing, alt="a cabinet whose door moves where the drag pulls it")
 
 # %% [markdown]
-# ## What the model was told
+# ## What the model said
 #
-# The guidance weight grows over the frames (App. C.2): the first frame is given anyway, the last has the farthest to go. This is
-# the whole of it, shown from the package itself:
+# The paper's network draws every pixel of every frame. `tiny` answers another question: which pixels of frame 1 move, and where
+# are they in each frame? `output_type="motion"` hands that out before anything is painted. On the left, the part that the drag
+# lies on, as the model sees it; in the middle, where its pixels are in the last frame; on the right the same in colours,
+# a direction a hue. [Chapter 6](06_training.ipynb) tells why.
 
 # %%
-import inspect
+import numpy as np
 
-from puppetmaster_core.diffusion import frame_guidance
+from lib.motion_figures import moved_parts
+from puppetmaster_core.latents.protocol import MotionLatents
 
-print(inspect.getsource(frame_guidance))
+if isinstance(pipe.latents, MotionLatents):
+    motion = pipe(picture, drags, seed=seed, steps=steps or None, output_type="motion")
+    shown = moved_parts(np.asarray(picture), motion[0])
+else:
+    shown = f"{model} is told to draw pictures, as the paper's model is"
+shown
 
 # %% [markdown]
 # ## From the command line
@@ -133,15 +159,17 @@ print(inspect.getsource(frame_guidance))
 # where it is (a *pin*). Replace `None` and run the cell: it checks itself.
 
 # %%
-import numpy as np
-
 pinned = None
 if pinned is None:
     print("not answered yet: replace None and run the cell again")
 else:
     assert len(pinned) == 2, "two drags are wanted: the drawer's and the pin"
-    assert np.allclose(pinned.points[0], drags.points[0]), "the first drag should be the drawer's, as it was"
-    assert np.allclose(pinned.points[1], (0.72, 0.60)), "the second drag should stay at (0.72, 0.60) in every frame"
+    assert np.allclose(pinned.points[0], drags.points[0]), (
+        "the first drag should be the drawer's, as it was"
+    )
+    assert np.allclose(pinned.points[1], (0.72, 0.60)), (
+        "the second drag should stay at (0.72, 0.60) in every frame"
+    )
     print("right: a pin is a drag that ends where it starts")
 
 # %% [markdown]

@@ -14,7 +14,8 @@
 # %% tags=["parameters"]
 picture_path = ""  # your own picture; empty: the one that comes along
 drags_path = ""  # its drags, as JSON
-sizes = [32, 16, 8, 4]  # cells a side: the levels of SVD's U-Net for a picture of 256 × 256
+# cells a side: the levels of SVD's U-Net for a picture of 256 × 256
+sizes = [32, 16, 8, 4]
 frame = 7  # of 14, for the figures
 
 # %% [markdown]
@@ -110,9 +111,13 @@ for s in sizes:
     error = (back - torch.tensor(drags.points)).abs().max().item()
     code = encode_drags(drags, s)
     assert code.shape == (drags.frames, 30, s, s) and error < 1e-6
-    marked = (code != -1).flatten(2).any(-1).sum(1)  # channels in which something is written, in each frame
+    # channels in which something is written, in each frame
+    marked = (code != -1).flatten(2).any(-1).sum(1)
     assert (marked == 6 * len(drags)).all()
-    print(f"s = {s:2}: maps {tuple(code.shape)}, read back to {error:.0e} of the picture's side")
+    print(
+        f"s = {s:2}: maps {tuple(code.shape)}, read back to {error:.0e} of the "
+        "picture's side"
+    )
 
 # %% [markdown]
 # Two drags cannot overwrite each other either, nor can $u$ overwrite $v^n$: each place has channels of its own. The price is
@@ -148,7 +153,10 @@ grid = torch.stack([pixel, torch.full_like(pixel, 0.5 + 1 / 512)], dim=-1)
 for s in sizes:
     (_, paper), _ = cells(grid, s, "paper")
     (_, released), _ = cells(grid, s, "released")
-    print(f"s = {s:2}: {(paper != released).sum():2} of {len(pixel)} pixel borders fall into different cells")
+    print(
+        f"s = {s:2}: {(paper != released).sum():2} of {len(pixel)} pixel borders fall "
+        "into different cells"
+    )
     assert (paper != released).sum() == s // 2
 
 # %% [markdown]
@@ -172,7 +180,10 @@ figures.encoding_levels(picture, drags, sizes[:2], frame, convention="released")
 for x in (-0.05, -1 / 8, -0.2, 1.1):
     leaving = Drags([[(0.3, 0.5)] * 13 + [(x, 0.5)]])
     code = encode_drags(leaving, 8)[-1, 4:6]  # v^N in the last frame: h, then w
-    print(f"x = {x:6.3f}: the w channel of v^N holds {sorted({round(n, 3) for n in code[1].flatten().tolist()})}")
+    print(
+        f"x = {x:6.3f}: the w channel of v^N holds "
+        f"{sorted({round(n, 3) for n in code[1].flatten().tolist()})}"
+    )
 
 # %% [markdown]
 # At $x = -1/8$ only the $-1$ of the empty cells is left in that channel. (The $h$ channel still marks the cell, so the network
@@ -185,7 +196,8 @@ for x in (-0.05, -1 / 8, -0.2, 1.1):
 from puppetmaster_core.encoding import split_released
 
 stored = torch.zeros(14, 5, 4)  # x_u, y_u, x_v, y_v of five drags in 14 frames
-stored[:, 0] = torch.tensor([0.0, 0.0, 0.0, 0.0])  # meant: a drag that holds the corner where it is
+# meant: a drag that holds the corner where it is
+stored[:, 0] = torch.tensor([0.0, 0.0, 0.0, 0.0])
 stored[:, 1] = torch.tensor([0.0, 0.0, 0.5, 0.5])  # one that begins there
 _, present = split_released(stored)
 print("present:", present.any(0).tolist())
@@ -206,7 +218,11 @@ editor = DragEditor(picture, drags)
 editor
 
 # %%
-shown = follow(editor, "record", lambda: figures.encoding_levels(picture, editor.drags, sizes[1:3], frame))
+shown = follow(
+    editor,
+    "record",
+    lambda: figures.encoding_levels(picture, editor.drags, sizes[1:3], frame),
+)
 
 # %% [markdown]
 # A cell can draw, too. Here the path gets a bend half-way while its ends stay. What changes in the maps? Only $v^n$'s two
@@ -215,12 +231,18 @@ shown = follow(editor, "record", lambda: figures.encoding_levels(picture, editor
 # %%
 middle = (u + v_end) / 2 + (0.0, 0.12)  # lower in the picture
 before = encode_drags(editor.drags, 8)
-editor.drags = Drags.from_pixels([[u * picture.size, middle * picture.size, v_end * picture.size]], picture.size).resample(14)
+editor.drags = Drags.from_pixels(
+    [[u * picture.size, middle * picture.size, v_end * picture.size]], picture.size
+).resample(14)
 after = encode_drags(editor.drags, 8)
 changed = (before != after).flatten(2).any(-1)  # (14 frames, 30 channels)
 print("channels that changed:", changed.any(0).nonzero().flatten().tolist())
 print("frames in which:", (changed.any(1).nonzero().flatten() + 1).tolist())
-assert set(changed.any(0).nonzero().flatten().tolist()) <= {2, 3} and not changed[0].any() and not changed[-1].any()
+assert (
+    set(changed.any(0).nonzero().flatten().tolist()) <= {2, 3}
+    and not changed[0].any()
+    and not changed[-1].any()
+)
 figures.encoding_frames(editor.drags, 8)
 
 # %% [markdown]

@@ -8,7 +8,8 @@
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** why a network with new drag layers starts out
 # as the old one, how far a drag's word reaches on each level, what a token is made of and which places listen to it, the
 # ablation's four networks as four lines of settings, and all maps redrawn for your own drag. **Scale:** `tiny`, the shipped
-# model, 64 × 64 pixels: two levels instead of SVD's four.
+# model, whose network works on 8 × 8 cells: two levels instead of SVD's four. What it diffuses is motion and not pictures
+# (chapter 6); the layers of this chapter are the same.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
@@ -16,7 +17,8 @@ picture_path = ""  # your own picture; empty: the one that comes along
 drags_path = ""  # its drags, as JSON
 seed = 0
 quality = "draft"  # of the video that is looked into
-count_scale = "tiny"  # whose parameters the table of arms counts; "svd" is the paper's size
+# whose parameters the table of arms counts; "svd" is the paper's size
+count_scale = "tiny"
 
 # %%
 from importlib.resources import files
@@ -27,19 +29,19 @@ import torch
 from lib import network_figures as figures
 from lib import probes
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import Placement, open_picture
 
 examples = Path(str(files("puppetmaster_core") / "examples"))
 picture = open_picture(picture_path or examples / "cabinet.png")
 drags = Drags.from_json(drags_path or examples / "cabinet.json")
-square = Placement.of(picture.size, max(picture.size))  # networks see squares: white is added to other shapes
+# networks see squares: white is added to other shapes
+square = Placement.of(picture.size, max(picture.size))
 picture, drags = square.pad(picture), square.drags_in(drags)
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 unet, names = pipe.unet, probes.layer_names(pipe.unet)
-size = (pipe.config.size // downscale(pipe.vae),) * 2  # of the latents
+size = probes.grid(pipe)  # (h, w) of what is diffused
 print(f"{len(names)} places where drags come in: {', '.join(names)}")
 
 # %% [markdown]
@@ -86,7 +88,11 @@ features = torch.randn(drags.frames, 64, 8, 8)
 out = modulate(features, fresh(encode_drags(drags, 8)[None]))
 print("features unchanged, to the bit:", torch.equal(out, features))
 out.square().mean().backward()
-sizes = {name: p.grad.abs().max().item() for name, p in fresh.named_parameters() if name.endswith("weight")}
+sizes = {
+    name: p.grad.abs().max().item()
+    for name, p in fresh.named_parameters()
+    if name.endswith("weight")
+}
 for name, largest in sizes.items():
     print(f"{name:16} largest gradient {largest:.1e}")
 assert torch.equal(out, features)
@@ -101,12 +107,21 @@ from puppetmaster_core.bench import problem
 from puppetmaster_core.presets import TINY
 
 for tokens in (False, True):
-    one = problem(type(TINY)(**vars(TINY) | {"unet": TINY.unet | {"drag_tokens": tokens}}))
+    one = problem(
+        type(TINY)(**vars(TINY) | {"unet": TINY.unet | {"drag_tokens": tokens}})
+    )
     with torch.no_grad():
         args = [x[1:] if x.ndim else x for x in one.args]
-        told = one.net(*args, one.net.condition(one.points, one.present, one.size)).sample
-        untold = one.net(*args, one.net.condition(one.points, ~one.present, one.size)).sample
-    print(f"drag_tokens={tokens}: an untrained network's output moves by {(told - untold).abs().max():.1e}")
+        told = one.net(
+            *args, one.net.condition(one.points, one.present, one.size)
+        ).sample
+        untold = one.net(
+            *args, one.net.condition(one.points, ~one.present, one.size)
+        ).sample
+    print(
+        f"drag_tokens={tokens}: an untrained network's output moves by "
+        f"{(told - untold).abs().max():.1e}"
+    )
     assert torch.equal(told, untold) == (not tokens)
 
 # %% [markdown]
@@ -132,14 +147,23 @@ figures.modulation_maps(names, changes, drags, shown_frames)
 from puppetmaster_core.encoding import cells
 
 convolutions = 2 + len(unet.drag_transformers()[0].modulation.blocks)
-tail = Drags(drags.points[:1] * 0 + 0.03)  # one that rests in the corner, so that there is somewhere far away
+# one that rests in the corner, so that there is somewhere far away
+tail = Drags(drags.points[:1] * 0 + 0.03)
 corner = probes.modulation_change(unet, tail, size)
 for name, change in zip(names, corner, strict=True):
     moved = change["beta"].any(0)
     (row, col), _ = cells(torch.tensor(tail.points[0, 0]), moved.shape)
-    far = abs(torch.arange(moved.shape[0])[:, None] - row).maximum(abs(torch.arange(moved.shape[1]) - col)) > convolutions
+    far = (
+        abs(torch.arange(moved.shape[0])[:, None] - row).maximum(
+            abs(torch.arange(moved.shape[1]) - col)
+        )
+        > convolutions
+    )
     assert not moved[far.numpy()].any()
-    print(f"{name:10} {moved.shape[0]} × {moved.shape[1]} cells: {moved.mean():4.0%} of them hear of it directly")
+    print(
+        f"{name:10} {moved.shape[0]} × {moved.shape[1]} cells: {moved.mean():4.0%} of "
+        "them hear of it directly"
+    )
 
 # %% [markdown]
 # ## Drag tokens
@@ -157,8 +181,14 @@ from puppetmaster_core.model.tokens import DragTokens, drag_positions, sample_fe
 print(inspect.getsource(drag_positions), inspect.getsource(sample_features), sep="\n")
 print(inspect.getsource(DragTokens.forward))
 first, cfg = unet.drag_transformers()[0].tokens.mlp[0], unet.config
-parts = f"{len(cfg.token_positions)} places × ({unet.drag_transformers()[0].in_channels} + {cfg.token_position_channels})"
-print(f"{names[0]}: {parts} = {first.in_features} numbers go into a token, {cfg.cross_attention_dim} come out")
+parts = (
+    f"{len(cfg.token_positions)} places × ({unet.drag_transformers()[0].in_channels} "
+    f"+ {cfg.token_position_channels})"
+)
+print(
+    f"{names[0]}: {parts} = {first.in_features} numbers go into a token, "
+    f"{cfg.cross_attention_dim} come out"
+)
 
 # %% [markdown]
 # Places are given as sines and cosines of eight wavelengths, each half of the one before. Two embeddings are alike if their
@@ -180,10 +210,13 @@ figures.place_kernels(unet.config.token_position_channels, [(0.3, 0.4), (0.7, 0.
 # %%
 with probes.watching(unet) as passes:
     video = pipe(picture, drags, seed=seed, quality=quality)
-glimpses = passes[len(passes) // 2]  # one per transformer, half-way from noise to video
+glimpses = passes[len(passes) // 2]  # one per transformer, in the middle step
 frame = pipe.config.frames
 weights = [one.token_weights() for one in glimpses]  # (N, H, L, 1 + K_max) each
-maps = [w[frame - 1].mean(0).unflatten(0, one.size).numpy() for w, one in zip(weights, glimpses, strict=True)]
+maps = [
+    w[frame - 1].mean(0).unflatten(0, one.size).numpy()
+    for w, one in zip(weights, glimpses, strict=True)
+]
 figures.token_maps(names, maps, video.frames, frame, drags)
 
 # %% [markdown]
@@ -195,9 +228,14 @@ figures.token_maps(names, maps, video.frames, frame, drags)
 # %%
 present = len(drags)
 for w in weights:
-    assert (w[..., 1 + present :] == 0).all() and torch.allclose(w.sum(-1), torch.ones(()))
-print(f"weights of {unet.config.max_drags - present} absent drags, summed over everything:",
-      sum(w[..., 1 + present :].sum().item() for w in weights))
+    assert (w[..., 1 + present :] == 0).all() and torch.allclose(
+        w.sum(-1), torch.ones(())
+    )
+print(
+    f"weights of {unet.config.max_drags - present} absent drags, summed over "
+    "everything:",
+    sum(w[..., 1 + present :].sum().item() for w in weights),
+)
 
 # %% [markdown]
 # The released code has no mask: there an absent drag is a token of zeros. Its key is zero (these layers have no bias), it
@@ -206,16 +244,21 @@ print(f"weights of {unet.config.max_drags - present} absent drags, summed over e
 # to have it switched on later.
 
 # %%
+from lib.paper_figures import remade
+
 unmasked = DragUNet.from_config(unet.config, token_mask=False).eval()
 unmasked.load_state_dict(unet.state_dict())
-released_way = PuppetMasterPipeline(**pipe.components | {"unet": unmasked}, **{
-    name: pipe.config[name] for name in ("size", "frames", "latent_scale", "residual", "anchor", "max_guidance")})
-released_way.set_progress_bar_config(disable=True)
+released_way = remade(pipe, unet=unmasked)
 with probes.watching(unmasked) as passes:
     released_way(picture, drags, seed=seed, quality=quality)
 others = [one.token_weights() for one in passes[len(passes) // 2]]
-shares = {title: torch.stack([w.mean((0, 1, 2)) for w in ws]).numpy()
-          for title, ws in (("masked, as in the paper", weights), ("zeros, as released", others))}
+shares = {
+    title: torch.stack([w.mean((0, 1, 2)) for w in ws]).numpy()
+    for title, ws in (
+        ("masked, as in the paper", weights),
+        ("zeros, as released", others),
+    )
+}
 assert (shares["zeros, as released"][:, 1 + present :] > 0).all()
 figures.key_shares(names, shares, present)
 
@@ -229,13 +272,17 @@ figures.key_shares(names, shares, present)
 # %%
 from puppetmaster_core.editor import DragEditor
 
-editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
+editor = DragEditor(
+    picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed
+)
 editor
 
 # %%
 def maps_of_what_is_drawn():
     drawn = editor.drags
-    return figures.modulation_maps(names, probes.modulation_change(unet, drawn, size), drawn, [frame])
+    return figures.modulation_maps(
+        names, probes.modulation_change(unet, drawn, size), drawn, [frame]
+    )
 
 shown = probes.follow(editor, "record", maps_of_what_is_drawn)
 
@@ -259,20 +306,38 @@ from lib.tables import table
 from puppetmaster_core.presets import SVD
 
 arms = {
-    "A: shift only, no end location": {"modulation": "shift", "end_location": False, "drag_tokens": False},
-    "B: shift and scale, no end location": {"end_location": False, "drag_tokens": False},
+    "A: shift only, no end location": {
+        "modulation": "shift",
+        "end_location": False,
+        "drag_tokens": False,
+    },
+    "B: shift and scale, no end location": {
+        "end_location": False,
+        "drag_tokens": False,
+    },
     "C: shift and scale, end location": {"drag_tokens": False},
     "D: C and drag tokens": {},
 }
 preset, counts = {"tiny": TINY, "svd": SVD}[count_scale], {}
 for arm, settings in arms.items():
     with torch.device("meta"):  # shapes without numbers
-        counts[arm] = sum(p.numel() for p in DragUNet(**preset.unet | settings).parameters())
+        counts[arm] = sum(
+            p.numel() for p in DragUNet(**preset.unet | settings).parameters()
+        )
 more = [b - a for a, b in zip(counts.values(), list(counts.values())[1:], strict=False)]
 assert all(extra > 0 for extra in more)
-rows = [(arm, str(arms[arm] or "the defaults"), f"{count:,}", f"+{extra:,}" if extra else "")
-        for (arm, count), extra in zip(counts.items(), [0, *more], strict=True)]
-table(("arm", "settings", f"parameters ({count_scale})", "more than the line above"), rows)
+rows = [
+    (
+        arm,
+        str(arms[arm] or "the defaults"),
+        f"{count:,}",
+        f"+{extra:,}" if extra else "",
+    )
+    for (arm, count), extra in zip(counts.items(), [0, *more], strict=True)
+]
+table(
+    ("arm", "settings", f"parameters ({count_scale})", "more than the line above"), rows
+)
 
 # %% [markdown]
 # What the paper measured, each arm trained on Drag-a-Move alone (Table 2; the column %WD counts videos that move the wrong way,

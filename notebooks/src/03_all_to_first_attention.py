@@ -7,16 +7,19 @@
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** a trick that makes fourteen attentions one, the
 # difference between fast and slow (none), the attention of a chosen point into frame 1 on each level, the arms that
-# Table 2 compares, and what each costs. **Scale:** `tiny`, the shipped model, 64 × 64 pixels: $8 \times 8$ places a frame, and
-# $4 \times 4$ below.
+# Table 2 compares, and what each costs. **Scale:** `tiny`, the shipped model: $8 \times 8$ places a frame, and $4 \times 4$
+# below.
 
 # %% tags=["parameters"]
 model = "tiny"  # a shipped model, a folder, or OWNER/NAME on the hub
 picture_path = ""  # your own picture; empty: the one that comes along
 drags_path = ""  # its drags, as JSON
 seed = 0
-quality = "draft"  # of the video that is looked into
-count_scale = "tiny"  # whose operations the last section counts; "svd" is the paper's size
+# of the video that is looked into: more than the model needs, to see what changes on
+# the way
+steps = 4
+# whose operations the last section counts; "svd" is the paper's size
+count_scale = "tiny"
 
 # %% [markdown]
 # ## From self-attention to Eq. 4
@@ -63,12 +66,23 @@ print(inspect.getsource(attention.all_to_first))
 # %%
 generator = torch.Generator().manual_seed(seed)
 frames, heads, places, channels = 14, 2, 64, 32
-q, k, v = (torch.randn(3 * frames, heads, places, channels, generator=generator, dtype=torch.float64).requires_grad_()
-           for _ in range(3))
-fast, slow = (way(q, k, v, frames) for way in (attention.all_to_first, attention.all_to_first_reference))
+q, k, v = (
+    torch.randn(
+        3 * frames, heads, places, channels, generator=generator, dtype=torch.float64
+    ).requires_grad_()
+    for _ in range(3)
+)
+fast, slow = (
+    way(q, k, v, frames)
+    for way in (attention.all_to_first, attention.all_to_first_reference)
+)
 print(f"results differ by at most {(fast - slow).abs().max():.0e}")
-for name, ours, wanted in zip("qkv", torch.autograd.grad(fast.square().sum(), (q, k, v)),
-                              torch.autograd.grad(slow.square().sum(), (q, k, v)), strict=True):
+for name, ours, wanted in zip(
+    "qkv",
+    torch.autograd.grad(fast.square().sum(), (q, k, v)),
+    torch.autograd.grad(slow.square().sum(), (q, k, v)),
+    strict=True,
+):
     print(f"gradients of {name} by at most {(ours - wanted).abs().max():.0e}")
     assert torch.allclose(ours, wanted, atol=1e-12)
 assert torch.allclose(fast, slow, atol=1e-13)
@@ -92,13 +106,14 @@ from puppetmaster_core.pictures import Placement, open_picture
 examples = Path(str(files("puppetmaster_core") / "examples"))
 picture = open_picture(picture_path or examples / "cabinet.png")
 drags = Drags.from_json(drags_path or examples / "cabinet.json")
-square = Placement.of(picture.size, max(picture.size))  # networks see squares: white is added to other shapes
+# networks see squares: white is added to other shapes
+square = Placement.of(picture.size, max(picture.size))
 picture, drags = square.pad(picture), square.drags_in(drags)
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
 names = probes.layer_names(pipe.unet)
 with probes.watching(pipe.unet) as passes:  # copies queries and keys as they pass
-    video = pipe(picture, drags, seed=seed, quality=quality)
+    video = pipe(picture, drags, seed=seed, steps=steps)
 print(f"{len(passes)} steps, {len(passes[0])} transformers in each: {', '.join(names)}")
 
 # %% [markdown]
@@ -109,32 +124,46 @@ print(f"{len(passes)} steps, {len(passes[0])} transformers in each: {', '.join(n
 
 # %%
 def looks(glimpses, path):
-    """For each transformer, where the cell of path (N, 2) in each frame looks: (N, h, w)."""
+    """For each transformer, where the cell of path (N, 2) in each frame looks: (N, h,
+    w)."""
     return [probes.weights_of(one, path).numpy() for one in glimpses]
 
 path, shown_frames = drags.points[0], (1, frames // 2, frames)
 half_way = passes[len(passes) // 2]
-figures.attention_into_first(picture, video.frames, names, looks(half_way, path), path, shown_frames, path[0])
+figures.attention_into_first(
+    picture, video.frames, names, looks(half_way, path), path, shown_frames, path[0]
+)
 
 # %% [markdown]
 # Numbers for the same question: the weight on $u$'s own cell, as a multiple of what an even look would give it, in the last
 # frame and over the steps from noise to video. Above the dotted line, $v^N$ looks at $u$ more than at other places.
 
 # %%
-towards_u = [[probes.weight_at(one, path, path[0])[-1] for one in glimpses] for glimpses in passes]
-figures.over_steps(names, torch.tensor(towards_u).numpy(), "weight on u's cell, in even shares", level=1.0)
+towards_u = [
+    [probes.weight_at(one, path, path[0])[-1] for one in glimpses]
+    for glimpses in passes
+]
+figures.over_steps(
+    names,
+    torch.tensor(towards_u).numpy(),
+    "weight on u's cell, in even shares",
+    level=1.0,
+)
 
 # %%
 strongest = torch.tensor(towards_u).amax(0)
 for name, share in zip(names, strongest.tolist(), strict=True):
-    print(f"{name:10} at its strongest {share:4.1f} even shares: {'looks back at u' if share > 2 else 'no sign of it'}")
+    print(
+        f"{name:10} at its strongest {share:4.1f} even shares: "
+        f"{'looks back at u' if share > 2 else 'no sign of it'}"
+    )
 
 # %% [markdown]
-# The paper's explanation is a hope about what training will find, not a property of Eq. 4. Where no layer looks back, this
-# model has found other ways. It has them: the picture's latents come in beside the noise of *every* frame, on a grid so coarse
-# that convolutions reach from $u$ to $v^n$; and with residual latents, as `tiny` has, frame 1 of what is diffused is zero, so
-# that its features carry little but the picture that all frames have already. A claim about mechanisms is best checked on the
-# model at hand.
+# The paper's explanation is a hope about what training will find, not a property of Eq. 4, and it is about networks that draw:
+# what $v^n$ shows has to be fetched from $u$. `tiny` does not draw. It says where the pixels of frame 1 go, in frame 1's own
+# coordinates, so what it has to say of the dragged part stands at $u$ in *every* frame, and at $v^n$ there is nothing to fetch.
+# (What was there before is a matter for the painter.) Where no layer looks back, that is why; and what is known of the picture
+# comes in beside the noise of every frame anyway. A claim about mechanisms is best checked on the model at hand.
 
 # %% [markdown]
 # ## Now you
@@ -145,7 +174,9 @@ for name, share in zip(names, strongest.tolist(), strict=True):
 # %%
 from puppetmaster_core.editor import DragEditor
 
-editor = DragEditor(picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed)
+editor = DragEditor(
+    picture, drags, pipeline=pipe, presets={"the drawer": drags}, seed=seed
+)
 editor
 
 # %%
@@ -155,10 +186,15 @@ def look_at_the_last_take():
         told, shown, seen = drags, video, half_way
     else:
         with probes.watching(pipe.unet) as again:
-            told, shown = take.drags, pipe(picture, take.drags, seed=take.seed, quality="draft")
+            told, shown = (
+                take.drags,
+                pipe(picture, take.drags, seed=take.seed, steps=steps),
+            )
         seen = again[len(again) // 2]
     way = told.points[0]
-    return figures.attention_into_first(picture, shown.frames, names, looks(seen, way), way, [frames], way[0])
+    return figures.attention_into_first(
+        picture, shown.frames, names, looks(seen, way), way, [frames], way[0]
+    )
 
 shown = probes.follow(editor, "shown_takes", look_at_the_last_take)
 
@@ -169,7 +205,9 @@ shown = probes.follow(editor, "shown_takes", look_at_the_last_take)
 # %%
 ask = torch.tensor([0.72, 0.60])
 still = ask.expand(frames, 2).numpy()
-figures.attention_into_first(picture, video.frames, names, looks(half_way, still), still, [frames], ask)
+figures.attention_into_first(
+    picture, video.frames, names, looks(half_way, still), still, [frames], ask
+)
 
 # %% [markdown]
 # ## What it is compared with
@@ -180,11 +218,20 @@ figures.attention_into_first(picture, video.frames, names, looks(half_way, still
 
 # %%
 for name, arm in attention.ATTENTION_ARMS.items():
-    rows = [x[: 2 * frames] for x in (q, k, v)]  # the static reference wants as many clean videos as noised ones
-    gap = (arm.attend(*rows, frames) - attention.SLOW_REFERENCES[name](*rows, frames)).abs().max()
+    # the static reference wants as many clean videos as noised ones
+    rows = [x[: 2 * frames] for x in (q, k, v)]
+    gap = (
+        (arm.attend(*rows, frames) - attention.SLOW_REFERENCES[name](*rows, frames))
+        .abs()
+        .max()
+    )
     print(f"{name:17} differs from its slow reference by {gap:.0e}")
     assert gap < 1e-13
-print(inspect.getsource(attention.spatial), inspect.getsource(attention.static_reference), sep="\n")
+print(
+    inspect.getsource(attention.spatial),
+    inspect.getsource(attention.static_reference),
+    sep="\n",
+)
 
 # %% [markdown]
 # What the paper measured, all trained with conditioning C on Drag-a-Move alone. Look at PSNR. No attention to the reference is
@@ -196,8 +243,23 @@ print(inspect.getsource(attention.spatial), inspect.getsource(attention.static_r
 from lib.tables import table
 from puppetmaster_core.evaluation.paper import TABLE_2
 
-head = ("attention", "PSNR", "SSIM", "LPIPS", "FVD", "motion error", "% wrong direction")
-table(head, [(arm, *map(str, figures_of)) for arm, figures_of in TABLE_2.items() if "attention" in arm])
+head = (
+    "attention",
+    "PSNR",
+    "SSIM",
+    "LPIPS",
+    "FVD",
+    "motion error",
+    "% wrong direction",
+)
+table(
+    head,
+    [
+        (arm, *map(str, figures_of))
+        for arm, figures_of in TABLE_2.items()
+        if "attention" in arm
+    ],
+)
 
 # %% [markdown]
 # ## What it costs
@@ -212,12 +274,21 @@ from dataclasses import replace
 from puppetmaster_core.bench import count_step
 from puppetmaster_core.presets import SVD, TINY
 
-preset, last = {"tiny": TINY, "svd": SVD}[count_scale], "+ positions of frames once"  # with every other saving
-counts = {arm: count_step(replace(preset, unet=preset.unet | {"attention": arm}), which=lambda name: name == last)[last]
-          for arm in attention.ATTENTION_ARMS}
+# with every other saving
+preset, last = {"tiny": TINY, "svd": SVD}[count_scale], "+ positions of frames once"
+counts = {
+    arm: count_step(
+        replace(preset, unet=preset.unet | {"attention": arm}),
+        which=lambda name: name == last,
+    )[last]
+    for arm in attention.ATTENTION_ARMS
+}
 assert counts["all_to_first"] < counts["spatial"] < counts["static_reference"]
-figures.bars(f"one guided step at the size of {count_scale}", "floating-point operations / 10⁹",
-             {name: count / 1e9 for name, count in counts.items()})
+figures.bars(
+    f"one guided step at the size of {count_scale}",
+    "floating-point operations / 10⁹",
+    {name: count / 1e9 for name, count in counts.items()},
+)
 
 # %% [markdown]
 # ## Exercise 1: who hears of whom?

@@ -34,8 +34,20 @@ from pathlib import Path
 
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
 folder = Path(output or f"{scratch.name}/curated")
-command = ["curate", assets, "--count", str(count), "--output", str(folder), *(["--official", official] if official else [])]
-finished = subprocess.run([sys.executable, "-m", "puppetmaster_core", *command], capture_output=True, text=True)
+command = [
+    "curate",
+    assets,
+    "--count",
+    str(count),
+    "--output",
+    str(folder),
+    *(["--official", official] if official else []),
+]
+finished = subprocess.run(
+    [sys.executable, "-m", "puppetmaster_core", *command],
+    capture_output=True,
+    text=True,
+)
 assert finished.returncode == 0, finished.stderr
 print(f"puppetmaster {' '.join(command)}\n{finished.stdout}".replace(str(folder), "…"))
 
@@ -52,7 +64,11 @@ figures.funnel_figure(report["funnel"])
 # %%
 from puppetmaster_core.curation.objaverse import LISTS, read_ids
 
-published = {name: len(read_ids(Path(official, file))[0]) for name, file in LISTS.items()} if official else {}
+published = (
+    {name: len(read_ids(Path(official, file))[0]) for name, file in LISTS.items()}
+    if official
+    else {}
+)
 figures.paper_funnel_figure(published)
 
 # %% [markdown]
@@ -75,7 +91,13 @@ from puppetmaster_core.curation.metrics import MEANING, OURS, PAPER
 
 kinds = ("door", "spin", "scaling", "teleport")
 measured = {kind: motion_metrics(make_asset(kind, 1)) for kind in kinds}
-table(["the paper's", *kinds, "what it is"], [[name, *(measured[kind][name] for kind in kinds), MEANING[name]] for name in PAPER])
+table(
+    ["the paper's", *kinds, "what it is"],
+    [
+        [name, *(measured[kind][name] for kind in kinds), MEANING[name]]
+        for name in PAPER
+    ],
+)
 
 # %% [markdown]
 # Look at the door and the spin: both have boxes that hardly grow and spots that travel. These numbers do not say that the one
@@ -83,7 +105,10 @@ table(["the paper's", *kinds, "what it is"], [[name, *(measured[kind][name] for 
 # motion of the whole object is taken away: nothing, for a spin.
 
 # %%
-table(["ours", *kinds, "what it is"], [[name, *(measured[kind][name] for kind in kinds), MEANING[name]] for name in OURS])
+table(
+    ["ours", *kinds, "what it is"],
+    [[name, *(measured[kind][name] for kind in kinds), MEANING[name]] for name in OURS],
+)
 
 # %% [markdown]
 # ## The forest
@@ -98,16 +123,40 @@ from puppetmaster_core.curation.forest import Forest
 
 forest = Forest.load()
 for source, of_kind in forest.about["labels"].items():
-    print(f"labels from {source}: " + ", ".join(f"{n} {kind}" for kind, n in of_kind.items()))
+    print(
+        f"labels from {source}: "
+        + ", ".join(f"{n} {kind}" for kind, n in of_kind.items())
+    )
 figures.forest_figure(forest)
 
 # %%
-ours, papers = (forest.about[f"figures{which}"] for which in (", objects not seen", " with the paper's metrics alone"))
-print(f"area under the ROC curve: {ours['auc']:.4f} with all metrics, {papers['auc']:.4f} with the paper's alone")
+ours, papers = (
+    forest.about[f"figures{which}"]
+    for which in (", objects not seen", " with the paper's metrics alone")
+)
+print(
+    f"area under the ROC curve: {ours['auc']:.4f} with all metrics, "
+    f"{papers['auc']:.4f} with the paper's alone"
+)
 kept, settled = "kept at 95 % of the good", "kept at the threshold"
 print(figures.labels_line(forest.about))
-table(["kind", "kept where 95 % of the good are", "the same, the paper's metrics alone", "kept at a threshold chosen without it"],
-      [[kind, f"{ours[kept][kind]:.1%}", f"{papers[kept][kind]:.1%}", f"{ours[settled][kind]:.1%}"] for kind in ours[kept]])
+table(
+    [
+        "kind",
+        "kept where 95 % of the good are",
+        "the same, the paper's metrics alone",
+        "kept at a threshold chosen without it",
+    ],
+    [
+        [
+            kind,
+            f"{ours[kept][kind]:.1%}",
+            f"{papers[kept][kind]:.1%}",
+            f"{ours[settled][kind]:.1%}",
+        ]
+        for kind in ours[kept]
+    ],
+)
 
 # %% [markdown]
 # Mind what this does not say. The bad ones are of eight kinds that we thought of; real bad animations have others, and a
@@ -174,11 +223,20 @@ from puppetmaster_core.render import render
 
 def film_of(row, frames=14):
     asset = source.open(row["number"])
-    positions = np.stack([asset.vertices(row["animation"], t) for t in asset.sample_times(row["animation"], frames)])
+    positions = np.stack(
+        [
+            asset.vertices(row["animation"], t)
+            for t in asset.sample_times(row["animation"], frames)
+        ]
+    )
     return render(asset, positions, front_camera(positions), size).frames
 
 
-labeller = Labeller({animation_id(row): lambda row=row: film_of(row) for row in rows}, folder / "labels.csv", rater="me")
+labeller = Labeller(
+    {animation_id(row): lambda row=row: film_of(row) for row in rows},
+    folder / "labels.csv",
+    rater="me",
+)
 labeller
 
 # %% [markdown]
@@ -209,8 +267,12 @@ from puppetmaster_core.curation.judge import URL
 
 with nullcontext({}) if os.environ.get(URL) else stand_in_judge() as server:
     asking = [*command, "--judge", "--price", "2.5,10", "--budget", "5"]
-    asked = subprocess.run([sys.executable, "-m", "puppetmaster_core", *asking], env={**os.environ, **server},
-                           capture_output=True, text=True)
+    asked = subprocess.run(
+        [sys.executable, "-m", "puppetmaster_core", *asking],
+        env={**os.environ, **server},
+        capture_output=True,
+        text=True,
+    )
 assert asked.returncode == 0, asked.stderr
 report = json.loads((folder / "report.json").read_text())
 print(asked.stdout.replace(str(folder), "…"))
@@ -235,7 +297,10 @@ import time
 
 from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
 
-rows, assets_rows = read_rows(folder / "animations.parquet"), read_rows(folder / "assets.parquet")
+rows, assets_rows = (
+    read_rows(folder / "animations.parquet"),
+    read_rows(folder / "assets.parquet"),
+)
 a_core_hour = 0.05  # dollars
 a_million = (2.5, 10.0)  # dollars for a million tokens, in and out
 kept_share = 16_000 / 40_000  # of the paper's animations, that its forest kept
@@ -245,12 +310,39 @@ for row in rows[:5]:
     quarters(source.open(row["number"]), row["animation"])
 drawing = (time.process_time() - began) / 5
 measuring = seconds_an_asset(assets_rows, rows)
-plans = [simulate([s + kept_share * drawing for s in measuring], 40_000, cores, dollars_a_core_hour=a_core_hour,
-                  kept=kept_share, dollars_an_answer=an_answer) for cores in (2, 16, 128)]
-print(f"an asset took a core {np.mean(measuring):.3f} s to measure, its pictures {drawing:.3f} s")
-print(f"an answer took {an_answer:.4f} dollars at these prices; the paper's took about {500 / 16_000:.4f}")
-table(["cores", "hours", "core hours", "cores, $", "judge, $", "together, $"],
-      [[plan.cores, plan.hours, plan.core_hours, plan.dollars_cores, plan.dollars_judge, plan.dollars] for plan in plans])
+plans = [
+    simulate(
+        [s + kept_share * drawing for s in measuring],
+        40_000,
+        cores,
+        dollars_a_core_hour=a_core_hour,
+        kept=kept_share,
+        dollars_an_answer=an_answer,
+    )
+    for cores in (2, 16, 128)
+]
+print(
+    f"an asset took a core {np.mean(measuring):.3f} s to measure, its pictures "
+    f"{drawing:.3f} s"
+)
+print(
+    f"an answer took {an_answer:.4f} dollars at these prices; the paper's took about "
+    f"{500 / 16_000:.4f}"
+)
+table(
+    ["cores", "hours", "core hours", "cores, $", "judge, $", "together, $"],
+    [
+        [
+            plan.cores,
+            plan.hours,
+            plan.core_hours,
+            plan.dollars_cores,
+            plan.dollars_judge,
+            plan.dollars,
+        ]
+        for plan in plans
+    ],
+)
 
 # %% [markdown]
 # Past one machine, Ray shares the work out (`--engine ray --ray-address HOST:PORT`), or each machine takes its share of one
@@ -265,7 +357,11 @@ table(["cores", "hours", "core hours", "cores, $", "judge, $", "together, $"],
 from collections import Counter
 
 dropped = [row for row in rows if row["verdict"] == "dropped"]
-lost = Counter(row["reason"].partition(" is ")[0].rpartition(" ")[0] for row in dropped if row["stage"] == "forest")
+lost = Counter(
+    row["reason"].partition(" is ")[0].rpartition(" ")[0]
+    for row in dropped
+    if row["stage"] == "forest"
+)
 reasons = ", ".join(f"{n} for {why}" for why, n in lost.most_common())
 print(f"{len(report['failures'])} assets failed; the forest dropped: {reasons}")
 for row in dropped:
@@ -276,7 +372,9 @@ for row in rows:
         print(f"no usable answer about {row['asset']}: {row['judge_error']}")
 for name, overlap in report.get("published lists", {}).items():
     print(f"{name}: {overlap}")
-assert sum(lost.values()) + sum(row["stage"] == "judge" for row in dropped) == len(dropped)
+assert sum(lost.values()) + sum(row["stage"] == "judge" for row in dropped) == len(
+    dropped
+)
 
 # %% [markdown]
 # Two runs over Objaverse can differ in all of this, ours and the paper's. With `--official DIR`, the command compares its lists
@@ -292,11 +390,28 @@ assert sum(lost.values()) + sum(row["stage"] == "judge" for row in dropped) == l
 from puppetmaster_core.curation.less_is_more import two_arms
 
 keys = [(row["asset"], row["name"]) for row in rows]
-verdicts = {key: "animation" if row["stage"] == "judge" else row["verdict"] for key, row in zip(keys, rows, strict=True)}
+verdicts = {
+    key: "animation" if row["stage"] == "judge" else row["verdict"]
+    for key, row in zip(keys, rows, strict=True)
+}
 arms = two_arms(keys, [row["group"] for row in rows], verdicts)
-table(["mixture", "clips", "of which curation drops", *sorted(arms["curated"].mixture.weights)],
-      [[name, len(arm.clips), f"{arm.dropped_share:.0%}", *(len(arm.mixture.members[g]) for g in sorted(arm.mixture.weights))]
-       for name, arm in arms.items()])
+table(
+    [
+        "mixture",
+        "clips",
+        "of which curation drops",
+        *sorted(arms["curated"].mixture.weights),
+    ],
+    [
+        [
+            name,
+            len(arm.clips),
+            f"{arm.dropped_share:.0%}",
+            *(len(arm.mixture.members[g]) for g in sorted(arm.mixture.weights)),
+        ]
+        for name, arm in arms.items()
+    ],
+)
 
 # %% [markdown]
 # With clips on disk, the command links them into two folders that `train` reads:

@@ -6,8 +6,9 @@
 # surface are followed; some of their paths become drags; all of it goes into a file that training reads.
 #
 # **Time to run:** about 20 seconds on a laptop without a GPU. **You will see:** what is inside an animated file, where the
-# cameras stand, what the renderer hands on beside colours, why some points are likelier to be dragged than others, and which
-# drags go again. **Scale:** no network takes part; small pictures, drawn by the fast renderer.
+# cameras stand, what the renderer hands on beside colours, where every pixel of the first frame goes, why some points are
+# likelier to be dragged than others, and which drags go again. **Scale:** no network takes part; small pictures, drawn by the
+# fast renderer.
 
 # %% tags=["parameters"]
 category = "storage"  # of the procedural library
@@ -43,7 +44,10 @@ if not asset_path:
 source = find_source(str(asset_path))
 asset = source.open(0)  # load_asset(asset_path), and what the manifest says of it
 print(f"{Path(asset_path).name}: {Path(asset_path).stat().st_size / 1024:.0f} kB")
-print(f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence {asset.provenance.get('licence')}")
+print(
+    f"{len(asset.faces)} triangles, {len(asset.materials)} materials, licence "
+    f"{asset.provenance.get('licence')}"
+)
 for animation in asset.clips:
     print(f"animation {animation.name!r}, {animation.duration:.2f} s")
 
@@ -86,10 +90,14 @@ figures.camera_places(positions, cameras)
 
 # %%
 last = positions[-1:]  # the last frame
-figures.contact_sheet({
-    f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(asset, last, c, size).frames[0]
-    for c in cameras["release"]
-})
+figures.contact_sheet(
+    {
+        f"{c.azimuth:.0f}° around, {c.elevation:.0f}° up": render(
+            asset, last, c, size
+        ).frames[0]
+        for c in cameras["release"]
+    }
+)
 
 # %% [markdown]
 # ## What the renderer hands on
@@ -116,12 +124,14 @@ figures.passes(rendering, tints)
 # greatest at the free edge. On a drawer it is the same everywhere.
 
 # %%
-from puppetmaster_core.clips.sampling import displacement
+from puppetmaster_core.clips.rules import displacement
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 
-surface = SurfacePoints.visible(rendering)  # P points, one for each pixel of the object in frame 1
+# P points, one for each pixel of the object in frame 1
+surface = SurfacePoints.visible(rendering)
 world = surface.positions(asset, positions)  # (N, P, 3)
-tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)  # (P, N, 2) in the unit square, (P, N)
+# (P, N, 2) in the unit square, (P, N)
+tracks, seen = track(world, camera), in_sight(world, camera, asset, positions)
 part = asset.submodel[surface.face]  # (P,)
 
 rng = np.random.default_rng(2)
@@ -135,8 +145,30 @@ figures.weight_map(rendering.frames[0], tracks[:, 0], weight, drawn)
 
 # %%
 some = drawn[:80]
-figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in part[some]],
-               alt="dots riding on the parts of the object as they move")
+figures.riding(
+    rendering.frames,
+    tracks[some],
+    seen[some],
+    [tints[p] for p in part[some]],
+    alt="dots riding on the parts of the object as they move",
+)
+
+# %% [markdown]
+# ## Where everything goes
+#
+# The same for every pixel of frame 1 at once: the exact displacement $v^n(p) - p$, in frame 1's coordinates. It is what a clip
+# keeps for training, and what `tiny` learns to say ([chapter 6](06_training.ipynb)). Left: arrows to where pixels are in the last
+# frame. Then the same in colours (direction is hue, length is strength), the parts that frame 1 shows, and which pixels are still
+# seen in the end (blue) and which are hidden by then or outside the picture (orange). Look at a part: a drawer has one
+# colour, for it slides and grows a little as it comes nearer; a door fades towards its hinge. All the rest is white: it stays.
+
+# %%
+from lib.motion_figures import exact_displacement
+from puppetmaster_core.clips.displacement import Displacement
+
+# at any size; 64 is what `tiny` sees
+exact = Displacement.of(asset, positions, camera, 64)
+exact_displacement(rendering.frames[0], exact, tints)
 
 # %% [markdown]
 # ## Drags
@@ -148,8 +180,13 @@ figures.riding(rendering.frames, tracks[some], seen[some], [tints[p] for p in pa
 # began, a straight drag shows nothing at all.
 
 # %%
-from puppetmaster_core.clips.rules import PAPER, VisiblePoints, distinct, draw_drags
-from puppetmaster_core.clips.sampling import straightened
+from puppetmaster_core.clips.rules import (
+    PAPER,
+    VisiblePoints,
+    distinct,
+    draw_drags,
+    straightened,
+)
 
 points = VisiblePoints(world, tracks, part, size, len(asset.submodels))
 dragged = draw_drags(points, np.random.default_rng(1), PAPER)
@@ -163,7 +200,10 @@ figures.paths_over(rendering.frames[0], {
 # %%
 gap = np.linalg.norm(paths - straightened(paths), axis=-1).max(1) * 256
 for k, (p, pixels) in enumerate(zip(part[dragged], gap, strict=True)):
-    print(f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in one frame")
+    print(
+        f"drag {k + 1}, {asset.submodels[p]}: up to {pixels:.1f} px (of 256) apart in "
+        "one frame"
+    )
 
 # %% [markdown]
 # ## Near duplicates
@@ -199,7 +239,9 @@ from puppetmaster_core.clips.labels import label
 clip = label(asset, positions, camera, rendering, np.random.default_rng(1), PAPER)
 for name, value in vars(clip).items():
     array = isinstance(value, np.ndarray)
-    print(f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__)
+    print(
+        f"{name:16}", f"{value.dtype} {value.shape}" if array else type(value).__name__
+    )
 print(clip.category, clip.camera, sep="\n")
 assert np.isfinite(clip.drags).all() and len(clip.drags) <= PAPER.max_drags
 
@@ -221,8 +263,16 @@ print(inspect.getsource(draw_drags))
 import subprocess
 import sys
 
-options = f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
-command = ["render", str(asset_path), "--output", str(folder / "clips"), *options.split()]
+options = (
+    f"--setting release --views {views} --size {size} --frames {frames} --workers 1"
+)
+command = [
+    "render",
+    str(asset_path),
+    "--output",
+    str(folder / "clips"),
+    *options.split(),
+]
 done = subprocess.run([sys.executable, "-m", "puppetmaster_core", *command],
                       capture_output=True, text=True)
 assert done.returncode == 0, done.stderr
@@ -244,7 +294,7 @@ from puppetmaster_core.clips.shards import ClipStore
 store = ClipStore(folder / "clips")
 for path in sorted((folder / "clips").rglob("shard-*")):
     print(f"{path.relative_to(folder)}  {path.stat().st_size / 1024:.0f} kB")
-index_table(store.index, ("view", "submodels", "tracks", "drags", "travel", "licence"))
+index_table(store.index, ("view", "submodels", "drags", "travel", "licence"))
 
 # %% [markdown]
 # What is read back is what was filmed, to the bit: the first two clips, made again in memory, agree in every array.
@@ -255,7 +305,11 @@ from itertools import islice
 from puppetmaster_core.clips.studio import Filming, film
 
 how = Filming(size=size, frames=frames, views=views, setting="release")
-again = (shot for shot in film(source.open(0), 0, source.name(0), how) if shot.clip is not None)
+again = (
+    shot
+    for shot in film(source.open(0), 0, source.name(0), how)
+    if shot.clip is not None
+)
 for number, shot in enumerate(islice(again, 2)):
     assert store.column("key")[number] == shot.key
     for name, value in vars(store[number]).items():
@@ -266,19 +320,27 @@ for number, shot in enumerate(islice(again, 2)):
 # %% [markdown]
 # ## A clip as training sees it
 #
-# The clip out of the shard whose longest drag is longest, with its tracks (dots; rings where hidden) and its drags (arrows).
-# The network gets the first frame and the drags, and has to draw the other thirteen.
+# The clip out of the shard whose longest drag is longest, with its drags as arrows, and the points that they drag as dots (rings
+# where hidden). The network gets the first frame and the drags, and has to draw the other thirteen. In training it does not get
+# the same ones each time: a clip also holds the exact displacement of every pixel of frame 1, from which `sample_drags` draws
+# others by the same rules.
 
 # %%
 from puppetmaster_core import Drags
 
 most = int(np.argmax(store.column("travel")))
 stored = store[most]
-column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T  # where drags begin
+# where drags begin
+column, row = np.clip((stored.drags[:, 0] * size).astype(int), 0, size - 1).T
+dragged_tints = [tints[p] for p in stored.part_ids[0][row, column]]
 figures.riding(
-    stored.frames, stored.tracks, stored.visibility, [tints[p] for p in stored.track_parts],
-    Drags(stored.drags), drag_tints=[tints[p] for p in stored.part_ids[0][row, column]],
-    alt="the stored clip, its tracks as dots and its drags as arrows",
+    stored.frames,
+    stored.drags,
+    stored.drag_visibility,
+    dragged_tints,
+    Drags(stored.drags),
+    drag_tints=dragged_tints,
+    alt="the stored clip, its drags as arrows and the points they drag as dots",
 )
 
 # %% [markdown]
@@ -287,7 +349,7 @@ figures.riding(
 # - The paper does not say how little a part may move to count as still. Ours gets no drag where no point of it travels farther
 #   than 2 % of the picture's width.
 # - "For the rest, we sample a random number of drags": for objects without sub-models, one to five here.
-# - Drags start on what frame 1 shows. What comes into sight later has no tracks.
+# - Drags start on what frame 1 shows. What comes into sight later has none.
 #
 # ## Exercise 1: how near is near?
 #

@@ -11,8 +11,10 @@
 # numbers; weights are carried in a miniature. Nothing was trained at this scale here.
 
 # %% tags=["parameters"]
-count_scale = "tiny"  # whose arithmetic is counted; "svd" is the paper's size and takes a little longer
-device_tflops = 100.0  # your GPU's, in bf16, 10¹² operations a second, as its maker says
+# whose arithmetic is counted; "svd" is the paper's size and takes a little longer
+count_scale = "tiny"
+# your GPU's, in bf16, 10¹² operations a second, as its maker says
+device_tflops = 100.0
 share_reached = 0.35  # of that in training
 
 # %% [markdown]
@@ -35,11 +37,28 @@ def count(net, part=""):
 
 
 with torch.device("meta"):
-    svd, released, paper = UNetSpatioTemporalConditionModel(), DragUNet(**RELEASED), DragUNet()
-table(("network", "drag modulation", "drag tokens", "time ids", "all parameters"), [
-    (name, *(f"{count(net, part):,}" for part in (".modulation.", ".tokens.", "add_embedding", "")))
-    for name, net in (("SVD", svd), ("released", released), ("the paper's settings", paper))
-])
+    svd, released, paper = (
+        UNetSpatioTemporalConditionModel(),
+        DragUNet(**RELEASED),
+        DragUNet(),
+    )
+table(
+    ("network", "drag modulation", "drag tokens", "time ids", "all parameters"),
+    [
+        (
+            name,
+            *(
+                f"{count(net, part):,}"
+                for part in (".modulation.", ".tokens.", "add_embedding", "")
+            ),
+        )
+        for name, net in (
+            ("SVD", svd),
+            ("released", released),
+            ("the paper's settings", paper),
+        )
+    ],
+)
 
 # %%
 assert count(svd) == 1_524_623_082 and count(released) == 1_675_809_962
@@ -65,22 +84,39 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
+CROSS_DOWN, CROSS_UP = (
+    "CrossAttnDownBlockSpatioTemporal",
+    "CrossAttnUpBlockSpatioTemporal",
+)
 small = {
-    "in_channels": 8, "out_channels": 4, "block_out_channels": (32, 64), "num_attention_heads": (1, 2), "layers_per_block": 1,
-    "down_block_types": (CROSS_DOWN, "DownBlockSpatioTemporal"), "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP),
-    "cross_attention_dim": 32, "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 24,
+    "in_channels": 8,
+    "out_channels": 4,
+    "block_out_channels": (32, 64),
+    "num_attention_heads": (1, 2),
+    "layers_per_block": 1,
+    "down_block_types": (CROSS_DOWN, "DownBlockSpatioTemporal"),
+    "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP),
+    "cross_attention_dim": 32,
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 24,
 }
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
 folder = Path(scratch.name)
 torch.manual_seed(0)
 theirs = UNetSpatioTemporalConditionModel(**small).eval()
 theirs.save_pretrained(folder / "svd" / "unet")
-ours = DragUNet.from_svd(folder / "svd", modulation_channels=(16, 16), attention="spatial").eval()
+ours = DragUNet.from_svd(
+    folder / "svd", modulation_channels=(16, 16), attention="spatial"
+).eval()
 print(replace(ours.additions, source="a miniature"))
 
 # %%
-inputs = (torch.randn(1, 4, 8, 8, 8), torch.tensor(1.0), torch.randn(1, 1, 32), torch.tensor([[6.0, 127.0, 0.0]]))
+inputs = (
+    torch.randn(1, 4, 8, 8, 8),
+    torch.tensor(1.0),
+    torch.randn(1, 1, 32),
+    torch.tensor([[6.0, 127.0, 0.0]]),
+)
 with torch.no_grad():
     gap = (theirs(*inputs).sample - ours(*inputs).sample).abs().max().item()
 print(f"largest difference without drags: {gap:g}")
@@ -101,10 +137,19 @@ from safetensors.torch import save_file
 
 mine = DragUNet(**small | RELEASED | {"modulation_channels": (16, 16)}).eval()
 save_file(mine.to_released(), folder / "theirs.safetensors")
-back = DragUNet.from_released(folder / "theirs.safetensors", **small | {"modulation_channels": (16, 16)})
-new_names = [name for name in mine.to_released() if "flow_convs" in name or "drag_token_mlps" in name]
+back = DragUNet.from_released(
+    folder / "theirs.safetensors", **small | {"modulation_channels": (16, 16)}
+)
+new_names = [
+    name
+    for name in mine.to_released()
+    if "flow_convs" in name or "drag_token_mlps" in name
+]
 print(*new_names[:4], "…", sep="\n")
-assert all(torch.equal(tensor, back.state_dict()[name]) for name, tensor in mine.state_dict().items())
+assert all(
+    torch.equal(tensor, back.state_dict()[name])
+    for name, tensor in mine.state_dict().items()
+)
 
 # %% [markdown]
 # ## What a video costs
@@ -120,15 +165,28 @@ from puppetmaster_core.presets import SVD, TINY
 preset = {"tiny": TINY, "svd": SVD}[count_scale]
 steps = count_step(preset)
 first, last = next(iter(steps.values())), list(steps.values())[-1]
-table(("a guided step", "operations / 10⁹", "of the first"), [
-    (name, f"{flops / 1e9:,.2f}", f"{flops / first:.2f}") for name, flops in steps.items()
-])
+table(
+    ("a guided step", "operations / 10⁹", "of the first"),
+    [
+        (name, f"{flops / 1e9:,.2f}", f"{flops / first:.2f}")
+        for name, flops in steps.items()
+    ],
+)
 
 # %%
-assert all(less <= more for more, less in zip(steps.values(), list(steps.values())[1:], strict=False))
+assert all(
+    less <= more
+    for more, less in zip(steps.values(), list(steps.values())[1:], strict=False)
+)
 seconds = preset.steps * last / (device_tflops * 1e12)
-print(f"{preset.steps} steps of {count_scale}: {preset.steps * last / 1e12:,.1f} · 10¹² operations,")
-print(f"at least {seconds:.2g} s on a device of {device_tflops:g} · 10¹² a second, the decoder not counted")
+print(
+    f"{preset.steps} steps of {count_scale}: {preset.steps * last / 1e12:,.1f} · 10¹² "
+    "operations,"
+)
+print(
+    f"at least {seconds:.2g} s on a device of {device_tflops:g} · 10¹² a second, the "
+    "decoder not counted"
+)
 
 # %% [markdown]
 # That is a floor. A network of this kind also moves tens of gigabytes a step through memory; whoever wants to know measures:
@@ -142,7 +200,8 @@ print(f"at least {seconds:.2g} s on a device of {device_tflops:g} · 10¹² a se
 # %%
 from puppetmaster_core.bench import counted, problem
 
-forward = counted(lambda: (p := problem(preset, "meta")).step(p.apart()))[1] / 2  # of the guided step's two videos, one
+# of the guided step's two videos, one
+forward = counted(lambda: (p := problem(preset, "meta")).step(p.apart()))[1] / 2
 recipe = SVD.training["denoiser"]
 clips = recipe["steps"] * recipe["batch_size"]
 total = 4 * forward * clips
@@ -159,7 +218,10 @@ if count_scale == "svd":
 parts = {"weights": 4, "gradients": 4, "Adam's moments": 8, "moving average": 4}
 for name, size in parts.items():
     print(f"{name:16} {size * count(paper) / 1e9:5.1f} · 10⁹ bytes")
-print(f"{'together':16} {sum(parts.values()) * count(paper) / 1e9:5.1f} · 10⁹ bytes, and activations")
+print(
+    f"{'together':16} {sum(parts.values()) * count(paper) / 1e9:5.1f} · 10⁹ bytes, "
+    "and activations"
+)
 
 # %% [markdown]
 # ## Several GPUs
@@ -183,11 +245,23 @@ from puppetmaster_core.clips.mixture import WEIGHTS, Mixture
 groups = np.repeat(list(WEIGHTS), 200)  # a thousand clips, as many of each group
 mixture = Mixture.of(groups, seed=0)
 alone = mixture.draws(0, 64)
-shared = [list(islice(mixture.stream(worker=w, workers=4, batch=4), 16)) for w in range(4)]
-taken = [clip for turn in range(4) for worker in shared for clip in worker[4 * turn : 4 * turn + 4]]
+shared = [
+    list(islice(mixture.stream(worker=w, workers=4, batch=4), 16)) for w in range(4)
+]
+taken = [
+    clip
+    for turn in range(4)
+    for worker in shared
+    for clip in worker[4 * turn : 4 * turn + 4]
+]
 assert taken == alone.tolist(), "four workers draw what one would have drawn"
-often = {name: float((groups[mixture.draws(0, 20000)] == name).mean()) for name in WEIGHTS}
-table(("group (App. C.1)", "wanted", "drawn"), [(name, WEIGHTS[name], often[name]) for name in WEIGHTS])
+often = {
+    name: float((groups[mixture.draws(0, 20000)] == name).mean()) for name in WEIGHTS
+}
+table(
+    ("group (App. C.1)", "wanted", "drawn"),
+    [(name, WEIGHTS[name], often[name]) for name in WEIGHTS],
+)
 
 # %% [markdown]
 # ## Many machines for the data
@@ -211,8 +285,12 @@ table(("group (App. C.1)", "wanted", "drawn"), [(name, WEIGHTS[name], often[name
 from puppetmaster_core.curation.costs import simulate
 
 rng = np.random.default_rng(0)
-made_up = np.where(rng.random(500) < 0.02, 120.0, rng.lognormal(0.0, 0.6, 500))  # seconds
-bills = [simulate(made_up, 40_000, cores, dollars_a_core_hour=0.04) for cores in (2, 16, 128, 1024)]
+# seconds
+made_up = np.where(rng.random(500) < 0.02, 120.0, rng.lognormal(0.0, 0.6, 500))
+bills = [
+    simulate(made_up, 40_000, cores, dollars_a_core_hour=0.04)
+    for cores in (2, 16, 128, 1024)
+]
 table(("cores", "hours", "core hours", "dollars at 0.04 a core hour"),
       [(bill.cores, bill.hours, bill.core_hours, bill.dollars) for bill in bills])
 
@@ -230,7 +308,9 @@ accumulate = None
 if accumulate is None:
     print("not answered yet: replace None and run the cell again")
 else:
-    assert 8 * 2 * accumulate == recipe["batch_size"], f"{8 * 2 * accumulate} clips an update, wanted {recipe['batch_size']}"
+    assert 8 * 2 * accumulate == recipe["batch_size"], (
+        f"{8 * 2 * accumulate} clips an update, wanted {recipe['batch_size']}"
+    )
     print("right: any split into processes and rounds makes the same update")
 
 # %% [markdown]

@@ -30,8 +30,13 @@ from puppetmaster_core.render.contact_sheet import contact_sheet
 
 
 def sheet(categories, count, columns):
-    assets = ((f"{category} {number}", make_asset(category, number)) for category, number in planned(categories, count, seed))
-    return Image.fromarray(contact_sheet(assets, columns=columns, size=size, moments=(0.0, 0.4)))
+    assets = (
+        (f"{category} {number}", make_asset(category, number))
+        for category, number in planned(categories, count, seed)
+    )
+    return Image.fromarray(
+        contact_sheet(assets, columns=columns, size=size, moments=(0.0, 0.4))
+    )
 
 
 sheet(GROUPS["good"], count, columns=6)
@@ -49,8 +54,14 @@ sheet(GROUPS["good"], count, columns=6)
 from lib.tables import table
 from procedural_library.recipes import GOOD
 
-names = {label: [r.name for r in GOOD.values() if r.label == label] for label in dict.fromkeys(r.label for r in GOOD.values())}
-table(["GObjaverse's label", "categories"], [[label, ", ".join(own)] for label, own in names.items()])
+names = {
+    label: [r.name for r in GOOD.values() if r.label == label]
+    for label in dict.fromkeys(r.label for r in GOOD.values())
+}
+table(
+    ["GObjaverse's label", "categories"],
+    [[label, ", ".join(own)] for label, own in names.items()],
+)
 
 # %% [markdown]
 # ## How one is built
@@ -69,9 +80,15 @@ print(inspect.getsource(laptops.laptop))
 
 # %%
 laptop = make_asset("laptop", seed)
-print(f"parts {laptop.submodels}, moving {laptop.moving}; {len(laptop.faces)} triangles, {laptop.clips[0].duration:.2f} s")
+print(
+    f"parts {laptop.submodels}, moving {laptop.moving}; {len(laptop.faces)} "
+    f"triangles, {laptop.clips[0].duration:.2f} s"
+)
 for channel in laptop.channels:
-    print(f"keys of {laptop.nodes[channel.target].name!r}: {channel.path}, {len(channel.times)} of them")
+    print(
+        f"keys of {laptop.nodes[channel.target].name!r}: {channel.path}, "
+        f"{len(channel.times)} of them"
+    )
 
 # %% [markdown]
 # ## Bad ones, on purpose
@@ -84,7 +101,11 @@ for channel in laptop.channels:
 from lib.clip_figures import film_of
 from lib.figures import moving
 
-moving({kind: film_of(make_asset(kind, seed), size) for kind in GROUPS["bad"]}, size=150, alt="an animation that is useless")
+moving(
+    {kind: film_of(make_asset(kind, seed), size) for kind in GROUPS["bad"]},
+    size=150,
+    alt="an animation that is useless",
+)
 
 # %% [markdown]
 # Eight simple ways stand here for the many ways in which real animations go wrong. A judge that knows only these knows little

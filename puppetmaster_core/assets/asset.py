@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+WRAPS = ("repeat", "clamp", "mirror")  # of a texture beyond its edge: again, its edge's texel, or turned round
+
 
 @dataclass(frozen=True)
 class Material:
     """A surface's colour: `color` RGB as displayed, in [0, 1], multiplied by `texture` (h, w, 3 or 4) uint8 where there is one.
 
-    Rows of a texture run down with v, and it repeats (glTF's convention). Its fourth channel and `alpha` make holes in the
-    surface or let it shine through, as `alpha_mode` says. Both sides are drawn, as Cycles does.
+    Rows of a texture run down with v (glTF's convention); outside [0, 1] it goes on as `wrap` says, for u and for v. Its fourth
+    channel and `alpha` make holes in the surface or let it shine through, as `alpha_mode` says. What the surface sends out by
+    itself, `emission` linear RGB ≥ 0 × its texture, is added to what it reflects and lights nothing else.
     """
 
     color: tuple[float, float, float]
@@ -25,12 +28,23 @@ class Material:
     alpha_mode: str = "opaque"  # glTF's: "opaque", "mask" (a hole where alpha < alpha_cutoff) or "blend"
     alpha_cutoff: float = 0.5
     filtering: str = "nearest"  # of the texture: "nearest" texel, or "linear" between texels of a fitting size (mipmaps)
+    wrap: tuple[str, str] = ("repeat", "repeat")  # of WRAPS, along u and v
+    emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    emission_texture: np.ndarray | None = None  # (h, w, 3) uint8, as displayed
+    emission_filtering: str = "nearest"
+    emission_wrap: tuple[str, str] = ("repeat", "repeat")
+    unlit: bool = False  # shown in its own colour, whatever the lights
+    double_sided: bool = True  # False: not drawn where its triangles are seen from behind, clockwise
 
     def __post_init__(self):
         if self.alpha_mode not in ("opaque", "mask", "blend"):
             raise ValueError(f"alpha mode {self.alpha_mode!r} given: use 'opaque', 'mask' or 'blend'")
-        if self.filtering not in ("nearest", "linear"):
-            raise ValueError(f"filtering {self.filtering!r} given: use 'nearest' or 'linear'")
+        for filtering in (self.filtering, self.emission_filtering):
+            if filtering not in ("nearest", "linear"):
+                raise ValueError(f"filtering {filtering!r} given: use 'nearest' or 'linear'")
+        for wrap in (*self.wrap, *self.emission_wrap):
+            if wrap not in WRAPS:
+                raise ValueError(f"wrap {wrap!r} given: use one of {', '.join(WRAPS)}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,10 @@ class AnimatedAsset:
     # (F, 3) int32: corners with the same number ≥ 0 share a normal, so the surface looks round there; −1 in all three of a
     # triangle's corners = flat. None = flat everywhere.
     smooth: np.ndarray | None = None
+    # (F, 3, 4) float32, linear RGBA of each corner, multiplied into the surface's colour and alpha. None = white everywhere.
+    colors: np.ndarray | None = None
+    # (F, 3, 2) float32, texture coordinates of each corner in emission textures. None = those in `uv`.
+    emission_uv: np.ndarray | None = None
 
     def vertices(self, clip: int | str, t: float) -> np.ndarray:
         """Positions (V, 3) float64 of all vertices of animation `clip` at time `t` seconds."""

@@ -204,6 +204,8 @@ def summary(folder: Path, report: dict) -> str:
     for stage, counts in report["funnel"].items():
         lost = ", ".join(f"{name} {count}" for name, count in counts.items() if name not in ("in", "out") and count)
         lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
+    if report["assets with notes"]:
+        lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
     for name, overlap in report.get("published lists", {}).items():
         lines.append("{}: {both} of our {ours} are published, of {published} published ones looked at".format(name, **overlap))
     for name, arm in report.get("arms", {}).items():

@@ -1,7 +1,7 @@
 """Score models, references and any method's videos: on procedural clips never trained on, on Drag-a-Move, or on any videos.
 
 Without --data: a model on cabinets, or with --kinds all on every category of the procedural library, beside repeating frame 1
-and the VAE's reconstruction. With --data FOLDER: Table 1. FOLDER
+and what its latents make of the true motion. With --data FOLDER: Table 1. FOLDER
 holds Drag-a-Move's test clips (ID.npz or ID.pkl with ID.gif), or any videos (CLIP.mp4, CLIP.gif or a folder of PNG pictures, with
 CLIP.json for the drags and CLIP.mask.png for the object). --methods FOLDER adds a row for each METHOD/ in it, whose videos are
 METHOD/CLIP.mp4 or .gif; METHOD/method.json, which `puppetmaster export` writes, says how they are brought back to the square. A
@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kinds", metavar="KIND",
                         help="cabinets; all, every category of the library in turn; or one of its categories or groups, "
                              "see `puppetmaster assets make --help` (default: cabinets)")
-    parser.add_argument("--straight", action="store_true", help="straight drags, as Drag-a-Move's, instead of the true paths")
+    parser.add_argument("--straight", action="store_true", help="straight drags, as Drag-a-Move's, instead of true paths")
     parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the model's)")
     parser.add_argument("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: the model's)")
-    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of noise and drags (default: 0)")
+    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of the noise (default: 0)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="make Table 1 on the clips of this folder")
     parser.add_argument("--methods", type=Path, metavar="FOLDER", help="with --data: other methods' videos")
     parser.add_argument("--frames", type=whole(2, 1000), default=14, help="with --data of videos: frames a clip (default: 14)")
@@ -104,13 +104,12 @@ def _procedural(arguments: argparse.Namespace, progress: Progress) -> tuple[dict
         raise BadInput(f"got {len(models)} models ({', '.join(models)}), expected one: procedural clips judge one at a time")
     kinds, clips = arguments.kinds or CABINETS, arguments.clips or 64
     from puppetmaster_core.clips.sources import SourceError
-    from puppetmaster_core.evaluation import cabinets, library
+    from puppetmaster_core.evaluation.library import evaluate_library, table
     from puppetmaster_core.evaluation.subjects import unseen_source
     from puppetmaster_core.evaluation.videos import VideoError
 
     try:
-        if kinds != CABINETS:
-            unseen_source(kinds)  # before a model is loaded
+        unseen_source(kinds)  # before a model is loaded
         with bad_input():
             pipeline = load(models[0])
         pipeline.set_progress_bar_config(disable=True)
@@ -118,18 +117,14 @@ def _procedural(arguments: argparse.Namespace, progress: Progress) -> tuple[dict
         options = {"seed": arguments.seed, "straight": arguments.straight, **sampling}
         kept = {"progress": progress, "model": models[0], "videos": arguments.videos and arguments.videos.resolve()}
         with bad_input():
-            if kinds == CABINETS:
-                about, judge = {"kind": "cabinets"}, cabinets
-                summary, scores = cabinets.evaluate_cabinets(pipeline, clips, **kept, **options)
-            else:
-                about, judge = {"kind": "library", "kinds": kinds}, library
-                summary, scores = library.evaluate_library(pipeline, clips, kinds, **kept, **options)
+            summary, scores = evaluate_library(pipeline, clips, kinds, **kept, **options)
     except SourceError as error:
         raise BadInput(f"--kinds: {error}") from None
     except VideoError as error:
         raise BadInput(f"--videos: {error}") from None
-    record = {**about, "model": models[0], "device": str(pipeline.device), **options, "summary": summary, "clips": scores}
-    return record, judge.table(summary)
+    record = {"kind": "library", "kinds": kinds, "model": models[0], "device": str(pipeline.device), **options,
+              "summary": summary, "clips": scores}
+    return record, table(summary)
 
 
 def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str]:

@@ -100,7 +100,7 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
     from tqdm import tqdm
 
     from puppetmaster_core.clips.production import clear_work, make_shards, make_shards_ray, open_shards, read_failures
-    from puppetmaster_core.clips.shards import read_index
+    from puppetmaster_core.clips.shards import count_notes, read_index
 
     began, clips, early, most = time.perf_counter(), 0, 0.0, 0.0
     todo = open_shards(folder, plan, arguments.retry)
@@ -120,16 +120,18 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
             bar.set_postfix(clips=clips, refresh=False)
             bar.update()
     clear_work(folder)
-    seconds, failures = time.perf_counter() - began, read_failures(folder)
-    return {"clips": read_index(folder).num_rows, "assets": len(plan.source), "shards": plan.shards, "made now": clips,
+    seconds, failures, index = time.perf_counter() - began, read_failures(folder), read_index(folder)
+    return {"clips": index.num_rows, "assets": len(plan.source), "shards": plan.shards, "made now": clips,
             "seconds": round(seconds, 2), "clips/s": round(clips / seconds, 2), "workers": arguments.workers,
             "memory of a worker, MB": {f"first {EARLY} clips": round(early, 1), "all": round(most, 1)},
-            "failures": failures}
+            "assets with notes": count_notes(index), "failures": failures}
 
 
 def _summary(folder: Path, report: dict) -> list[str]:
     lines = [f"{folder}: {_count(report['clips'], 'clip')} of {_count(report['assets'], 'asset')} in "
              f"{_count(report['shards'], 'shard')}, {report['made now']} made now at {report['clips/s']} a second"]
+    if report["assets with notes"]:
+        lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
     if report["failures"]:
         lines.append(f"{_count(len(report['failures']), 'failure')}, listed in {folder / 'report.json'}; the first: "
                      f"{report['failures'][0]['asset']}: {report['failures'][0]['cause']}")

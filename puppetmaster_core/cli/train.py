@@ -1,8 +1,9 @@
 """Train a scale: the VAE, its decoder sharpened, the denoiser; mini and tiny from nothing, svd from SVD's weights.
 
-Without --data, procedural cabinets are rendered and trained on. With --data, the clips that `puppetmaster render` made, drawn in
-the balanced mixture of App. C.1. Everything goes into the run folder; a run that was stopped, or killed, goes on where it was
-when started again, to the same weights. Several processes share each update's clips: start them with torchrun.
+Without --data, clips of procedural cabinets and of the whole library are rendered, half of each. With --data, those that
+`puppetmaster render` made are read. They are drawn in the balanced mixture of App. C.1. Everything goes into the run folder;
+a run that was stopped, or killed, goes on where it was when started again, to the same weights. Several processes share each
+update's clips: start them with torchrun.
 
 examples:
   puppetmaster train --scale tiny --output runs/tiny
@@ -32,14 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", choices=SCALES, default="tiny", help="what to train (default: tiny)")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
     parser.add_argument("--data", action="append", default=[], metavar="CLIPS",
-                        help="a folder of clips at the scale's size; again for more folders (default: cabinets)")
-    parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: cabinets to render and train on (the scale's)")
+                        help="a folder of clips at the scale's size; again for more folders (default: rendered)")
+    parser.add_argument("--untextured", action="store_true", help="with --data: also clips whose assets lost a texture")
+    parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: how many to render and train on (the scale's)")
     parser.add_argument("--weights", metavar="MODEL",
                         help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for another scale a "
                         "model of it, whose VAE stays (default: nothing)")
     parser.add_argument("--config", type=Path, metavar="FILE.toml",
-                        help="settings instead of the scale's, in tables vae, decoder, denoiser, recipe")
-    parser.add_argument("--stage", choices=("all", "vae", "decoder", "denoiser"), default="all", help="a part (default: all)")
+                        help="settings instead of the scale's, in tables named as stages, and recipe")
+    parser.add_argument("--stage", choices=("all", "vae", "decoder", "painter", "parts", "denoiser"), default="all",
+                        help="one of those that the scale has (default: all)")
     parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
     parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
@@ -85,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     try:
         done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
-                     weights=arguments.weights, config=config, max_seconds=arguments.max_seconds,
+                     weights=arguments.weights, config=config, max_seconds=arguments.max_seconds, untextured=arguments.untextured,
                      **{name: getattr(arguments, name) for name in SETTINGS})
         if target and crew().is_main_process and (output / "pipeline").is_dir():
             from puppetmaster_core.training.export import export
@@ -108,4 +111,4 @@ def _config(path: Path | None) -> dict:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}), expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read ({error}), expected TOML with tables vae, decoder, denoiser, recipe") from None
+        raise BadInput(f"{path}: cannot be read ({error}), expected TOML with a table for each stage, and recipe") from None

@@ -8,24 +8,17 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.displacement import Displacement
-from puppetmaster_core.clips.sampling import sample_points
-from puppetmaster_core.clips.tracks import Followed, in_sight
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A rendered animation. Letters: N frames, H = W pixels, P tracks."""
+    """A rendered animation. Letters: N frames, H = W pixels, K drags."""
 
     frames: np.ndarray  # (N, H, W, 3) uint8
     alpha: np.ndarray  # (N, H, W) uint8
     part_ids: np.ndarray  # (N, H, W) int16, -1 = background
-    tracks: np.ndarray  # (P, N, 2) float32, xy in [0, 1]; candidates for drags, visible in frame 1
-    visibility: np.ndarray  # (P, N) bool
-    track_parts: np.ndarray  # (P,) int16, the sub-model each track rides on
     camera: dict
     category: str
     provenance: dict = field(default_factory=dict)
@@ -50,26 +43,7 @@ class Clip:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Clip:
+        known = {f.name for f in fields(cls)}
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name != "meta"}
+            arrays = {name: stored[name] for name in stored.files if name in known}  # an older version kept more
             return cls(**arrays, **json.loads(stored["meta"].tobytes()))
-
-
-def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, frames: int = 14, animation: int | str = 0,
-              camera: Camera | None = None, candidates: int = 4) -> Clip:
-    """Render one animation of `asset` from one view and follow `candidates` points on every part that moves."""
-    times = asset.sample_times(animation, frames)
-    positions = np.stack([asset.vertices(animation, t) for t in times])
-    camera = camera or drag_a_move_camera(rng, positions)
-    return label_clip(asset, positions, camera, render(asset, positions, camera, size), rng, candidates)
-
-
-def label_clip(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering, rng: np.random.Generator,
-               candidates: int = 4, followed: Followed | None = None) -> Clip:
-    """Attach tracks to a rendering: any renderer that fills a `Rendering` ends here. followed: where it is known already."""
-    followed = followed or Followed.of(asset, positions, camera, rendering)
-    chosen = sample_points(followed.points, followed.tracks, followed.part, rng, candidates)
-    index = np.concatenate([*chosen.values(), np.empty(0, int)]).astype(int)
-    return Clip(rendering.frames, rendering.alpha, rendering.part_ids, followed.tracks[index],
-                in_sight(followed.points[:, index], camera, asset, positions), followed.part[index].astype(np.int16),
-                camera.to_dict(), asset.category, dict(asset.provenance))

@@ -13,6 +13,10 @@ from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight
 from puppetmaster_core.render import Camera, render
 
+LEAST = 0.004  # picture widths, a quarter of a pixel at 64: what moves less is still
+FAR = 100.0  # camera distances: where the background is
+BEHIND = -1000.0  # an order lower than any surface has
+
 
 @dataclass(frozen=True)
 class Displacement:
@@ -37,3 +41,17 @@ class Displacement:
         depth[:, shown] = place[..., 2] / camera.distance
         seen[:, shown] = in_sight(points, camera, asset, positions).T
         return cls(offset, depth, seen, rendering.part_ids[0])
+
+
+def moves(offset: np.ndarray) -> np.ndarray:
+    """Which pixels of frame 1 ever move (F, F) bool, of offset (N, F, F, 2) in picture widths."""
+    return np.square(offset.astype(np.float32)).sum(-1).max(0) > LEAST**2
+
+
+def in_order(depth: np.ndarray, parts: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is seen where surfaces meet, as `latents.painter.Moved` is told: the order of what moves, and of what stays (N, F, F).
+
+    depth (N, F, F) in camera distances, parts (F, F), moving (F, F) bool. What is nearer has the higher order.
+    """
+    near = -np.where(parts >= 0, depth.astype(np.float32), np.float32(FAR))
+    return near, np.where(moving, np.float32(BEHIND), near)

@@ -1,37 +1,43 @@
-"""From a rendering to a labelled clip: exact tracks of surface points, their visibility, and drags drawn by rules.
+"""From a rendering to a labelled clip: drags drawn by rules, exact paths of surface points, and when these can be seen.
 
 Letters: N frames, M ≥ N frames to the end of the animation, V vertices, P points.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
-from puppetmaster_core.clips.clip import Clip, label_clip
+from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, drags_of, draw_drags
 from puppetmaster_core.clips.tracks import Followed, in_sight
-from puppetmaster_core.render import Camera, Rendering
+from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
+
+
+def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, frames: int = 14, animation: int | str = 0,
+              camera: Camera | None = None, rules: DragRules = PAPER) -> Clip:
+    """Render one animation of `asset` from one view, and label it. `studio.film` looks for a view in which something moves."""
+    times = asset.sample_times(animation, frames)
+    positions = np.stack([asset.vertices(animation, t) for t in times])
+    camera = camera or drag_a_move_camera(rng, positions)
+    return label(asset, positions, camera, render(asset, positions, camera, size), rng, rules)
 
 
 def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering, rng: np.random.Generator,
-          rules: DragRules = PAPER, *, candidates: int = 4, later: np.ndarray | None = None) -> Clip:
-    """A `Clip` with drags drawn by `rules`, and `candidates` tracks a moving part to draw others from while training.
+          rules: DragRules = PAPER, *, later: np.ndarray | None = None) -> Clip:
+    """A `Clip` with drags drawn by `rules`; any renderer that fills a `Rendering` ends here.
 
     positions (N, V, 3) are the vertices as drawn; later (M − N, V, 3) where they go after the clip, for rules that weigh
-    points by their way to the end of the animation. §4, "Sampling drags". Nothing visible that moves: no drags, no tracks.
+    points by their way to the end of the animation. §4, "Sampling drags". Nothing visible that moves: no drags.
     """
     followed = Followed.of(asset, positions, camera, rendering)
-    clip = label_clip(asset, positions, camera, rendering, rng, candidates, followed)
     points = followed.points
     onward = points if later is None else np.concatenate([points, followed.surface.positions(asset, later)])
     seen = VisiblePoints(onward / _largest_side(positions[0]), followed.tracks, followed.part, rendering.frames.shape[1],
                          len(asset.submodels))
     dragged = draw_drags(seen, rng, rules)
-    return replace(clip, drags=drags_of(seen, dragged, rules),
-                   drag_visibility=in_sight(points[:, dragged], camera, asset, positions))
+    return Clip(rendering.frames, rendering.alpha, rendering.part_ids, camera.to_dict(), asset.category, dict(asset.provenance),
+                drags_of(seen, dragged, rules), in_sight(points[:, dragged], camera, asset, positions))
 
 
 def _largest_side(vertices: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """A clip as WebDataset holds it: members of a tar file that share a key.
 
     KEY.00.webp …     the frames, lossless
-    KEY.labels.npz    alpha, part ids, tracks, visibility, track parts, drags, their visibility
+    KEY.labels.npz    alpha, part ids, drags, their visibility, exact displacement
     KEY.json          camera, category, provenance, tools
 
 Letters: N frames. The same clip gives the same bytes, whoever writes it and when.
@@ -66,9 +66,11 @@ def labels_of(members: Mapping[str, bytes], names: Collection[str]) -> dict[str,
     """Some of the labels only. Raises ClipError, also where one is missing."""
     try:
         labels = _labels(members, names)
-        return {name: labels[name] for name in names}
     except Exception as error:
         raise _unreadable(error) from None
+    if missing := [name for name in names if name not in labels]:
+        raise ClipError(f"got a clip without {missing[0]}, made by an older version: render it again")
+    return {name: labels[name] for name in names}
 
 
 def _frames(members: Mapping[str, bytes], some: slice = slice(None)) -> np.ndarray:

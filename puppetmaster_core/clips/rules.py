@@ -1,6 +1,7 @@
 """Drag sampling, §4, with the released code's rules as named settings: which points are dragged, and which drags stay.
 
-Letters: P visible points, N frames of the clip, M ≥ N frames from its start to the end of the animation, K drags.
+Letters: P visible points, N frames of the clip, M ≥ N frames from its start to the end of the animation, K drags, F pixels a side
+of a field of exact displacement.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from puppetmaster_core.clips.sampling import displacement, straightened
+from puppetmaster_core.clips.displacement import moves
+from puppetmaster_core.drags import Drags
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,34 @@ class VisiblePoints:
     size: int  # pixels a side of the picture they were seen in
     submodels: int = field(default=2)  # how many the whole asset has; 1 = it has no sub-models
 
+    @classmethod
+    def of_field(cls, offset: np.ndarray, parts: np.ndarray) -> VisiblePoints:
+        """All pixels that move of a field, offset (N, F, F, 2) and parts (F, F); ways are counted as the picture shows them."""
+        rows, columns = np.nonzero(moves(offset))
+        start = np.stack([columns + 0.5, rows + 0.5], 1).astype(np.float32) / len(parts)
+        tracks = start[:, None] + offset[:, rows, columns].transpose(1, 0, 2).astype(np.float32)
+        world = np.concatenate([tracks, np.zeros_like(tracks[..., :1])], -1).transpose(1, 0, 2)
+        return cls(world, tracks, parts[rows, columns].astype(int), len(parts), len(np.unique(parts[parts >= 0])))
+
+
+def sample_drags(clip, rng: np.random.Generator, rules: DragRules = PAPER) -> Drags | None:
+    """Drags drawn anew for a `Clip` from all that its exact displacement says moves; where it has none, those of its label.
+
+    Returns None where nothing visible moves.
+    """
+    paths = draw_paths(clip.displacement, clip.field_parts, clip.drags, rng, rules)
+    return Drags(paths) if len(paths) else None
+
+
+def draw_paths(offset: np.ndarray, parts: np.ndarray, drags: np.ndarray, rng: np.random.Generator, rules: DragRules = PAPER
+               ) -> np.ndarray:
+    """Drags (K, N, 2) from a field, offset (N, F, F, 2) and parts (F, F). F = 0: `drags`, straight where the rules say so."""
+    if not offset.size:
+        drags = drags[: rules.max_drags]
+        return straightened(drags) if rules.straight else drags
+    points = VisiblePoints.of_field(offset, parts)
+    return drags_of(points, draw_drags(points, rng, rules), rules)
+
 
 def draw_drags(points: VisiblePoints, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
     """The indices (K,) of the points that are dragged, K ≤ max_drags; K = 0 where nothing visible moves.
@@ -73,6 +103,17 @@ def drags_of(points: VisiblePoints, drawn: np.ndarray, rules: DragRules = PAPER)
     """The drags (K, N, 2) of the points with indices (K,): their trajectories, straight where the rules say so."""
     paths = points.tracks[drawn]
     return straightened(paths) if rules.straight else paths
+
+
+def straightened(paths: np.ndarray) -> np.ndarray:
+    """Paths (K, N, 2) replaced by straight lines between their ends, uniform in time."""
+    steps = np.linspace(0, 1, paths.shape[1], dtype=np.float32)[:, None]
+    return (1 - steps) * paths[:, :1] + steps * paths[:, -1:]
+
+
+def displacement(points: np.ndarray) -> np.ndarray:
+    """Total displacement (P,) of world points (N, P, 3) across the N frames, in the asset's units."""
+    return np.linalg.norm(np.diff(points, axis=0), axis=-1).sum(0)
 
 
 def weights(points: VisiblePoints, rules: DragRules) -> np.ndarray:

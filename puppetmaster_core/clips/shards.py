@@ -9,6 +9,7 @@ A shard counts once its index is there, which is written after it, and as long a
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -33,7 +34,6 @@ SCHEMA = pa.schema([
     ("size", pa.int32()),  # pixels a side
     ("frames", pa.int32()),  # N
     ("submodels", pa.int32()),  # seen in frame 1
-    ("tracks", pa.int32()),
     ("drags", pa.int32()),
     ("travel", pa.float32()),  # of the longest drag, start to farthest point, in picture widths
     ("seed", pa.int64()),
@@ -41,6 +41,7 @@ SCHEMA = pa.schema([
     ("licence", pa.string()),
     ("source", pa.string()),
     ("source_sha256", pa.string()),  # of the file, or of the geometry and textures of a procedural asset
+    ("notes", pa.list_(pa.string())),  # what was mended or left out in the asset's file: kinds, see assets.gltf.errors.KINDS
 ])
 PLACE = ("shard", "offset", "length", "key")  # where a clip lies
 
@@ -95,6 +96,13 @@ def _table(path: Path) -> pa.Table:
         return table
     except (OSError, pa.ArrowException) as error:
         raise ClipError(f"{path}: cannot be read ({type(error).__name__}), wanted an index") from None
+
+
+def count_notes(index: pa.Table) -> dict[str, int]:
+    """How many assets of an index have notes, by kind, the most frequent first."""
+    assets, notes = (index.column(name).to_pylist() for name in ("asset", "notes"))
+    pairs = {(asset, kind) for asset, kinds in zip(assets, notes, strict=True) for kind in kinds or ()}
+    return dict(Counter(sorted(kind for _, kind in pairs)).most_common())
 
 
 def damage(folder: Path, index: pa.Table) -> str | None:

@@ -19,6 +19,9 @@ from puppetmaster_core.assets.load import load_asset
 
 ENDINGS = (".glb", ".gltf")
 KINDS = ("library", "files")
+# Procedural assets with a seed from here on are never trained on: a training run shows its progress on the first, and models are
+# judged on the second.
+WATCH_SEEDS, TEST_SEEDS = 900_000, 1_000_000
 
 
 class SourceError(ValueError):

@@ -1,4 +1,4 @@
-"""One asset filmed: every animation from several views, each with exact tracks and drags.
+"""One asset filmed: every animation from several views, each with exact displacement and drags.
 
 Letters: N frames, V vertices. Every clip has random numbers of its own, drawn from the run's seed and the asset's name.
 """
@@ -21,7 +21,7 @@ from puppetmaster_core.clips.displacement import Displacement
 from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.clips.rules import RULES
-from puppetmaster_core.clips.sources import asset_rng, content_sha256
+from puppetmaster_core.clips.sources import Source, asset_rng, content_sha256
 from puppetmaster_core.isolation import still_going
 from puppetmaster_core.render import BlenderError, Camera, Lights, Rendering, make_background, render, render_blender
 from puppetmaster_core.render.views import setting_named
@@ -47,7 +47,6 @@ class Filming:
     rules: str = "paper"  # of clips.rules.RULES
     renderer: str = "fast"  # of RENDERERS
     fps: float | None = None  # frames a second from a random start on; None spreads N frames over the whole animation
-    candidates: int = 4  # tracks a moving part, to draw other drags from while training
     field_size: int = 64  # pixels a side of the exact displacement; 0: none is kept
     seed: int = 0
 
@@ -91,7 +90,14 @@ def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit:
                 yield replace(shot, reason=f"animation {known.name!r}{shot.reason}")
                 continue
             clip = replace(shot.clip, provenance={**provenance, "animation": known.name, **shot.clip.provenance}, tools=tools)
-            yield replace(shot, clip=clip, row=_row(shot.key, clip, name, how))
+            yield replace(shot, clip=clip, row=_row(shot.key, clip, name, how) | {"notes": list(getattr(asset, "notes", ()))})
+
+
+def filmed(source: Source, how: Filming) -> Iterator[Clip]:
+    """The clips of a source's assets, one after the other; what shows no motion is left out."""
+    for number in range(len(source)):
+        shots = film(source.open(number), number, source.name(number), how)
+        yield from (shot.clip for shot in shots if shot.clip is not None)
 
 
 def _film_animation(asset, number, name, animation, lights, how, time_limit) -> Iterator[Shot]:
@@ -141,8 +147,7 @@ def _label(asset: AnimatedAsset, take: Take, rendering: Rendering, how: Filming)
     rng = np.random.default_rng(take.seed)
     if how.background != "white":
         rendering = rendering.over(make_background(how.background, rng, how.size))
-    clip = label(asset, take.positions, take.camera, rendering, rng, RULES[how.rules], candidates=how.candidates,
-                 later=take.onward)
+    clip = label(asset, take.positions, take.camera, rendering, rng, RULES[how.rules], later=take.onward)
     if how.field_size and len(clip.drags):
         return clip.with_displacement(Displacement.of(asset, take.positions, take.camera, how.field_size))
     return clip
@@ -227,7 +232,6 @@ def _row(key: str, clip: Clip, name: str, how: Filming) -> dict:
     travel = np.linalg.norm(clip.drags - clip.drags[:, :1], axis=-1).max()
     return {"key": key, "asset": name, "animation": about["animation"], "view": about["view"], "category": clip.category,
             "group": group_of(clip.category, about), "size": how.size, "frames": len(clip.frames),
-            "submodels": len(np.unique(clip.part_ids[0][clip.part_ids[0] >= 0])), "tracks": len(clip.tracks),
-            "drags": len(clip.drags), "travel": float(travel), "seed": about.get("seed", how.seed),
-            "renderer": how.renderer, "licence": str(about["licence"]), "source": str(about["source"]),
-            "source_sha256": about["source_sha256"]}
+            "submodels": len(np.unique(clip.part_ids[0][clip.part_ids[0] >= 0])), "drags": len(clip.drags),
+            "travel": float(travel), "seed": about.get("seed", how.seed), "renderer": how.renderer,
+            "licence": str(about["licence"]), "source": str(about["source"]), "source_sha256": about["source_sha256"]}

@@ -44,7 +44,7 @@ def corrupt(asset: AnimatedAsset, clip: int | str, kind: str, seed: int = 0) -> 
     motion = KINDS[kind](rng, asset, index, duration)
     return Corrupted(asset.faces, asset.uv, asset.material, asset.submodel, asset.materials, asset.submodels,
                      [AnimationClip(kind, duration)], asset.category, {**asset.provenance, "kind": kind, "good": False},
-                     asset.smooth, base=asset, clip=index, motion=motion)
+                     asset.smooth, asset.colors, asset.emission_uv, base=asset, clip=index, motion=motion)
 
 
 def _frozen(rng: np.random.Generator, asset: AnimatedAsset, clip: int, duration: float) -> np.ndarray:

@@ -81,7 +81,8 @@ def identify(asset: AnimatedAsset, source: Source, number: int) -> dict:
             "licence": str(about.get("licence", "unknown")), "author": str(about.get("author", "")),
             "source": str(about.get("source", source.name(number))), "category": asset.category,
             "animations": len(asset.clips), "submodels": len(asset.submodels), "triangles": len(asset.faces),
-            "mended": list(getattr(asset, "report", ())), "left_out": None, "error": None, "stderr": ""}
+            "mended": list(getattr(asset, "report", ())), "notes": list(getattr(asset, "notes", ())),
+            "left_out": None, "error": None, "stderr": ""}
 
 
 def unread(source: Source, number: int, *, left_out: str | None = None, error: str | None = None, stderr: str = "",
@@ -90,7 +91,8 @@ def unread(source: Source, number: int, *, left_out: str | None = None, error: s
     name = source.name(number)
     row = {"asset": name, "number": number, "sha256": file_sha256(source, number) if error else None, "licence": "unknown",
            "author": "", "source": name, "category": category, "animations": None, "submodels": None, "triangles": None,
-           "mended": [], "left_out": left_out, "error": error, "stderr": stderr, "seconds": None, "cpu_seconds": None}
+           "mended": [], "notes": [], "left_out": left_out,
+           "error": error, "stderr": stderr, "seconds": None, "cpu_seconds": None}
     return {"asset": row, "animations": []}
 
 

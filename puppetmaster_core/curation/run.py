@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -100,7 +101,9 @@ def finish(folder: Path, plan: CurationPlan, forest: Forest, categories: Categor
         write_json(folder / f"{name}.json", ids)
     if not any((folder / "work").glob("*")):
         shutil.rmtree(folder / "work", ignore_errors=True)
+    notes = Counter(sorted(kind for row in assets for kind in row.get("notes") or ()))
     return {"assets": len(assets), "animations": len(rows), "funnel": funnel(assets, rows),
+            "assets with notes": dict(notes.most_common()),
             "failures": [{key: row[key] for key in ("asset", "error", "stderr")} for row in assets if row["error"]],
             "categories skipped": categories.skipped if categories else 0,
             "forest": {"threshold": forest.threshold, "labels": forest.about.get("labels"),

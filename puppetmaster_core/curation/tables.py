@@ -20,6 +20,7 @@ ASSETS = pa.schema([
     ("asset", pa.string()), ("number", pa.int64()), ("sha256", pa.string()), ("licence", pa.string()), ("author", pa.string()),
     ("source", pa.string()), ("category", pa.string()), ("animations", pa.int32()), ("submodels", pa.int32()),
     ("triangles", pa.int64()), ("mended", pa.list_(pa.string())),
+    ("notes", pa.list_(pa.string())),  # what was mended, in kinds: see assets.gltf.errors.KINDS
     ("left_out", pa.string()),  # by the pre-filter, and why
     ("error", pa.string()),  # why it could not be read; one line
     ("stderr", pa.string()),  # what it left there when it failed

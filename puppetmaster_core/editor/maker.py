@@ -16,7 +16,7 @@ from puppetmaster_core.pictures import Placement
 from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP
 from puppetmaster_core.video import Video
 
-GRID = 8  # cells a side of motion latents: latents/field.py, which needs PyTorch
+MOTION_GRID = 8  # cells a side of motion latents, `latents.field.GRID`, which needs PyTorch
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,11 @@ class Facts:
     @classmethod
     def of(cls, index: Mapping, unet: Mapping, vae: Mapping) -> Facts:
         """From the configurations of the pipeline, the U-Net and the VAE."""
-        if "parts_widths" in vae:  # motion latents lie on one grid, whatever the picture's size
-            latent = GRID
-        else:
+        if "block_out_channels" in vae:
             patch = round((vae.get("in_channels", 3) / 3) ** 0.5)  # a VAE on patches of pixels has more channels
             latent = index.get("size", cls.size) // (patch * 2 ** (len(vae["block_out_channels"]) - 1))
+        else:
+            latent = MOTION_GRID
         down, up = unet.get("down_block_types", ()), unet.get("up_block_types", ())
         deepest = len(down) - 1
         levels = {i for i, kind in enumerate(down) if kind == CROSS_DOWN}

@@ -46,6 +46,7 @@ METRICS = {
     "flicker": Metric("flicker", "grey levels", "lower", 2),
     "edge_energy": Metric("edge energy", "of the truth", "higher", 2),
 }
+VAE, ANCHORED, EXACT = "VAE", "VAE, anchored", "exact motion"  # rows of what a model's latents make of the true motion
 OF_ALL_CLIPS = ("fvd_i3d", "fvd_videomae")  # no clip has one: a distance between sets
 
 

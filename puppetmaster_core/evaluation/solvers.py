@@ -6,11 +6,16 @@ import statistics
 import time
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
-from puppetmaster_core.evaluation.cabinets import evaluate_clip, summary, unseen_clips
+from puppetmaster_core.evaluation.library import METRICS, right_direction, score
+from puppetmaster_core.evaluation.rows import clip_seed
+from puppetmaster_core.evaluation.subjects import unseen_subjects
+from puppetmaster_core.evaluation.table1 import interval
 
+KINDS = "cabinets"
 # Arguments of a pipeline's call by the name of the row; a quality is made from the best of them.
 SETTINGS: dict[str, dict] = {
     "Euler 50": {"solver": "euler", "steps": 50},
@@ -53,24 +58,29 @@ class Timed:
 
 
 def compare_settings(pipeline, count: int, settings: Mapping[str, Mapping] = SETTINGS, seed: int = 0) -> list[dict]:
-    """A row for each way of sampling, on `count` unseen clips: `evaluation.cabinets.summary` of the model and the time.
+    """A row for each way of sampling, on `count` unseen cabinets: the metrics of `evaluation.library`, and the time.
 
     seconds: median of a whole call, decoding included. calls: of the network, a guided one counting twice. Raises ValueError
     for settings that the pipeline refuses, before any work.
     """
     calls = {name: network_videos(pipeline, how) for name, how in settings.items()}
-    scores, timed = {name: [] for name in settings}, {name: Timed(pipeline) for name in settings}
-    for clip in tqdm(unseen_clips(count, pipeline.config.size, pipeline.config.frames), total=count, desc="comparing"):
-        for name, how in settings.items():
-            scores[name].append(evaluate_clip(timed[name], clip, seed=seed, **how))
-    rows = []
-    for name, how in settings.items():
-        told = summary(scores[name])
-        rows.append({
-            "name": name, "settings": dict(how), "seconds": statistics.median(timed[name].seconds), "calls": calls[name],
-            **told["model"], **{key: told[key] for key in ("clips", "parts", "travel", "right direction")},
-        })
-    return rows
+    scores, timed = [], {name: Timed(pipeline) for name in settings}
+    subjects = unseen_subjects(count, pipeline.config.size, pipeline.config.frames, KINDS)
+    for subject in tqdm(subjects, total=count, desc="comparing"):
+        drags, noise = subject.drags(pipeline.unet.config.max_drags), clip_seed(seed, subject.name)
+        shown = {name: timed[name](subject.clip.frames[0], drags, seed=noise, **how).frames for name, how in settings.items()}
+        scores.append(score(subject, drags, shown))
+    generator = np.random.default_rng(0)
+    return [{"name": name, "settings": dict(how), "seconds": statistics.median(timed[name].seconds), "calls": calls[name],
+             "clips": len(scores), **_told(name, scores, generator)} for name, how in settings.items()]
+
+
+def _told(name: str, scores: list[dict], generator: np.random.Generator) -> dict:
+    ways = [one["travel"][name] for one in scores]
+    right = right_direction(ways, generator)
+    return {**{metric: interval([one["scores"][name][metric] for one in scores], generator) for metric in METRICS},
+            "travel": interval([t for own in ways for t in own], generator), "parts": right["parts"] if right else 0,
+            "right direction": right and right["mean"]}
 
 
 def network_videos(pipeline, how: Mapping) -> int:
@@ -86,7 +96,8 @@ def table(rows: list[dict]) -> str:
     lines = [f"{rows[0]['clips']} unseen clips; PSNR of the moving region in dB, 95 % interval; direction: share of parts",
              f"{'':45} {'seconds':>8} {'calls':>6} {'moving':>24} {'direction':>10}"]
     for row in rows:
-        psnr = row["moving"]
+        psnr, right = row["moving"], row["right direction"]
+        direction = "–" if right is None else f"{right:.1%}"
         lines.append(f"{row['name']:45} {row['seconds']:8.2f} {row['calls']:6} "
-                     f"{psnr['mean']:8.2f} [{psnr['low']:6.2f}, {psnr['high']:6.2f}] {row['right direction']:10.1%}")
+                     f"{psnr['mean']:8.2f} [{psnr['low']:6.2f}, {psnr['high']:6.2f}] {direction:>10}")
     return "\n".join(lines)

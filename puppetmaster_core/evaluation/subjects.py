@@ -1,6 +1,6 @@
 """Unseen clips of the procedural library, all categories in turn, with all that is known of them: what can be judged exactly.
 
-Letters: N frames, V vertices, P points, S side in pixels.
+Letters: N frames, V vertices, P points, K drags, S side in pixels.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from scipy.ndimage import maximum_filter
 
 from puppetmaster_core.assets import AnimatedAsset, asset_source
 from puppetmaster_core.clips import Clip
-from puppetmaster_core.clips.cabinets import TEST_SEEDS
-from puppetmaster_core.clips.sources import Source, SourceError, find_source
+from puppetmaster_core.clips.sources import TEST_SEEDS, Source, SourceError, find_source
 from puppetmaster_core.clips.studio import Filming, film
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
+from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.motion import foreground_points
 from puppetmaster_core.evaluation.places import PATCH, SIDE, offsets_of_points
 from puppetmaster_core.evaluation.travel import judged_frames, part_travel
@@ -39,6 +39,15 @@ class Subject:
     def group(self) -> str:
         """Of the library's groups: furniture, bodies, daily or soft."""
         return asset_source().CATEGORIES[self.asset.provenance["shape"]].group
+
+    def drags(self, most: int) -> Drags:
+        """Those that the clip is labelled with, at most so many."""
+        return Drags(self.clip.drags[:most])
+
+    def dragged_parts(self, drags: Drags) -> list[int]:
+        """The sub-models, sorted, on which drags of this clip begin."""
+        columns, rows = (drags.points[:, 0] * self.clip.frames.shape[1]).astype(int).T
+        return np.unique(self.clip.part_ids[0][rows, columns]).tolist()
 
     @property
     def camera(self) -> Camera:
@@ -77,14 +86,17 @@ def unseen_source(kinds: str = ALL) -> Source:
     return find_source("library" if kinds == ALL else f"library:{kinds}", first=TEST_SEEDS)
 
 
-def unseen_subjects(count: int, size: int, frames: int, kinds: str = ALL) -> Iterator[Subject]:
-    """`count` of them, categories in turn; what shows no motion from any side that was tried is passed over. Raises SourceError,
-    also where nearly all is passed over."""
-    source, how, found = unseen_source(kinds), Filming(size=size, frames=frames), 0
+def unseen_subjects(count: int, size: int, frames: int, kinds: str = ALL, rules: str = "paper") -> Iterator[Subject]:
+    """`count` of them, categories in turn, labelled by `rules` (of `clips.rules.RULES`), with displacement of their size.
+
+    What shows no motion from any side that was tried is passed over. Raises SourceError, also where nearly all is.
+    """
+    source, found = unseen_source(kinds), 0
+    how = Filming(size=size, frames=frames, rules=rules, field_size=size)
     for number in range(TRIES * count):
         asset, name = source.open(number), source.name(number)
         shot = next(film(asset, number, name, how))
-        if shot.clip is not None and len(shot.clip.tracks):
+        if shot.clip is not None:
             yield Subject(name, shot.clip, asset, asset.trajectories(0, asset.sample_times(0, frames)))
             found += 1
         if found == count:

@@ -108,9 +108,9 @@ class Standing:
 
 @dataclass(frozen=True, eq=False)
 class ExactTracks:
-    """The true tracks of a rendered clip's own points: where they go in the truth, whatever video it is given."""
+    """The true tracks of a rendered clip's dragged points: where they go in the truth, whatever video it is given."""
 
-    tracks: np.ndarray  # (P, N, 2), xy in the unit square, as in `Clip.tracks`
+    tracks: np.ndarray  # (P, N, 2), xy in the unit square, as in `Clip.drags`
     visibility: np.ndarray  # (P, N) bool
     name: str = "exact"
     rough: bool = False
@@ -118,7 +118,7 @@ class ExactTracks:
     @classmethod
     def of(cls, clip) -> ExactTracks:
         """Of a `Clip`."""
-        return cls(clip.tracks, clip.visibility)
+        return cls(clip.drags, clip.drag_visibility)
 
     def __call__(self, frames: np.ndarray, points: np.ndarray) -> Tracks:
         """Raises TrackerError for a point that is none of the clip's, to half a pixel."""
@@ -126,7 +126,7 @@ class ExactTracks:
         own = self.tracks * size  # (P, N, 2) pixels
         distance = np.linalg.norm(own[None, :, 0] - np.asarray(points, float)[:, None], axis=2)  # (asked, own)
         if not own.size or (distance.min(1, initial=np.inf) > 0.5).any():
-            raise TrackerError("got a point that the clip has no track of: ask for the first points of clip.tracks")
+            raise TrackerError("got a point that the clip has no track of: ask for the first points of clip.drags")
         nearest = distance.argmin(1)
         return Tracks(own[nearest].astype(np.float64), self.visibility[nearest])
 
@@ -134,7 +134,7 @@ class ExactTracks:
 def tracker_error(tracker: PointTracker, clip) -> float:
     """How far a tracker is off in a rendered `Clip`: its motion error against the exact tracks, in pixels at 256."""
     size = clip.frames.shape[1]
-    points = clip.tracks[:, 0] * size
+    points = clip.drags[:, 0] * size
     found, true = (follow(clip.frames, points).points for follow in (tracker, ExactTracks.of(clip)))
     return motion_error(found, true, size)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from puppetmaster_core.assets import AnimatedAsset, ArticulatedAsset
+from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.render import Camera, render
 
 POSITIONS = np.linspace(-1.0, 1.25, 19)  # steps of an eighth of the true travel
@@ -26,18 +26,6 @@ RIGID = 1e-3  # of a part's size: a part is rigid where no vertex leaves the bes
 def judged_frames(frames: int, most: int = 7) -> np.ndarray:
     """Which frames of a video are looked at: the last one, and before it some evenly spread, never the first."""
     return np.unique(np.linspace(1, frames - 1, most).round().astype(int))
-
-
-def joint_travel(frame: np.ndarray, asset: ArticulatedAsset, camera: Camera, part: int) -> float:
-    """Travel of sub-model `part` in a generated last frame (H, W, 3) uint8, in units of its true travel.
-
-    The other parts are drawn where they truly are. Only pixels that tell the positions apart count.
-    """
-    progress = np.ones((len(POSITIONS), len(asset.joints)))
-    progress[:, part] = POSITIONS
-    positions = np.stack([asset.pose(row) for row in progress])
-    error, telling = _differences(frame[None], asset, positions, camera)
-    return _likeliest(error[0], telling)
 
 
 def part_travel(videos: Sequence[np.ndarray], asset: AnimatedAsset, positions: np.ndarray, camera: Camera,

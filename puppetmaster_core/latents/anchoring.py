@@ -15,6 +15,7 @@ from puppetmaster_core.latents.enlarge import Enlarge
 
 STIFF, SOFT = 0.12, 0.35  # misfit, of the part's own motion, up to which it is moved whole, and from which on it keeps its field
 RIDGE = 1e-4  # of the affine fit, in squared widths: small parts move straight
+FIRM = 4.0  # how much steeper a mask's edge is made: a pixel that half moves would be a ghost at both places
 REACH = 0.15  # widths around a drag's point, in which a soft part is drawn to it
 
 
@@ -39,6 +40,7 @@ class PartMotion:
                                    ).unflatten(0, (-1, frames))
         weight, owner = masks.max(0)
         weight = torch.where(masks.sum(0) > 0.5, masks.sum(0).clamp(max=1), weight)
+        weight = (FIRM * (weight - 0.5) + 0.5).clamp(0, 1)
         offset = fields.gather(0, owner.expand(1, frames, 2, -1, -1))[0]
         far = (fields.square().sum(2).sqrt() * masks[:, None]).flatten(2).sum(2) / masks.flatten(1).sum(1)[:, None]  # (K', N)
         order = far.argsort(0).argsort(0).float()  # what moves farther is nearer, as a camera sees it

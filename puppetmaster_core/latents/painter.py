@@ -41,7 +41,7 @@ class Moved:
         found = [splat(one, shift[None], weight, o[None], None if still_order is None else still_order[n : n + 1])
                  for n, (one, shift, o) in enumerate(zip(values, offset * size, order, strict=True))]
         carried, covered = (torch.cat(parts) for parts in zip(*found, strict=True))
-        swept = torch.stack([splat(first[:0], part * offset * size, weight, order)[1] for part in BETWEEN]).amax(0)
+        swept = torch.stack([splat(first[:1], part * offset * size, weight, order)[1] for part in BETWEEN]).amax(0)
         stays = 1 - F.max_pool2d(weight[None, None], 3, 1, 1)  # the pixels around are mixtures with what moves
         known = covered + (1 - covered) * stays
         pictures = covered * carried[:, :3] + (1 - covered) * stays * first
@@ -89,7 +89,9 @@ class Painter(nn.Module):
     def forward(self, moved: Moved) -> Tensor:
         """Frames (N, 3, S, S) in [−1, 1]."""
         paint, gate = self.paint(moved)
-        share = (gate - 3 + 6 * (1 - moved.known)).sigmoid()
+        # Painted is what is bare, or was swept over: elsewhere the picture's own pixels stay as sharp as they are.
+        bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered))
+        share = (gate - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1)
         made = (1 - share) * moved.pictures + share * paint
         return torch.where(moved.touched > 0, made, moved.first)
 

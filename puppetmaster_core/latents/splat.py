@@ -5,12 +5,15 @@ Letters: N frames, S pixels a side, P pixels that move, C channels.
 
 from __future__ import annotations
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 FAINT = 0.02  # a pixel that belongs to what moves by less than this is not carried
 TOLERANCE = 0.02  # by how much order may differ within one surface
-MOST = 4.0  # times a pixel's area, into which it may be spread
+FINEST = 24  # samples of a pixel at the most, where the motion stretches: a door that opens shows ten times what it showed
 
 
 def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_order: Tensor | None = None
@@ -22,9 +25,11 @@ def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_o
     also pass behind what stays, still_order (N, S, S).
     """
     frames, _, size, _ = offset.shape
+    spread, fine = expansion(offset, weight)
+    values, offset, weight, order, spread = _refined(values, offset, weight, order, spread, fine)
     rows, columns = torch.nonzero(weight > FAINT, as_tuple=True)
-    own, spread = weight[rows, columns], expansion(offset, weight)[:, rows, columns]  # (P,), (N, P)
-    x, y = columns + offset[:, 0, rows, columns], rows + offset[:, 1, rows, columns]  # (N, P)
+    own, spread = weight[rows, columns], spread[:, rows, columns] / (fine[0] * fine[1])  # (P,), (N, P)
+    x, y = ((place + 0.5) / fine[i] - 0.5 + offset[:, i, rows, columns] for i, place in enumerate((columns, rows)))  # (N, P)
     height = order[:, rows, columns]
     corners = []
     for right in (0, 1):
@@ -53,12 +58,30 @@ def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_o
     return averaged.T.reshape(-1, *shape).transpose(0, 1), total.clamp(max=1).view(frames, 1, size, size)
 
 
-def expansion(offset: Tensor, weight: Tensor) -> Tensor:
-    """Into how many pixels' area each pixel is spread (N, S, S), from 1 to MOST, told by its neighbours that move along."""
+def expansion(offset: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Into how many pixels' area each pixel is spread (N, S, S), from 1 on, told by its neighbours that move along; and into how
+    many samples across and down pixels are to be cut, so that these arrive less than a pixel apart."""
     firm = (weight > 0.5).float()
     across, down = _slope(offset, firm, -1), _slope(offset, firm, -2)
     area = (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
-    return area.abs().clamp(1, MOST)
+    wide = (1 + across[:, 0]).abs().maximum(across[:, 1].abs()).max().item()
+    high = (1 + down[:, 1]).abs().maximum(down[:, 0].abs()).max().item()
+    wide, high = (max(1, math.ceil(one - 0.25)) for one in (wide, high))
+    cut = min(1.0, (FINEST / (wide * high)) ** 0.5)
+    return area.abs().clamp(1, FINEST), (max(1, int(cut * wide)), max(1, int(cut * high)))
+
+
+def _refined(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, spread: Tensor,
+             fine: tuple[int, int]) -> tuple[Tensor, ...]:
+    """All of them with so many samples a pixel across and down; values, offset and order are smooth within what moves."""
+    if fine == (1, 1):
+        return values, offset, weight, order, spread
+    firm, times = (weight > FAINT).float()[None, None], fine[::-1]
+    share = F.interpolate(firm, scale_factor=times, mode="bilinear", align_corners=False).clamp(min=1e-3)
+    values, offset, order = (F.interpolate(one * firm, scale_factor=times, mode="bilinear", align_corners=False) / share
+                             for one in (values[None], offset, order[:, None]))
+    weight, spread = (F.interpolate(one[None], scale_factor=times)[0] for one in (weight[None], spread))
+    return values[0], offset, weight[0], order[:, 0], spread
 
 
 def _slope(offset: Tensor, firm: Tensor, axis: int) -> Tensor:

@@ -14,6 +14,8 @@ from diffusers.utils import logging as diffusers_log
 from torch import nn
 from transformers import CLIPVisionModelWithProjection
 
+from puppetmaster_core.tensor_files import variant_of
+
 from .alignment import align_weights
 
 NAME = "UNetSpatioTemporalConditionModel"
@@ -102,11 +104,17 @@ def with_drags(cls: type, svd: UNetSpatioTemporalConditionModel, source: str, se
 
 
 def read_modules(folder: Path, names: set[str], variant: str | None, dtype: torch.dtype) -> dict[str, object]:
-    """Those of SVD's modules vae, image_encoder and scheduler that are named, from the folder of its pipeline."""
-    weights = {"variant": variant, "use_safetensors": True}
+    """Those of SVD's modules vae, image_encoder and scheduler that are named, from the folder of its pipeline.
+
+    variant: of the weights, where a module has it.
+    """
+
+    def weights(path: Path) -> dict:
+        return {"variant": variant_of(path, variant), "use_safetensors": True}
+
     makers = {
-        "vae": lambda path: AutoencoderKLTemporalDecoder.from_pretrained(path, torch_dtype=dtype, **weights).eval(),
-        "image_encoder": lambda path: CLIPVisionModelWithProjection.from_pretrained(path, dtype=dtype, **weights).eval(),
+        "vae": lambda path: AutoencoderKLTemporalDecoder.from_pretrained(path, torch_dtype=dtype, **weights(path)).eval(),
+        "image_encoder": lambda path: CLIPVisionModelWithProjection.from_pretrained(path, dtype=dtype, **weights(path)).eval(),
         "scheduler": EulerDiscreteScheduler.from_pretrained,
     }
     return {name: makers[name](folder / name) for name in makers.keys() & names}

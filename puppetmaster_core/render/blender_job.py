@@ -1,7 +1,8 @@
 """Runs inside Blender's own environment (bpy 4.5, numpy 1), as a script: `python blender_job.py SCENE.npz OUT.npz`.
 
-Draws what `blender_scene.py` wrote with Cycles: every frame from every camera, once for the colours, and once with a
-single sample at each pixel's centre for what lies there: sub-model, depth, position, triangle and barycentric coordinates.
+Draws what `blender_scene.py` wrote with Cycles, surfaces as `blender_materials.py` beside it makes them: every frame from every
+camera, once for the colours, and once with a single sample at each pixel's centre for what lies there: sub-model, depth,
+position, triangle and barycentric coordinates.
 Imports nothing of this package, and nothing of it imports this.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from blender_materials import make_material
 from mathutils import Matrix, Vector
 
 
@@ -22,7 +24,8 @@ def main(scene_path: str, out_path: str) -> None:
         arrays = {name: stored[name] for name in stored.files}
     meta = json.loads(arrays.pop("meta").tobytes())
     scene = empty_scene(meta)
-    materials = [make_material(m, meta, arrays.get(f"texture_{i}")) for i, m in enumerate(meta["materials"])]
+    materials = [make_material(m, meta, arrays.get(f"texture_{i}"), arrays.get(f"emission_{i}"))
+                 for i, m in enumerate(meta["materials"])]
     parts = add_meshes(scene, arrays, materials)
     camera = add_camera(scene)
     add_lights(scene, meta)
@@ -85,6 +88,8 @@ def add_meshes(scene, arrays: dict, materials: list) -> list[tuple]:
         mesh.polygons.foreach_set("material_index", arrays["material"][faces])
         mesh.polygons.foreach_set("use_smooth", arrays["smooth"][faces])
         mesh.uv_layers.new(name="uv").data.foreach_set("uv", arrays["uv"][faces].ravel())
+        mesh.uv_layers.new(name="emission").data.foreach_set("uv", arrays["emission_uv"][faces].ravel())
+        mesh.attributes.new("tint", "FLOAT_COLOR", "CORNER").data.foreach_set("color", arrays["colors"][faces].ravel())
         mesh.attributes.new("triangle", "FLOAT", "FACE").data.foreach_set("value", faces.astype(np.float32))
         corner = np.tile(np.eye(3, 4, dtype=np.float32), (len(faces), 1))
         mesh.attributes.new("barycentric", "FLOAT_COLOR", "CORNER").data.foreach_set("color", corner.ravel())
@@ -96,71 +101,6 @@ def add_meshes(scene, arrays: dict, materials: list) -> list[tuple]:
         scene.collection.objects.link(thing)
         parts.append((mesh, own))
     return parts
-
-
-def make_material(values: dict, meta: dict, image: np.ndarray | None):
-    """A diffuse surface, lit from everywhere by emission where nothing casts shadows; holes and shining through by alpha."""
-    material = bpy.data.materials.new("surface")
-    material.use_nodes = True
-    nodes, links = material.node_tree.nodes, material.node_tree.links
-    nodes.clear()
-    color, alpha = nodes.new("ShaderNodeRGB").outputs[0], nodes.new("ShaderNodeValue").outputs[0]
-    color.default_value, alpha.default_value = (*values["color"], 1.0), values["alpha"]
-    if image is not None:
-        color, alpha = add_texture(nodes, image, values["interpolation"]).outputs[:2]
-    diffuse, glow, both = (nodes.new(f"ShaderNode{kind}") for kind in ("BsdfDiffuse", "Emission", "AddShader"))
-    glow.inputs["Strength"].default_value = 0.0 if meta["shadows"] else meta["ambient"]
-    for node, end in zip((diffuse, glow), both.inputs):  # noqa: B905 (both are two)
-        links.new(color, node.inputs["Color"])
-        links.new(node.outputs[0], end)
-    shader, solid = both.outputs[0], None
-    if values["mode"] != "opaque":
-        cutoff = values["cutoff"] if values["mode"] == "mask" else 0.5
-        solid = math(nodes, links, "SUBTRACT", 1.0, math(nodes, links, "LESS_THAN", alpha, cutoff))
-        clear, mix = nodes.new("ShaderNodeBsdfTransparent"), nodes.new("ShaderNodeMixShader")
-        links.new(solid if values["mode"] == "mask" else alpha, mix.inputs[0])
-        links.new(clear.outputs[0], mix.inputs[1])
-        links.new(shader, mix.inputs[2])
-        shader = mix.outputs[0]
-    links.new(shader, nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
-    add_passes(nodes, links, solid)
-    return material
-
-
-def add_texture(nodes, image: np.ndarray, interpolation: str):
-    picture = bpy.data.images.new("texture", image.shape[1], image.shape[0], alpha=True, float_buffer=True)
-    picture.colorspace_settings.name, picture.alpha_mode = "Non-Color", "CHANNEL_PACKED"
-    picture.pixels.foreach_set(np.ascontiguousarray(image[::-1]).ravel())  # rows run up
-    picture.update()
-    texture = nodes.new("ShaderNodeTexImage")
-    texture.image, texture.interpolation, texture.extension = picture, interpolation, "REPEAT"
-    return texture
-
-
-def add_passes(nodes, links, solid) -> None:
-    """The triangle's number and the barycentric coordinates, as passes; 0 in a hole, as passes of layers add up."""
-    for name, output in (("triangle", "Fac"), ("barycentric", "Vector")):
-        attribute, aov = nodes.new("ShaderNodeAttribute"), nodes.new("ShaderNodeOutputAOV")
-        attribute.attribute_name, aov.aov_name = name, name
-        value = attribute.outputs[output]
-        if solid is not None:
-            scale = nodes.new("ShaderNodeVectorMath")
-            scale.operation = "SCALE"
-            links.new(value, scale.inputs[0])
-            links.new(solid, scale.inputs["Scale"])
-            value = scale.outputs[0]
-        links.new(value, aov.inputs["Value" if name == "triangle" else "Color"])
-
-
-def math(nodes, links, operation: str, *values):
-    node = nodes.new("ShaderNodeMath")
-    node.operation = operation
-    for socket, value in zip(node.inputs, values):  # noqa: B905 (three sockets)
-        if isinstance(value, float):
-            socket.default_value = value
-        else:
-            links.new(value, socket)
-    return node.outputs[0]
 
 
 def add_camera(scene):

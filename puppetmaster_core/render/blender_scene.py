@@ -15,6 +15,7 @@ from puppetmaster_core.assets.asset import AnimatedAsset, Material
 from puppetmaster_core.render.camera import Camera
 from puppetmaster_core.render.lights import Lights
 
+_FILTERS = {"linear": "Linear", "nearest": "Closest"}
 SENSOR = 32.0  # mm; the lens then is Camera.focal · 32 mm, 35 mm by default
 
 
@@ -23,19 +24,26 @@ def write_scene(path: Path, asset: AnimatedAsset, positions: np.ndarray, cameras
     """Write what `blender_job.py` draws, for vertices (N, V, 3), into one .npz without pickle."""
     corners, source = _corners(asset)
     images = {f"texture_{m}": image for m, material in enumerate(asset.materials) if (image := _image(material)) is not None}
+    images |= {f"emission_{m}": _image(Material((1, 1, 1), material.emission_texture))
+               for m, material in enumerate(asset.materials) if material.emission_texture is not None}
     lights = lights.as_physical()
     suns = [{"towards": list(towards), "strength": sun.strength}
             for towards, sun in zip(lights.directions().tolist(), lights.suns, strict=True)]
     meta = {
         "materials": [{"color": linear(np.array(m.color)).tolist(), "alpha": m.alpha, "mode": m.alpha_mode,
-                       "cutoff": m.alpha_cutoff, "interpolation": "Linear" if m.filtering == "linear" else "Closest"}
+                       "cutoff": m.alpha_cutoff, "interpolation": _FILTERS[m.filtering], "wrap": m.wrap,
+                       "emission": (0, 0, 0) if m.unlit else m.emission, "emission_interpolation": _FILTERS[m.emission_filtering],
+                       "emission_wrap": m.emission_wrap, "unlit": m.unlit, "one_sided": not m.double_sided}
                       for m in asset.materials],
         "cameras": [{"matrix": _matrix(c), "lens": c.focal * SENSOR, "sensor": SENSOR, "distance": c.distance} for c in cameras],
-        "suns": suns, "ambient": lights.ambient, **settings,
+        "suns": suns, "ambient": lights.ambient, "tinted": asset.colors is not None, **settings,
     }
-    uv = asset.uv.astype(np.float32) * (1, -1) + (0, 1)  # Blender's v runs up
+    emission_uv = asset.uv if asset.emission_uv is None else asset.emission_uv
+    uv, emission_uv = (array.astype(np.float32) * (1, -1) + (0, 1) for array in (asset.uv, emission_uv))  # Blender's v runs up
+    colors = np.ones((len(asset.faces), 3, 4)) if asset.colors is None else asset.colors
     np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), vertices=positions[:, source].astype(np.float32),
-             corners=corners.astype(np.int32), uv=uv.astype(np.float32), material=asset.material.astype(np.int32),
+             corners=corners.astype(np.int32), uv=uv.astype(np.float32), emission_uv=emission_uv.astype(np.float32),
+             colors=colors.astype(np.float32), material=asset.material.astype(np.int32),
              submodel=asset.submodel.astype(np.int32), smooth=_smooth(asset)[:, 0] >= 0, **images)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.render.camera import Camera
+from puppetmaster_core.render.lighting import light_faces
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
 from puppetmaster_core.render.rendering import Rendering, check_positions
 from puppetmaster_core.render.shading import fill_barycentric, shade
@@ -39,8 +40,8 @@ def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: in
         sample_depth.fill(np.inf)
         set_up(screen[n], mesh.faces, samples, NEAR * camera.distance, table)
         nearest(table, mesh, samples, supersampling, sample_face, sample_depth)
-        shade(table, positions[n], mesh, camera.position, *lighting, np.asarray(background, np.float32), supersampling,
-              sample_face, frames[n], alpha[n])
+        shade(table, mesh, *lighting, np.asarray(background, np.float32), supersampling, sample_face,
+              *light_faces(positions[n], mesh, camera.position, *lighting), frames[n], alpha[n])
     part_ids = np.where(face >= 0, mesh.submodel[face], -1).astype(np.int16)
     return Rendering(frames, alpha, part_ids, depth, face, barycentric)
 

@@ -1,4 +1,4 @@
-"""The second half of the rasteriser: what every sample looks like. For one frame; `mesh` is `Surfaces`.
+"""The third part of the rasteriser: what every sample looks like. For one frame; `mesh` is `Surfaces`.
 
 numba keeps what it compiled by the file's own time, so nothing here calls compiled code of another file.
 Letters: V vertices, F triangles, H = W pixels, S samples a side, G groups of corners that share a normal.
@@ -13,25 +13,8 @@ UNIT = np.arange(256).astype(np.float32) / np.float32(255)  # a byte as a share
 _AT = np.linspace(0.0, 1.0, 4097)
 _ENCODED = np.where(_AT <= 0.0031308, _AT * 12.92, 1.055 * _AT ** (1 / 2.4) - 0.055)  # sRGB, IEC 61966-2-1
 _DECODED = np.where(_AT <= 0.04045, _AT / 12.92, ((_AT + 0.055) / 1.055) ** 2.4)
+CLAMP, MIRROR = 1, 2  # of assets.asset.WRAPS
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-
-
-@_jit
-def shade(table, positions, mesh, eye, towards, strength, ambient, physical, background, supersampling, face, frame, alpha):
-    """Fill frame (H, W, 3) and alpha (H, W) for the nearest triangles face (S, S), table (F, 11) as of `set_up`."""
-    brightness, facing = np.empty(mesh.faces.shape[0], np.float32), np.empty(mesh.faces.shape[0])
-    normals = np.zeros((mesh.smooth.max() + 1, 3))
-    if len(normals):
-        shared_normals(positions, mesh, normals)
-    for f in range(mesh.faces.shape[0]):
-        nx, ny, nz = face_normal(positions, mesh.faces, f)
-        a = mesh.faces[f, 0]
-        ex, ey, ez = eye[0] - positions[a, 0], eye[1] - positions[a, 1], eye[2] - positions[a, 2]
-        facing[f] = 1.0 if nx * ex + ny * ey + nz * ez >= 0.0 else -1.0
-        if mesh.smooth[f, 0] < 0:
-            brightness[f] = lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
-    _resolve(table, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals,
-             frame, alpha)
 
 
 @_jit
@@ -45,13 +28,16 @@ def fill_barycentric(table, face, barycentric):
 
 
 @_jit
-def _resolve(table, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals,
-             frame, alpha):
-    """Colour every sample and average each pixel's: frame (H, W, 3) and alpha (H, W), of face (S, S)."""
-    uv, material, smooth, rgb = mesh.uv, mesh.material, mesh.smooth, mesh.rgb
+def shade(table, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals, frame,
+          alpha):
+    """Fill frame (H, W, 3) and alpha (H, W): colour every sample of the nearest triangles face (S, S), average each pixel's.
+
+    table (F, 11) as of `set_up`; brightness, facing (F,) and normals (G, 3) as of `light_faces`.
+    """
+    uv, material, smooth, rgb, unlit = mesh.uv, mesh.material, mesh.smooth, mesh.rgb, mesh.unlit
     texels, levels, n_levels = mesh.texels, mesh.levels, mesh.n_levels
-    one = np.float32(1)
-    plain = _untextured(mesh)
+    colors, shine, emission, emission_uv = mesh.colors, mesh.shine, mesh.emission, mesh.emission_uv
+    plain, tinted = _untextured(mesh), len(colors) > 0
     count = np.float32(supersampling * supersampling)
     for row in range(frame.shape[0]):
         for column in range(frame.shape[1]):
@@ -65,25 +51,42 @@ def _resolve(table, mesh, towards, strength, ambient, physical, background, supe
                         continue
                     covered += 1
                     m, light = material[f], brightness[f]
-                    r = g = b = one
-                    if smooth[f, 0] >= 0 or not plain[m]:
+                    r, g, b = rgb[m, 0], rgb[m, 1], rgb[m, 2]
+                    shines = shine[m] >= 0
+                    wa, wb, wc, share = np.float32(0), np.float32(0), np.float32(0), 0.0
+                    if smooth[f, 0] >= 0 or not plain[m] or tinted or shines:
                         wa, wb, wc, share = weights(table, f, x, y)
                         if smooth[f, 0] >= 0:
                             i, j, k = smooth[f, 0], smooth[f, 1], smooth[f, 2]
                             nx = wa * normals[i, 0] + wb * normals[j, 0] + wc * normals[k, 0]
                             ny = wa * normals[i, 1] + wb * normals[j, 1] + wc * normals[k, 1]
                             nz = wa * normals[i, 2] + wb * normals[j, 2] + wc * normals[k, 2]
-                            light = lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
+                            light = _lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
                         if not plain[m]:
                             u, v = _texture_place(uv, f, wa, wb, wc)
                             if n_levels[m] > 1:
-                                r, g, b = _filtered(texels, levels, n_levels[m] - 1, m, u, v, share * _texture_area(uv, f))
+                                tr, tg, tb = _filtered(texels, levels, n_levels[m] - 1, m, u, v, share * _texture_area(uv, f))
                             else:
                                 at = _texel(levels, m, u, v)
-                                r, g, b = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
-                    red += _shown(rgb[m, 0] * r, light, physical)
-                    green += _shown(rgb[m, 1] * g, light, physical)
-                    blue += _shown(rgb[m, 2] * b, light, physical)
+                                tr, tg, tb = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
+                            r, g, b = r * tr, g * tg, b * tb
+                        if tinted:
+                            r, g, b = _tinted(colors, f, wa, wb, wc, r, g, b)
+                    if unlit[m]:
+                        light = np.float32(1)
+                    r, g, b = _shown(r, light, physical), _shown(g, light, physical), _shown(b, light, physical)
+                    if shines:
+                        t, area = shine[m], share * _texture_area(emission_uv, f)
+                        u, v = _texture_place(emission_uv, f, wa, wb, wc)
+                        if n_levels[t] > 1:
+                            tr, tg, tb = _filtered(texels, levels, n_levels[t] - 1, t, u, v, area)
+                        else:
+                            at = _texel(levels, t, u, v)
+                            tr, tg, tb = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
+                        r = _brighter(r, emission[m, 0], tr)
+                        g = _brighter(g, emission[m, 1], tg)
+                        b = _brighter(b, emission[m, 2], tb)
+                    red, green, blue = red + r, green + g, blue + b
             frame[row, column, 0] = _byte(red / count)
             frame[row, column, 1] = _byte(green / count)
             frame[row, column, 2] = _byte(blue / count)
@@ -105,49 +108,7 @@ def weights(table, f, x, y):
 
 
 @_jit
-def shared_normals(positions, mesh, normals):
-    """Fill normals (G, 3), which come as 0: means of the triangles' normals by the corners' angles, as in Blender."""
-    edge = np.empty((3, 3))
-    for f in range(mesh.faces.shape[0]):
-        if mesh.smooth[f, 0] < 0:
-            continue
-        nx, ny, nz = face_normal(positions, mesh.faces, f)
-        length = np.sqrt(nx * nx + ny * ny + nz * nz)
-        if length < 1e-30:
-            continue
-        for k in range(3):  # unit vectors along the edges, k to k + 1
-            a, b = mesh.faces[f, k], mesh.faces[f, (k + 1) % 3]
-            total = 0.0
-            for i in range(3):
-                edge[k, i] = positions[b, i] - positions[a, i]
-                total += edge[k, i] * edge[k, i]
-            for i in range(3):
-                edge[k, i] /= np.sqrt(total)
-        for k in range(3):
-            before = (k + 2) % 3
-            cosine = -(edge[k, 0] * edge[before, 0] + edge[k, 1] * edge[before, 1] + edge[k, 2] * edge[before, 2])
-            angle = np.arccos(min(1.0, max(-1.0, cosine))) / length
-            group = mesh.smooth[f, k]
-            normals[group, 0] += nx * angle
-            normals[group, 1] += ny * angle
-            normals[group, 2] += nz * angle
-    for group in range(normals.shape[0]):
-        length = np.sqrt(normals[group, 0] ** 2 + normals[group, 1] ** 2 + normals[group, 2] ** 2)
-        if length > 0.0:
-            normals[group] /= length
-
-
-@_jit
-def face_normal(positions, faces, f):
-    """A triangle's normal by its winding, (3 numbers), its length twice the area."""
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    ux, uy, uz = positions[b, 0] - positions[a, 0], positions[b, 1] - positions[a, 1], positions[b, 2] - positions[a, 2]
-    vx, vy, vz = positions[c, 0] - positions[a, 0], positions[c, 1] - positions[a, 1], positions[c, 2] - positions[a, 2]
-    return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-
-
-@_jit
-def lit(nx, ny, nz, towards, strength, ambient, physical, facing):
+def _lit(nx, ny, nz, towards, strength, ambient, physical, facing):
     """How brightly a normal is lit (Lights); facing: -1 where the camera sees the surface from behind its winding."""
     length = max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
     total = ambient
@@ -190,44 +151,74 @@ def _texture_place(uv, f, wa, wb, wc):
 
 
 @_jit
-def _texel(levels, m, u, v):
-    """The texel at (u, v) of material m's texture; it repeats."""
-    rows, columns = levels[m, 0, 1], levels[m, 0, 2]
-    row, column = int(np.floor(v * rows)) % rows, int(np.floor(u * columns)) % columns
-    return levels[m, 0, 0] + row * columns + column
+def _texel(levels, t, u, v):
+    """The texel at (u, v) of texture t, in its own size."""
+    rows, columns = levels[t, 0, 1], levels[t, 0, 2]
+    row = _inside(int(np.floor(v * rows)), rows, levels[t, 0, 4])
+    return levels[t, 0, 0] + row * columns + _inside(int(np.floor(u * columns)), columns, levels[t, 0, 3])
 
 
 @_jit
-def _filtered(texels, levels, last, m, u, v, spread):
-    """Colour (3 numbers) of material m's texture at (u, v), between texels and between the two sizes nearest to `spread`.
+def _inside(at, count, wrap):
+    """The texel, of `count` along a side, that stands for number `at`."""
+    if wrap == CLAMP:
+        return min(max(at, 0), count - 1)
+    if wrap == MIRROR:
+        at %= 2 * count
+        return at if at < count else 2 * count - 1 - at
+    return at % count
+
+
+@_jit
+def _filtered(texels, levels, last, t, u, v, spread):
+    """Colour (3 numbers) of texture t at (u, v), between texels and between the two sizes nearest to `spread`.
 
     spread: how many times the whole texture's area fits on a sample; last: the index of the smallest size.
     """
-    level = min(max(0.5 * np.log2(max(spread * levels[m, 0, 1] * levels[m, 0, 2], 1e-12)), 0.0), float(last))
+    level = min(max(0.5 * np.log2(max(spread * levels[t, 0, 1] * levels[t, 0, 2], 1e-12)), 0.0), float(last))
     finer = int(level)
-    r, g, b = _between(texels, levels, m, finer, u, v)
+    r, g, b = _between(texels, levels, t, finer, u, v)
     share = np.float32(level - finer)
     if share > 0:
-        r2, g2, b2 = _between(texels, levels, m, finer + 1, u, v)
+        r2, g2, b2 = _between(texels, levels, t, finer + 1, u, v)
         r, g, b = r + share * (r2 - r), g + share * (g2 - g), b + share * (b2 - b)
     return r, g, b
 
 
 @_jit
-def _between(texels, levels, m, level, u, v):
+def _between(texels, levels, t, level, u, v):
     """Bilinear, between the four texels around (u, v)."""
-    first, rows, columns = levels[m, level, 0], levels[m, level, 1], levels[m, level, 2]
+    first, rows, columns = levels[t, level, 0], levels[t, level, 1], levels[t, level, 2]
     x, y = u * columns - 0.5, v * rows - 0.5
     left, top = int(np.floor(x)), int(np.floor(y))
-    s, t = np.float32(x - left), np.float32(y - top)
+    right_share, low_share = np.float32(x - left), np.float32(y - top)
     one = np.float32(1)
-    upper, lower = first + top % rows * columns, first + (top + 1) % rows * columns
-    left, right = left % columns, (left + 1) % columns
+    across, down = levels[t, 0, 3], levels[t, 0, 4]
+    upper, lower = first + _inside(top, rows, down) * columns, first + _inside(top + 1, rows, down) * columns
+    left, right = _inside(left, columns, across), _inside(left + 1, columns, across)
     i, j, k, h = upper + left, upper + right, lower + left, lower + right
-    wi, wj, wk, wh = (one - s) * (one - t), s * (one - t), (one - s) * t, s * t
+    wi, wj = (one - right_share) * (one - low_share), right_share * (one - low_share)
+    wk, wh = (one - right_share) * low_share, right_share * low_share
     return (wi * UNIT[texels[i, 0]] + wj * UNIT[texels[j, 0]] + wk * UNIT[texels[k, 0]] + wh * UNIT[texels[h, 0]],
             wi * UNIT[texels[i, 1]] + wj * UNIT[texels[j, 1]] + wk * UNIT[texels[k, 1]] + wh * UNIT[texels[h, 1]],
             wi * UNIT[texels[i, 2]] + wj * UNIT[texels[j, 2]] + wk * UNIT[texels[k, 2]] + wh * UNIT[texels[h, 2]])
+
+
+@_jit
+def _tinted(colors, f, wa, wb, wc, r, g, b):
+    """A displayed colour times the vertices' linear ones, mixed at barycentric coordinates of triangle f: as displayed."""
+    tr = wa * colors[f, 0, 0] + wb * colors[f, 1, 0] + wc * colors[f, 2, 0]
+    tg = wa * colors[f, 0, 1] + wb * colors[f, 1, 1] + wc * colors[f, 2, 1]
+    tb = wa * colors[f, 0, 2] + wb * colors[f, 1, 2] + wc * colors[f, 2, 2]
+    return (np.float32(_looked_up(_ENCODED, _looked_up(_DECODED, r) * tr)),
+            np.float32(_looked_up(_ENCODED, _looked_up(_DECODED, g) * tg)),
+            np.float32(_looked_up(_ENCODED, _looked_up(_DECODED, b) * tb)))
+
+
+@_jit
+def _brighter(shown, emission, texel):
+    """One channel with what the surface sends out added, linear × a displayed texel: as displayed."""
+    return np.float32(_looked_up(_ENCODED, _looked_up(_DECODED, shown) + emission * _looked_up(_DECODED, texel)))
 
 
 @_jit

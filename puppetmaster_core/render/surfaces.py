@@ -1,6 +1,7 @@
 """What the rasteriser's loops read of an asset: triangles, colours and textures as flat arrays.
 
-Letters: F triangles, M materials, P texels of all textures and their smaller copies together, L levels.
+Letters: F triangles, M materials, T textures (the M materials' own first, then those of what shines), P texels of all textures
+and their smaller copies together, L levels.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from weakref import ref
 
 import numpy as np
 
-from puppetmaster_core.assets.asset import AnimatedAsset, Material
+from puppetmaster_core.assets.asset import WRAPS, AnimatedAsset
 
 OPAQUE, BLEND = -2.0, -1.0  # in place of a cutoff
 _WHITE = np.full((1, 1, 3), 255, np.uint8)
@@ -22,36 +23,47 @@ class Surfaces(NamedTuple):
 
     faces: np.ndarray  # (F, 3) int32
     uv: np.ndarray  # (F, 3, 2) float32
+    emission_uv: np.ndarray  # (F, 3, 2) float32
+    colors: np.ndarray  # (F, 3, 4) float32 linear RGBA of the corners; (0, 3, 4) = white
     material: np.ndarray  # (F,) int32
     submodel: np.ndarray  # (F,) int32
     smooth: np.ndarray  # (F, 3) int32, corners with the same number share a normal, -1 = flat
     rgb: np.ndarray  # (M, 3) float32
     alpha: np.ndarray  # (M,) float32
     cutoff: np.ndarray  # (M,) float32: a hole where alpha is below; OPAQUE; or BLEND
+    emission: np.ndarray  # (M, 3) float32, linear
+    shine: np.ndarray  # (M,) int64: the texture of the emission, or of white; -1 = nothing shines
+    unlit: np.ndarray  # (M,) bool
+    one_sided: np.ndarray  # (M,) bool
     texels: np.ndarray  # (P, 4) uint8
-    levels: np.ndarray  # (M, L, 3) int64: first texel, rows, columns of each size of each texture
-    n_levels: np.ndarray  # (M,) int64, 1 = nearest texel
+    levels: np.ndarray  # (T, L, 5) int64: first texel, rows, columns of each size of each texture; indices of WRAPS for u and v
+    n_levels: np.ndarray  # (T,) int64, 1 = nearest texel
 
     @classmethod
     def of(cls, asset: AnimatedAsset) -> Surfaces:
         """Raises ValueError where an array is of another shape or counts something that is not there: the loops do not look."""
         _check(asset)
-        pyramids = [_pyramid(material) for material in asset.materials]
-        levels = np.zeros((len(pyramids), max(map(len, pyramids)), 3), np.int64)
-        first = 0
-        for m, pyramid in enumerate(pyramids):
-            for level, picture in enumerate(pyramid):
-                levels[m, level] = first, *picture.shape[:2]
-                first += picture.shape[0] * picture.shape[1]
-        smooth = np.full((len(asset.faces), 3), -1) if asset.smooth is None else asset.smooth
-        cutoffs = [{"opaque": OPAQUE, "blend": BLEND, "mask": m.alpha_cutoff}[m.alpha_mode] for m in asset.materials]
+        materials, count = asset.materials, len(asset.faces)
+        shining = [m for m, material in enumerate(materials) if any(material.emission) and not material.unlit]
+        shine = np.full(len(materials), -1)
+        shine[shining] = len(materials) + np.arange(len(shining))
+        textures = [(m.texture, m.filtering, m.wrap) for m in materials]
+        textures += [(m.emission_texture, m.emission_filtering, m.emission_wrap) for m in (materials[i] for i in shining)]
+        pyramids = [_pyramid(picture, filtering) for picture, filtering, _ in textures]
+        smooth = np.full((count, 3), -1) if asset.smooth is None else asset.smooth
+        colors = np.empty((0, 3, 4)) if asset.colors is None else asset.colors
+        cutoffs = [{"opaque": OPAQUE, "blend": BLEND, "mask": m.alpha_cutoff}[m.alpha_mode] for m in materials]
         return cls(
             np.ascontiguousarray(asset.faces, np.int32), np.ascontiguousarray(asset.uv, np.float32),
+            np.ascontiguousarray(asset.uv if asset.emission_uv is None else asset.emission_uv, np.float32),
+            np.ascontiguousarray(colors, np.float32),
             np.ascontiguousarray(asset.material, np.int32), np.ascontiguousarray(asset.submodel, np.int32),
-            np.ascontiguousarray(smooth, np.int32), np.array([m.color for m in asset.materials], np.float32),
-            np.array([m.alpha for m in asset.materials], np.float32), np.array(cutoffs, np.float32),
+            np.ascontiguousarray(smooth, np.int32), np.array([m.color for m in materials], np.float32),
+            np.array([m.alpha for m in materials], np.float32), np.array(cutoffs, np.float32),
+            np.array([m.emission for m in materials], np.float32), shine,
+            np.array([m.unlit for m in materials], bool), np.array([not m.double_sided for m in materials], bool),
             np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
-            levels, np.array([len(pyramid) for pyramid in pyramids], np.int64),
+            _places(pyramids, [wrap for _, _, wrap in textures]), np.array([len(pyramid) for pyramid in pyramids], np.int64),
         )
 
 
@@ -59,6 +71,8 @@ def _check(asset: AnimatedAsset) -> None:
     count = len(asset.faces)
     smooth = np.full((count, 3), -1) if asset.smooth is None else asset.smooth
     ends = {"faces": (asset.faces, (count, 3), 2**31), "uv": (asset.uv, (count, 3, 2), None),
+            "emission_uv": (asset.uv if asset.emission_uv is None else asset.emission_uv, (count, 3, 2), None),
+            "colors": (np.zeros((count, 3, 4)) if asset.colors is None else asset.colors, (count, 3, 4), None),
             "material": (asset.material, (count,), len(asset.materials)),
             "submodel": (asset.submodel, (count,), min(len(asset.submodels), 2**15)), "smooth": (smooth, (count, 3), 3 * count)}
     if not count:
@@ -80,15 +94,25 @@ def surfaces_of(asset: AnimatedAsset) -> Surfaces:
     return known[1]
 
 
-def _pyramid(material: Material) -> list[np.ndarray]:
-    """A material's texture (h, w, 4) uint8 and, where it is read between texels, its halves down to one texel."""
-    picture = _WHITE if material.texture is None else material.texture
+def _places(pyramids: list[list[np.ndarray]], wraps: list[tuple[str, str]]) -> np.ndarray:
+    """Where the texels of each size of each texture begin, its rows and columns, and how it wraps: (T, L, 5)."""
+    levels, first = np.zeros((len(pyramids), max(map(len, pyramids)), 5), np.int64), 0
+    for t, (pyramid, wrap) in enumerate(zip(pyramids, wraps, strict=True)):
+        for level, picture in enumerate(pyramid):
+            levels[t, level] = first, *picture.shape[:2], *map(WRAPS.index, wrap)
+            first += picture.shape[0] * picture.shape[1]
+    return levels
+
+
+def _pyramid(picture: np.ndarray | None, filtering: str) -> list[np.ndarray]:
+    """A texture (h, w, 4) uint8, white without one, and, where it is read between texels, its halves down to one texel."""
+    picture = _WHITE if picture is None else picture
     if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype != np.uint8 or 0 in picture.shape:
         raise ValueError(f"texture of shape {picture.shape}, {picture.dtype} given: (h, w, 3 or 4) uint8 wanted")
     if picture.shape[2] == 3:
         picture = np.concatenate([picture, np.full((*picture.shape[:2], 1), 255, np.uint8)], axis=2)
     pyramid = [np.ascontiguousarray(picture)]
-    while material.filtering == "linear" and max(pyramid[-1].shape[:2]) > 1:
+    while filtering == "linear" and max(pyramid[-1].shape[:2]) > 1:
         pyramid.append(_halved(pyramid[-1]))
     return pyramid
 

@@ -1,4 +1,4 @@
-"""The first half of the rasteriser: which triangle is nearest at every sample; and which points lie behind one. For one frame.
+"""The first part of the rasteriser: which triangle is nearest at every sample; and which points lie behind one. For one frame.
 
 `mesh` is `Surfaces`. numba keeps what it compiled by the file's own time, so nothing here calls compiled code of another file.
 Letters: V vertices, F triangles, S samples a side.
@@ -11,6 +11,7 @@ import numpy as np
 
 IN_FRONT = 2e-4  # share of its depth by which a surface lies before a point that it hides: the point's own does not
 NEAR = 1e-3  # of the camera's distance; triangles with a corner nearer than this are not drawn
+CLAMP, MIRROR = 1, 2  # of assets.asset.WRAPS
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")  # 1/0 is inf: a vertex may lie in the camera's plane
 
 
@@ -38,16 +39,19 @@ def nearest(table, mesh, size, supersampling, face, depth):
     """Fill face and depth (S, S) with the nearest triangle at the samples' centres; they come as -1 and inf.
 
     table (F, 11) as of `set_up`. Perspective-correct: 1/depth is linear on screen. A sample passes through a hole, or
-    through a share 1 − alpha of a blended surface's samples, in a fixed pattern within each pixel.
+    through a share 1 − alpha of a blended surface's samples, in a fixed pattern within each pixel. A surface of one side is not
+    there for who sees it from behind: its corners run clockwise, and its area is positive, as y runs down.
     """
+    uv, levels, texels, colors = mesh.uv, mesh.levels, mesh.texels, mesh.colors
+    material, one_sided = mesh.material, mesh.one_sided
     for f in range(table.shape[0]):
-        area, front = table[f, 9], table[f, 10]
-        if area == 0.0:
+        area, front, m = table[f, 9], table[f, 10], material[f]
+        if area == 0.0 or (area > 0.0 and one_sided[m]):
             continue
         ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]
         near_a, near_b, near_c = table[f, 6], table[f, 7], table[f, 8]
         sign = 1.0 if area > 0.0 else -1.0
-        cutoff = mesh.cutoff[mesh.material[f]]
+        cutoff = mesh.cutoff[m]
         low_x, high_x, low_y, high_y = min(ax, bx, cx) - 0.5, max(ax, bx, cx) - 0.5, min(ay, by, cy) - 0.5, max(ay, by, cy) - 0.5
         if low_x > size - 1 or low_y > size - 1 or high_x < 0 or high_y < 0:
             continue
@@ -78,7 +82,8 @@ def nearest(table, mesh, size, supersampling, face, depth):
                 if z < depth[y, x]:
                     if cutoff > -2.0:
                         wanted = cutoff if cutoff >= 0.0 else _pattern(x, y, supersampling)
-                        if _alpha(mesh, f, wa * near_a * z, wb * near_b * z, wc * near_c * z) < wanted:
+                        share = _alpha(uv, levels, texels, colors, f, m, wa * near_a * z, wb * near_b * z, wc * near_c * z)
+                        if mesh.alpha[m] * share < wanted:
                             continue
                     depth[y, x] = z
                     face[y, x] = f
@@ -89,11 +94,13 @@ def find_hidden(table, mesh, points, order, hidden):
     """Set hidden (P,) True for the points (P, 3), x and y in samples and depth, with a surface in front of them.
 
     order (P,): the points by their y, so that each triangle looks at those between its own ends only. Holes hide nothing, nor
-    does a blended surface that is more clear than not.
+    does a blended surface that is more clear than not, or one of one side from behind.
     """
+    uv, levels, texels, colors = mesh.uv, mesh.levels, mesh.texels, mesh.colors
+    material, one_sided = mesh.material, mesh.one_sided
     for f in range(table.shape[0]):
-        area, front = table[f, 9], table[f, 10]
-        if area == 0.0:
+        area, front, m = table[f, 9], table[f, 10], material[f]
+        if area == 0.0 or (area > 0.0 and one_sided[m]):
             continue
         ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]
         low, high, left, right = min(ay, by, cy), max(ay, by, cy), min(ax, bx, cx), max(ax, bx, cx)
@@ -119,9 +126,10 @@ def find_hidden(table, mesh, points, order, hidden):
             wa, wb, wc = wa * table[f, 6], wb * table[f, 7], wc * table[f, 8]
             z = 1.0 / (wa + wb + wc)
             if z < behind:
-                cutoff = mesh.cutoff[mesh.material[f]]
-                solid = cutoff == -2.0 or _alpha(mesh, f, wa * z, wb * z, wc * z) >= (cutoff if cutoff >= 0.0 else 0.5)
-                hidden[p] = solid
+                cutoff, share = mesh.cutoff[m], 1.0
+                if cutoff != -2.0:
+                    share = mesh.alpha[m] * _alpha(uv, levels, texels, colors, f, m, wa * z, wb * z, wc * z)
+                hidden[p] = cutoff == -2.0 or share >= (cutoff if cutoff >= 0.0 else 0.5)
 
 
 @_jit
@@ -150,11 +158,28 @@ def _pattern(x, y, supersampling):
 
 
 @_jit
-def _alpha(mesh, f, wa, wb, wc):
-    """The surface's alpha at barycentric coordinates: the material's × the nearest texel's."""
-    m = mesh.material[f]
-    u = wa * mesh.uv[f, 0, 0] + wb * mesh.uv[f, 1, 0] + wc * mesh.uv[f, 2, 0]
-    v = wa * mesh.uv[f, 0, 1] + wb * mesh.uv[f, 1, 1] + wc * mesh.uv[f, 2, 1]
-    first, rows, columns = mesh.levels[m, 0, 0], mesh.levels[m, 0, 1], mesh.levels[m, 0, 2]
-    at = first + int(np.floor(v * rows)) % rows * columns + int(np.floor(u * columns)) % columns
-    return mesh.alpha[m] * mesh.texels[at, 3] / 255.0
+def _alpha(uv, levels, texels, colors, f, m, wa, wb, wc):
+    """What multiplies material m's alpha at barycentric coordinates of triangle f: the nearest texel's and the vertices'.
+
+    The four arrays are `Surfaces`': all of them in one would be slow to hand over.
+    """
+    u = wa * uv[f, 0, 0] + wb * uv[f, 1, 0] + wc * uv[f, 2, 0]
+    v = wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1]
+    rows, columns = levels[m, 0, 1], levels[m, 0, 2]
+    row = _inside(int(np.floor(v * rows)), rows, levels[m, 0, 4])
+    column = _inside(int(np.floor(u * columns)), columns, levels[m, 0, 3])
+    alpha = texels[levels[m, 0, 0] + row * columns + column, 3] / 255.0
+    if len(colors) > 0:
+        alpha *= wa * colors[f, 0, 3] + wb * colors[f, 1, 3] + wc * colors[f, 2, 3]
+    return alpha
+
+
+@_jit
+def _inside(at, count, wrap):
+    """The texel, of `count` along a side, that stands for number `at`."""
+    if wrap == CLAMP:
+        return min(max(at, 0), count - 1)
+    if wrap == MIRROR:
+        at %= 2 * count
+        return at if at < count else 2 * count - 1 - at
+    return at % count

@@ -1,6 +1,6 @@
-"""What training needs of clips, clips in memory, and the latents the VAE makes of them.
+"""What a denoiser trains on beside clips: drags drawn anew for each item, and the latents that the VAE makes of clips.
 
-Letters: n clips, N frames, P candidate tracks, K drags, B batch, C latent channels, (h, w) latent grid.
+Letters: n clips, N frames, K drags, C latent channels, (h, w) latent grid.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,80 +18,37 @@ from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor
 from tqdm import tqdm
 
-from puppetmaster_core.clips.cabinets import load_cabinets
-from puppetmaster_core.clips.mixture import Mixture
-from puppetmaster_core.clips.sampling import choose_paths
+from puppetmaster_core.clips.rules import DRAG_A_MOVE, PAPER, DragRules
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.pictures import downscale, encode
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.training.records import saving
+from puppetmaster_core.training.shard_clips import ShardClips
 
 
-class Clips(Protocol):
-    """What training needs of clips."""
+def random_drags(draw: Callable[[np.random.Generator, DragRules], np.ndarray], rng: np.random.Generator, max_drags: int,
+                 straight: float) -> tuple[Tensor, Tensor]:
+    """Drags of a training item: points (K_max, N, 2) and present (K_max,). draw: a clip's drags (K, N, 2) by some rules.
 
-    def __len__(self) -> int: ...
-
-    @property
-    def digest(self) -> str:
-        """Of what the clips are: latents of other clips have other names."""
-
-    def frames(self, number: int, some: slice = slice(None)) -> np.ndarray:
-        """Frames (N, H, W, 3) uint8 of a clip, or some of them."""
-
-    def paths(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Candidate tracks (P, N, 2) float32 of a clip, and the part (P,) that each rides on, −1 = no track."""
-
-    def mixture(self, seed: int) -> Mixture:
-        """In which order they are drawn."""
-
-
-@dataclass(frozen=True)
-class ClipArrays:
-    """Clips in memory: video (n, N, H, W, 3) uint8, tracks (n, P, N, 2), track_parts (n, P), −1 = no track."""
-
-    video: np.ndarray
-    tracks: np.ndarray
-    track_parts: np.ndarray
-    digest: str = "cabinets"
-
-    def __len__(self) -> int:
-        return len(self.video)
-
-    @classmethod
-    def cabinets(cls, folder, clips: int, size: int, frames: int, workers: int = 2) -> ClipArrays:
-        """The procedural cabinets, rendered into `folder` on first use."""
-        parts = load_cabinets(folder, clips, size, frames=frames, workers=workers)
-        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-    def frames(self, number: int, some: slice = slice(None)) -> np.ndarray:
-        return self.video[number, some]
-
-    def paths(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.tracks[number], self.track_parts[number]
-
-    def mixture(self, seed: int) -> Mixture:
-        return Mixture({"all": np.arange(len(self))}, {"all": 1.0}, seed)
-
-
-def random_drags(clips: Clips, number: int, rng: np.random.Generator, max_drags: int, straight: float) -> tuple[Tensor, Tensor]:
-    """One random drag a moving part of a clip: points (K_max, N, 2) and present (K_max,).
-
-    With probability `straight` they are the straight lines of Drag-a-Move instead of the true paths.
+    With probability `straight` they are Drag-a-Move's, straight lines; where nothing ends elsewhere than it began, the paper's.
     """
-    paths = choose_paths(*clips.paths(number), rng, max_drags=max_drags, straight=rng.random() < straight)
-    return Drags(paths).without_near_duplicates(generator=rng).tensors(max_drags)
+    rules = replace(DRAG_A_MOVE if rng.random() < straight else PAPER, max_drags=max_drags)
+    paths = draw(rng, rules)
+    if rules.straight and not len(paths):
+        paths = draw(rng, replace(PAPER, max_drags=max_drags))
+    if not len(paths):  # a part so small that the field misses it
+        return torch.zeros(max_drags, paths.shape[1], 2), torch.zeros(max_drags, dtype=torch.bool)
+    return Drags(paths).tensors(max_drags)
 
 
-def latents_file(folder: Path, vae_weights: bytes, clips: Clips) -> Path:
+def latents_file(folder: Path, vae_weights: bytes, clips: ShardClips) -> Path:
     """Where the latents of these clips by this VAE are kept."""
-    which = "" if clips.digest == "cabinets" else f"-{clips.digest}"
-    return folder / f"latents-{len(clips)}{which}-{hashlib.sha256(vae_weights).hexdigest()[:8]}.npy"
+    return folder / f"latents-{len(clips)}-{clips.digest}-{hashlib.sha256(vae_weights).hexdigest()[:8]}.npy"
 
 
 @torch.no_grad()
-def cache_latents(vae: AutoencoderKLTemporalDecoder, clips: Clips, path: Path, mixed_precision: str = "no", batch: int = 8,
+def cache_latents(vae: AutoencoderKLTemporalDecoder, clips: ShardClips, path: Path, mixed_precision: str = "no", batch: int = 8,
                   until: float = float("inf")) -> np.ndarray | None:
     """Latents z (n, N, C, h, w) float16 of all clips, mapped from `path` (.npy), where they are written once.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from puppetmaster_core.latents.pictures import LatentSpace
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.transformer import DragTransformer
 from puppetmaster_core.pictures import clip_pixels
-from puppetmaster_core.training.data import Clips, random_drags
+from puppetmaster_core.training.data import random_drags
 from puppetmaster_core.training.feed import Batch, as_pictures, row_generator, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.settings import RunSettings, TrainingError, check_kinds
+from puppetmaster_core.training.shard_clips import ShardClips
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def pick_frames(frames: int, step: int, recipe: Recipe, rng: np.random.Generator
 
 @dataclass(frozen=True)
 class Items:
-    """What the denoiser is trained on: random clips, a random drag for each part that moves. Made row by row, see `feed`."""
+    """What the denoiser is trained on: random clips with drags by §4's rules. Made row by row, see `feed`."""
 
-    clips: Clips
+    clips: ShardClips
     latents: Callable[[int], np.ndarray]  # z (N, C, h, w) of a clip, float16
     embeddings: Callable[[int], np.ndarray] | None  # (D,) of a clip, float16; None: its first frame is given instead
     settings: RunSettings
@@ -120,7 +121,7 @@ class Items:
         z = torch.from_numpy(np.stack([self.latents(i) for i in numbers]))
         shown = pick_frames(z.shape[1], step, recipe, np.random.default_rng([seed, step]))
         z = z[:, shown]
-        drags = [random_drags(self.clips, i, row_rng(seed, step, row), self.max_drags, recipe.straight)
+        drags = [random_drags(partial(self.clips.drags, i), row_rng(seed, step, row), self.max_drags, recipe.straight)
                  for i, row in zip(numbers, rows, strict=True)]
         generators = [row_generator(seed, step, row) for row in rows]
         sigma = torch.cat([sample_sigmas(1, g, recipe.sigma_mean) for g in generators]).clamp(min=recipe.sigma_min)

@@ -15,13 +15,12 @@ from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core.clips.mixture import Mixture
-from puppetmaster_core.clips.sampling import straightened
 from puppetmaster_core.diffusion import diffusion_loss, drop_drags, sample_sigmas
-from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.field import CHANNELS, GRID, weight_of
 from puppetmaster_core.latents.motion import Dragged, MotionCodec
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import clip_pixels
+from puppetmaster_core.training.data import random_drags
 from puppetmaster_core.training.denoiser import COMPILED, Recipe, by_noise, pick_frames
 from puppetmaster_core.training.feed import Batch, as_pictures, row_generator, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
@@ -94,9 +93,7 @@ class MotionItems:
 
     def _row(self, motion: Motion, rng: np.random.Generator, shown: np.ndarray) -> dict[str, np.ndarray]:
         motion = motion.flipped() if rng.random() < 0.5 else motion
-        paths = motion.drags(rng)
-        paths = straightened(paths) if rng.random() < self.recipe.straight else paths
-        points, present = Drags(paths).tensors(self.max_drags)
+        points, present = random_drags(motion.drags, rng, self.max_drags, self.recipe.straight)
         return {"first": shaded(motion.first, rng), "offset": motion.offset[shown].transpose(0, 3, 1, 2),
                 "moves": motion.moves[None, None], "points": points.numpy()[:, shown], "present": present.numpy()}
 

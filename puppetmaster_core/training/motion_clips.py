@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from puppetmaster_core.clips.displacement import moves
 from puppetmaster_core.clips.records import ClipError
-from puppetmaster_core.clips.rules import RULES, DragRules, VisiblePoints, draw_drags
+from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
-LEAST = 0.004  # picture widths, a quarter of a pixel at 64: what moves less is still
 KEPT = ("first", "parts", "offset")  # arrays of all clips, in the run folder
 
 
@@ -43,27 +43,15 @@ class Motion:
     @cached_property
     def moves(self) -> np.ndarray:
         """Which pixels move (S, S)."""
-        return np.square(self.peak).sum(-1) > LEAST**2
+        return moves(self.offset)
 
     def part_of(self, row: int, column: int) -> np.ndarray:
         """The pixels (S, S) that move and are of the same part as one of them."""
         return self.moves & (self.parts == self.parts[row, column])
 
-    def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """Tracks (P, N, 2), xy in [0, 1], of the pixels that move, and their places (P, 2), row and column."""
-        rows, columns = np.nonzero(self.moves)
-        start = np.stack([columns + 0.5, rows + 0.5], 1).astype(np.float32) / len(self.parts)
-        return start[:, None] + self.offset[:, rows, columns].transpose(1, 0, 2).astype(np.float32), np.stack([rows, columns], 1)
-
-    def drags(self, rng: np.random.Generator, rules: DragRules = RULES["paper"]) -> np.ndarray:
-        """Drags (K, N, 2) by the rules of §4, from all pixels that move; lengths are counted as the picture shows them."""
-        tracks, places = self.points()
-        if not len(tracks):
-            return np.zeros((0, len(self.offset), 2), np.float32)
-        world = np.concatenate([tracks, np.zeros_like(tracks[..., :1])], -1).transpose(1, 0, 2)
-        part = self.parts[places[:, 0], places[:, 1]].astype(int)
-        seen = VisiblePoints(world, tracks, part, len(self.parts), submodels=len(np.unique(self.parts[self.parts >= 0])))
-        return tracks[draw_drags(seen, rng, rules)]
+    def drags(self, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
+        """Drags (K, N, 2) by the rules of §4, from all pixels that move."""
+        return draw_paths(self.offset, self.parts, np.zeros((0, len(self.offset), 2), np.float32), rng, rules)
 
     def flipped(self) -> Motion:
         """Mirrored, left for right."""
@@ -74,8 +62,8 @@ class Motion:
 class MotionClips(ShardClips):
     """Clips of shards, with the field of each. Raises TrainingError for clips without displacement."""
 
-    def __init__(self, folders, size: int, frames: int, cache: Path):
-        super().__init__(folders, size, frames, cache)
+    def __init__(self, folders, size: int, frames: int, cache: Path, untextured: bool = False):
+        super().__init__(folders, size, frames, cache, untextured)
         folder = cache / f"motion-{self.digest}"
         if not folder.is_dir():
             with saving(folder), whole_folder(folder) as partial:
@@ -84,10 +72,6 @@ class MotionClips(ShardClips):
 
     def motion(self, number: int) -> Motion:
         return Motion(*(array[number] for array in self._arrays))
-
-    def labels(self, number: int, names) -> dict[str, np.ndarray]:
-        store, own = self._place[number]
-        return store.labels(own, names)
 
     def _write(self, folder: Path, frames: int) -> None:
         shapes = {"first": ((SIDE, SIDE, 3), np.uint8), "parts": ((SIDE, SIDE), np.int16),

@@ -6,19 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import nn
-from tqdm import tqdm
 
-from puppetmaster_core.clips.plan import Plan as ClipPlan
-from puppetmaster_core.clips.plan import settle
-from puppetmaster_core.clips.production import clear_work, make_shards, open_shards
 from puppetmaster_core.clips.shards import ClipStore
-from puppetmaster_core.clips.sources import find_source
-from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
@@ -37,7 +32,7 @@ SHARD_SIZE = "15MB"  # of the saved weights
 MODULES = {"painter": ("painter", "enlarge"), "parts": ("parts",)}  # of the codec, by the stage that trains them
 
 
-def open_clips(plan: Plan, data: list[str]) -> tuple[MotionClips, list[ClipStore]]:
+def open_clips(plan: Plan, data: Sequence[str], untextured: bool = False) -> tuple[MotionClips, list[ClipStore]]:
     """The clips at the model's size, and the folders of larger ones, on which the painter trains too. Raises TrainingError."""
     preset, own, large = plan.preset, [], []
     for folder in map(Path, data):
@@ -50,24 +45,7 @@ def open_clips(plan: Plan, data: list[str]) -> tuple[MotionClips, list[ClipStore
         if store.labels(0, ("displacement",))["displacement"].shape[1] != store.column("size")[0]:
             raise TrainingError(f"{store.folder}: larger clips need a displacement of their own size: render them with "
                                 f"--field-size {store.column('size')[0]}")
-    return MotionClips(own, preset.size, preset.frames, plan.folder), large
-
-
-def render_clips(plan: Plan, count: int | None) -> list[str]:
-    """Folders of `count` clips, cabinets and the library, half of each, rendered on first use; None: the recipe's number."""
-    size, folders, wanted = plan.preset.size, [], count or plan.recipe["clips"]
-    for source, assets in (("library", wanted - wanted // 2), ("cabinets", wanted // 2)):
-        folder = plan.folder / "clips" / source
-        shots = Filming(size=size, frames=plan.preset.frames, field_size=size)
-        clips = ClipPlan(find_source(source, max(1, assets)), shots, 250)
-        folder.mkdir(parents=True, exist_ok=True)
-        settle(folder, clips)
-        made = make_shards(folder, clips, open_shards(folder, clips))
-        for _ in tqdm(made, total=assets, desc=f"rendering {source}", mininterval=5):
-            pass
-        clear_work(folder)
-        folders.append(str(folder))
-    return folders
+    return MotionClips(own, preset.size, preset.frames, plan.folder, untextured), large
 
 
 def stage_painter(plan: Plan, clips: MotionClips, large: list[ClipStore], record: dict) -> bool:
@@ -98,7 +76,7 @@ def stage_denoiser(plan: Plan, clips: MotionClips, large: list[ClipStore], recor
     pipeline.to(crew().device).vae.requires_grad_(False)
     model = MotionDenoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids())
     items = MotionItems(clips, settings, plan.items, plan.preset.max_drags)
-    shown = watch.unseen(plan.preset, procedural_library=True) if crew().is_main_process else []
+    shown = watch.unseen(plan.preset) if crew().is_main_process else []
     sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None
     done = train_motion(model, pipeline.vae, items, {**record, "recipe": asdict(plan.items)}, sample)
     if crew().is_main_process:

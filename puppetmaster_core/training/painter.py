@@ -12,17 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from puppetmaster_core.clips.displacement import BEHIND, in_order, moves
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.latents.enlarge import Enlarge
 from puppetmaster_core.latents.painter import Moved, Painter
 from puppetmaster_core.training.feed import Batch, as_pictures, row_rng
 from puppetmaster_core.training.loop import fit
-from puppetmaster_core.training.motion_clips import LEAST, MotionClips
+from puppetmaster_core.training.motion_clips import MotionClips
 from puppetmaster_core.training.settings import RunSettings
 
 FRAMES = 3  # of a clip in one item, beside frame 1
 LARGE_EVERY = 3  # updates, of which one is of larger clips
-FAR = 100.0  # camera distances: the background's depth
 LABELS = ("displacement", "depth", "field_parts")
 
 
@@ -41,8 +41,8 @@ class PainterLoss(nn.Module):
             made, touched = self.painter(moved), moved.touched
             error = made - frames[b]
             pixels = touched.sum() * 3 + 1
-            slopes = sum((error.diff(dim=axis).abs() * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum() for axis in (2, 3))
-            errors.append((((error.abs() + 2 * error.square()) * touched).sum() + 0.5 * slopes) / pixels)
+            slopes = sum(_slopes(made, frames[b], touched, axis) for axis in (2, 3))
+            errors.append((((error.abs() + 2 * error.square()) * touched).sum() + slopes) / pixels)
             squared.append((error.detach().square() * touched).sum() / pixels)
         loss = torch.stack(errors).mean()
         found = {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
@@ -60,6 +60,13 @@ class PainterLoss(nn.Module):
         return F.binary_cross_entropy(made.clamp(1e-4, 1 - 1e-4)[band], weight[band])
 
 
+def _slopes(made: Tensor, true: Tensor, touched: Tensor, axis: int) -> Tensor:
+    """How wrong differences of neighbours are, half of it for how large they are: of two errors, the sharp one is less."""
+    now, then = made.diff(dim=axis), true.diff(dim=axis)
+    wrong = 0.5 * (now - then).abs() + 0.5 * (now.abs() - then.abs()).abs()
+    return (wrong * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum()
+
+
 def exact_item(frames: np.ndarray, labels: dict[str, np.ndarray], rng: np.random.Generator, count: int = FRAMES) -> dict:
     """A clip's frame 1, `count` other frames, and its exact motion to them. frames (N, S, S, 3) uint8; labels of `LABELS`.
 
@@ -67,13 +74,12 @@ def exact_item(frames: np.ndarray, labels: dict[str, np.ndarray], rng: np.random
     """
     shown = np.sort(1 + rng.choice(len(frames) - 1, min(count, len(frames) - 1), replace=False))
     offset = labels["displacement"].astype(np.float32)
-    moves = np.square(offset).sum(-1).max(0) > LEAST**2
-    depth = np.where(labels["field_parts"] >= 0, labels["depth"].astype(np.float32), FAR)[shown]
-    still = np.where(moves, -1000.0, -depth)
+    moving = moves(offset)
+    order, still = in_order(labels["depth"][shown], labels["field_parts"], moving)
     if rng.random() < 0.5:
-        depth, still = np.zeros_like(depth), np.full_like(depth, -1000.0)
+        order, still = np.zeros_like(order), np.full_like(order, BEHIND)
     return {"first": frames[0], "frames": frames[shown], "offset": offset[shown].transpose(0, 3, 1, 2),
-            "weight": moves.astype(np.float32), "order": -depth, "still": still.astype(np.float32)}
+            "weight": moving.astype(np.float32), "order": order, "still": still}
 
 
 def train_painter(painter: Painter, enlarge: Enlarge, clips: MotionClips, large: Sequence[ClipStore], settings: RunSettings,

@@ -2,7 +2,7 @@
 
 Every stage leaves its result in the run folder and is passed over when that is there, so a run goes on where it stopped:
 
-    clips/         cabinets, where no clips are given   vae/final       the VAE after its own stage
+    clips/         where no clips are given             vae/final       the VAE after its own stage
     latents-n-*    of n clips                           decoder/final   the VAE with its decoder sharpened
     pipeline/      the EMA weights so far               */log           TensorBoard; */settings.json what made it
 """
@@ -27,10 +27,11 @@ from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.training import motion_run, watch
 from puppetmaster_core.training.crew import crew, wait_for_main
-from puppetmaster_core.training.data import ClipArrays, Clips, cache_latents, latents_file
+from puppetmaster_core.training.data import cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, residual_scale, train_denoiser
 from puppetmaster_core.training.plan import STAGES, Plan, merged
 from puppetmaster_core.training.records import alone, check_same_run, keep_log, saving
+from puppetmaster_core.training.rendered import render_clips
 from puppetmaster_core.training.settings import RunSettings, TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 from puppetmaster_core.training.state import finished
@@ -40,14 +41,16 @@ SHARD_SIZE = "15MB"  # of the saved weights
 
 
 def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
-          weights: str | None = None, config: dict | None = None, max_seconds: float | None = None, **changes) -> bool:
+          weights: str | None = None, config: dict | None = None, max_seconds: float | None = None, untextured: bool = False,
+          **changes) -> bool:
     """Train `preset` into the folder `output`; True when all asked for is done, False when time ran out.
 
-    data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural cabinets, None for
-    the recipe's number. weights: the model to begin with; a scale that trains from nothing goes on from a model of its own, whose
-    VAE stays. config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's RunSettings
-    (seed, mixed_precision, …), where not None. Raises TrainingError where settings are unknown or conflict, an earlier stage is
-    missing, or clips are; ModelError where the weights are.
+    data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural ones (`render_clips`),
+    None for the recipe's number. weights: the model to begin with; a scale that trains from nothing goes on from a model of its
+    own, whose VAE stays. config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's
+    RunSettings (seed, mixed_precision, …), where not None. Raises TrainingError where settings are unknown or conflict, or an
+    earlier stage or clips are missing; ModelError where the weights are. untextured: also clips of `data` whose assets
+    lost a texture.
     """
     until = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
     if not preset.training:
@@ -66,36 +69,28 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
         if weights and "vae" in plan.recipe:
             _given(plan)  # refused before anything is rendered
         if preset.latents == "motion":
-            return _train_motion(plan, clips, data, stages)
+            return _train_motion(plan, clips, data, stages, untextured)
         with crew().main_process_first():
-            found = _clips(plan, clips, data)
+            folders = list(data) or render_clips(plan, clips)
+            found = ShardClips([Path(folder) for folder in folders], preset.size, preset.frames, plan.folder, untextured)
         return all(_RUN[stage](plan, found) for stage in plan.stages if stage in stages)
 
 
-def _train_motion(plan: Plan, clips: int | None, data: Sequence[str], stages: Sequence[str]) -> bool:
+def _train_motion(plan: Plan, clips: int | None, data: Sequence[str], stages: Sequence[str],
+                  untextured: bool) -> bool:
     if plan.weights:
         motion_run.begin(plan)  # refused before anything is rendered
         keep_log(find_model(plan.weights), plan.folder)
     with crew().main_process_first():
-        found, large = motion_run.open_clips(plan, list(data) or motion_run.render_clips(plan, clips))
+        found, large = motion_run.open_clips(plan, list(data) or render_clips(plan, clips), untextured)
     record = _record(plan, found)
     return all(motion_run.STAGES[stage](plan, found, large, record) for stage in plan.stages if stage in stages)
-
-
-def _clips(plan: Plan, clips: int | None, data: Sequence[str]) -> Clips:
-    preset = plan.preset
-    if data:
-        return ShardClips([Path(folder) for folder in data], preset.size, preset.frames, plan.folder)
-    if "clips" not in plan.recipe:
-        raise TrainingError(f"the scale {preset.name!r} came without clips: render some at {preset.size} pixels with "
-                            "`puppetmaster render`, and name their folder")
-    return ClipArrays.cabinets(plan.folder / "clips", clips or plan.recipe["clips"], preset.size, preset.frames)
 
 
 # ---- the stages ----------------------------------------------------------------------------------------------------------
 
 
-def stage_vae(plan: Plan, clips: Clips) -> bool:
+def stage_vae(plan: Plan, clips: ShardClips) -> bool:
     settings = plan.settings("vae")
     final = Path(settings.output) / "final"
     if plan.weights:
@@ -107,7 +102,7 @@ def stage_vae(plan: Plan, clips: Clips) -> bool:
     return train_vae(vae, clips, settings, _record(plan, clips)) and _save(vae, final)
 
 
-def stage_decoder(plan: Plan, clips: Clips) -> bool:
+def stage_decoder(plan: Plan, clips: ShardClips) -> bool:
     settings = plan.settings("decoder")
     final = Path(settings.output) / "final"
     if final.is_dir() or plan.weights:
@@ -119,7 +114,7 @@ def stage_decoder(plan: Plan, clips: Clips) -> bool:
     return train_decoder(vae, clips, latents, settings, _record(plan, clips)) and _save(vae, final)
 
 
-def stage_denoiser(plan: Plan, clips: Clips) -> bool:
+def stage_denoiser(plan: Plan, clips: ShardClips) -> bool:
     """Also saves the pipeline, finished or not: with the EMA weights and the best decoder there is."""
     settings = plan.settings("denoiser")
     if finished(settings) and (plan.folder / "pipeline").is_dir():
@@ -133,7 +128,7 @@ def stage_denoiser(plan: Plan, clips: Clips) -> bool:
     settings = plan.settings("denoiser")
     items = Items(clips, latents, embeddings, settings, plan.items, plan.preset.max_drags)
     record["latent space"] = asdict(pipeline.latent_space)
-    shown = watch.unseen(plan.preset, procedural_library=isinstance(clips, ShardClips)) if crew().is_main_process else []
+    shown = watch.unseen(plan.preset) if crew().is_main_process else []
     sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None  # in all processes or in none
     done = train_denoiser(model, items, pipeline.latent_space, record, sample)
     if crew().is_main_process:
@@ -158,7 +153,7 @@ def _given(plan: Plan) -> PuppetMasterPipeline:
     return pipeline.to(crew().device)
 
 
-def _on_latents(plan: Plan, clips: Clips, settings: RunSettings):
+def _on_latents(plan: Plan, clips: ShardClips, settings: RunSettings):
     """The pipeline around our own VAE, with random weights or those given; the denoiser; z of a clip; no embeddings. None: out of
     time."""
     latents = _latents(plan, clips, settings)
@@ -177,9 +172,9 @@ def _on_latents(plan: Plan, clips: Clips, settings: RunSettings):
     return pipeline, Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids()), latents.__getitem__, None
 
 
-def _on_features(plan: Plan, clips: Clips):
+def _on_features(plan: Plan, clips: ShardClips):
     """The same of a model that is downloaded whole: its VAE and image encoder stay, and what they see of every clip is cached."""
-    if not isinstance(clips, ShardClips) or len(clips.stores) != 1:
+    if len(clips.stores) != 1:
         raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
     pipeline, folder = _given(plan), clips.stores[0].folder
     with crew().main_process_first(), saving(folder / "features", "features cached so far are kept"):
@@ -203,7 +198,7 @@ def _trained(plan: Plan, stage: str) -> AutoencoderKLTemporalDecoder:
     return vae.to(crew().device)
 
 
-def _latents(plan: Plan, clips: Clips, settings: RunSettings) -> np.ndarray | None:
+def _latents(plan: Plan, clips: ShardClips, settings: RunSettings) -> np.ndarray | None:
     """The clips' latents by the VAE of its own stage, encoded on first use; another VAE makes another file."""
     vae = _trained(plan, "vae")
     weights = b"".join(path.read_bytes() for path in sorted((plan.folder / "vae" / "final").glob("*.safetensors")))
@@ -214,10 +209,9 @@ def _latents(plan: Plan, clips: Clips, settings: RunSettings) -> np.ndarray | No
     return cache_latents(vae, clips, path, until=0.0)
 
 
-def _record(plan: Plan, clips: Clips) -> dict:
-    about = {"preset": asdict(plan.preset), "clips": len(clips), "data": clips.digest, "device": str(crew().device)}
-    if isinstance(clips, ShardClips):
-        about |= {"groups": clips.groups}
+def _record(plan: Plan, clips: ShardClips) -> dict:
+    about = {"preset": asdict(plan.preset), "clips": len(clips), "data": clips.digest, "groups": clips.groups,
+             "device": str(crew().device)}
     return about | ({"weights": plan.weights} if plan.weights else {})
 
 

@@ -1,11 +1,12 @@
 """Training clips from shards on disk, in the balanced mixture of App. C.1. What cannot be read is left out, with its reason kept.
 
-Letters: N frames, P candidate tracks.
+Letters: N frames, K drags.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,36 +16,43 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS
+from puppetmaster_core.assets.gltf.errors import TEXTURE
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
+from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore, damage
-from puppetmaster_core.files import read_arrays, whole_file, write_json
+from puppetmaster_core.clips.sources import WATCH_SEEDS
+from puppetmaster_core.files import write_json
 from puppetmaster_core.training.crew import crew
 from puppetmaster_core.training.records import saving
 from puppetmaster_core.training.settings import TrainingError
 
-PATHS = ("tracks", "track_parts", "starts", "left_out", "reasons")  # arrays of a run folder's paths-DIGEST.npz
+LOST = "its asset lost a texture, so its colours are wrong: mend the file and render again, or train with --untextured"
+LABELS = ("displacement", "field_parts", "drags")  # of which drags are drawn
 
 
 class ShardClips:
     """The clips of some folders that `puppetmaster render` made, drawn in the balanced mixture of App. C.1.
 
-    Groups without clips give their share to the others. A clip that cannot be read is left out of the mixture, for as long as the
-    run folder is used, and left_out-DIGEST.json there says why; it keeps its number, and another's frames stand for its own. All
-    clips are tried at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders
-    without whole clips of the given frames and size, and for procedural assets that are kept for judging.
+    Groups without clips give their share to the others. Clips of assets that lost a texture are left out of the mixture, as their
+    colours are wrong, unless `untextured` asks for them. So is a clip that cannot be read, for as long as the run folder is used.
+    left_out-DIGEST.json there says why; such a clip keeps its number, and another's frames stand for its own. All clips are tried
+    at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders without whole clips
+    of the given frames and size, and for procedural assets that are kept for judging.
     """
 
-    def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path):
-        """cache: a folder for the tracks of all clips, which are then read from there, and for why clips are left out."""
+    def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path, untextured: bool = False):
+        """cache: a folder that says which clips cannot be read, as all are tried once only, and why some are left out."""
         try:
             self.stores = [ClipStore(folder) for folder in folders]
             for store in self.stores:
                 _check_store(store, size, frames)
-            self._frames = frames
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
-            self._tracks, self._parts, self._starts, self.left_out = self._read_paths(cache / f"paths-{self._stored}.npz")
+            self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
+            if not untextured:
+                self.left_out |= {number: LOST for number in self._lost() if number not in self.left_out}
+            if len(self.left_out) == len(self):
+                raise ClipError(f"no clip came that can be used, wanted some; the first: {next(iter(self.left_out.values()))}")
             self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
@@ -73,9 +81,14 @@ class ShardClips:
         store, own = self._place[number]
         return store.frames(own, some)
 
-    def paths(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        here = slice(self._starts[number], self._starts[number + 1])
-        return self._tracks[here], self._parts[here]
+    def labels(self, number: int, names: Sequence[str]) -> dict[str, np.ndarray]:
+        store, own = self._place[number]
+        return store.labels(own, names)
+
+    def drags(self, number: int, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
+        """Drags (K, N, 2) of a clip, drawn anew as `sample_drags` does."""
+        labels = self.labels(number, LABELS)
+        return draw_paths(*(labels[name] for name in LABELS), rng, rules)
 
     def mixture(self, seed: int) -> Mixture:
         try:
@@ -83,37 +96,32 @@ class ShardClips:
         except ValueError as error:
             raise TrainingError(f"{self.stores[0].folder}: no clip with a drag came, wanted some: {error}") from None
 
+    def _lost(self) -> list[int]:
+        """The clips whose assets lost a texture."""
+        notes = [notes for store in self.stores for notes in store.column("notes")]
+        return [number for number, kinds in enumerate(notes) if TEXTURE in (kinds or ())]
+
     def _groups(self) -> np.ndarray:
         groups = np.array([group for store in self.stores for group in store.column("group")], dtype=object)
-        groups[np.diff(self._starts) == 0] = "no drag"
-        groups[list(self.left_out)] = "cannot be read"
+        groups[[drags == 0 for store in self.stores for drags in store.column("drags")]] = "no drag"
+        for number, reason in self.left_out.items():
+            groups[number] = TEXTURE if reason == LOST else "cannot be read"
         return groups.astype(str)
 
-    def _read_paths(self, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, str]]:
-        """Tracks and parts of all clips, where each clip's begin (n + 1,), and which clips are left out and why."""
-        arrays = read_arrays(path, PATHS)
-        if arrays is None:
-            with ThreadPoolExecutor() as pool:
-                read = list(tqdm(pool.map(self._read, range(len(self))), total=len(self), desc="reading clips", mininterval=5))
-            tracks, parts, reasons = zip(*read, strict=True)
-            lost = [number for number, reason in enumerate(reasons) if reason]
-            if len(lost) == len(self):
-                raise ClipError(f"no clip came that can be read, wanted some; the first: {reasons[0]}")
-            arrays = [np.concatenate(tracks), np.concatenate(parts), np.cumsum([0, *map(len, tracks)]), np.array(lost, int),
-                      np.array([reasons[number] for number in lost], str)]
-            with saving(path), whole_file(path) as partial, open(partial, "wb") as file:
-                np.savez(file, **dict(zip(PATHS, arrays, strict=True)))
-        return *arrays[:3], dict(zip(arrays[3].tolist(), arrays[4].tolist(), strict=True))
-
-    def _read(self, number: int) -> tuple[np.ndarray, np.ndarray, str]:
-        """Tracks and parts of a clip, or none and why, where they or a frame cannot be read."""
-        store, own = self._place[number]
+    def _unreadable(self, path: Path) -> dict[int, str]:
+        """Which clips cannot be read, and why: all are tried once, and `path` keeps what was found."""
         try:
-            store.frames(own)
-            labels = store.labels(own, PATHS[:2])
-        except ClipError as error:
-            return np.zeros((0, self._frames, 2), np.float32), np.zeros(0, np.int16), str(error)
-        return labels["tracks"], labels["track_parts"], ""
+            return {int(number): str(reason) for number, reason in json.loads(path.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError):
+            pass
+        with ThreadPoolExecutor() as pool:
+            tried = pool.map(self._damage, range(len(self)))
+            reasons = list(tqdm(tried, total=len(self), desc="reading clips", mininterval=5))
+        found = {number: reason for number, reason in enumerate(reasons) if reason}
+        if len(found) < len(self):
+            with saving(path):
+                write_json(path, found)
+        return found
 
     def _leave_out(self, path: Path) -> None:
         """Write which clips are left out, say so, and let the first that is not stand for them."""
@@ -122,11 +130,20 @@ class ShardClips:
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
         if crew().is_main_process:
-            tqdm.write(f"left out, as they cannot be read: {len(self.left_out)} of {len(self)} clips, listed in {path}; the "
-                       f"first: {next(iter(self.left_out.values()))}", file=sys.stderr)
+            tqdm.write(f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: "
+                       f"{next(iter(self.left_out.values()))}", file=sys.stderr)
         whole = next(number for number in range(len(self)) if number not in self.left_out)
         for number in self.left_out:
             self._place[number] = self._place[whole]
+
+    def _damage(self, number: int) -> str:
+        """Why a clip's frames or labels cannot be read; "": they can."""
+        try:
+            self.frames(number)
+            self.labels(number, LABELS)
+        except ClipError as error:
+            return str(error)
+        return ""
 
 
 def _digest(words: Iterable[str]) -> str:

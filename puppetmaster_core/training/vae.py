@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from puppetmaster_core.latents.pictures import decode, downscale, encode, encode_distribution
 from puppetmaster_core.pictures import to_tensor
-from puppetmaster_core.training.data import Clips
 from puppetmaster_core.training.feed import as_pictures, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.principal import can_start_principal, start_principal
 from puppetmaster_core.training.settings import RunSettings
+from puppetmaster_core.training.shard_clips import ShardClips
 
 KL_WEIGHT = 1e-4  # of the KL divergence in nats a colour value, beside the squared error
 LATENT_NOISE = 0.05  # added to latents where the decoder learns alone: a denoiser's are never exact
@@ -37,7 +37,7 @@ class Reconstruction(nn.Module):
         return squared + 0.1 * error.abs().mean() + KL_WEIGHT * kl, squared, kl
 
 
-def train_vae(vae: AutoencoderKLTemporalDecoder, clips: Clips, settings: RunSettings, record: dict) -> bool:
+def train_vae(vae: AutoencoderKLTemporalDecoder, clips: ShardClips, settings: RunSettings, record: dict) -> bool:
     """Train on random windows of random clips; True when done (see `fit`). Begins at principal components where it can."""
     frames, height, width, _ = clips.frames(0).shape
     if can_start_principal(vae):
@@ -81,7 +81,7 @@ class Decoding(nn.Module):
         return squared + 0.1 * error.abs().mean(), squared
 
 
-def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: Clips, latents: np.ndarray, settings: RunSettings,
+def train_decoder(vae: AutoencoderKLTemporalDecoder, clips: ShardClips, latents: np.ndarray, settings: RunSettings,
                   record: dict) -> bool:
     """Sharpen D alone on cached latents (n, N, C, h, w); the latents stay what a denoiser may be training on meanwhile."""
     frames, order = latents.shape[1], clips.mixture(settings.seed)

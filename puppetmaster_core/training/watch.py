@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from puppetmaster_core.clips.cabinets import WATCH_SEEDS, cabinet_clip
 from puppetmaster_core.clips.clip import Clip
-from puppetmaster_core.clips.sampling import sample_drags
-from puppetmaster_core.clips.sources import find_source
+from puppetmaster_core.clips.sources import WATCH_SEEDS, find_source
 from puppetmaster_core.clips.studio import Filming, film
+from puppetmaster_core.drags import Drags
 from puppetmaster_core.overlay import draw_drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
@@ -17,10 +16,8 @@ from puppetmaster_core.presets import Preset
 SHOWN = 4  # unseen clips in the sample strips
 
 
-def unseen(preset: Preset, procedural_library: bool) -> list[Clip]:
-    """Clips with seeds that are never trained on: cabinets, or one of each of some of the library's categories."""
-    if not procedural_library:
-        return [cabinet_clip(WATCH_SEEDS + i, preset.size, preset.frames) for i in range(SHOWN)]
+def unseen(preset: Preset) -> list[Clip]:
+    """Clips with seeds that are never trained on, one of each of some of the library's categories."""
     source = find_source("library", first=WATCH_SEEDS)
     how, clips = Filming(size=preset.size, frames=preset.frames), []
     for number in np.linspace(0, len(source.names) - 1, SHOWN).astype(int):
@@ -34,7 +31,7 @@ def strips(pipeline: PuppetMasterPipeline, clips: list[Clip]) -> dict[str, torch
     rows = []
     pipeline.set_progress_bar_config(disable=True)
     for i, clip in enumerate(clips):
-        drags = sample_drags(clip, np.random.default_rng(i))
+        drags = Drags(clip.drags)
         with torch.autocast(pipeline.device.type, enabled=False):
             made = pipeline(clip.frames[0], drags, seed=i).frames
         some = np.linspace(0, len(made) - 1, 5).astype(int)

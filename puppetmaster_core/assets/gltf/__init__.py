@@ -1,6 +1,7 @@
 """Reading glTF 2.0 files (.glb, .gltf): containers, accessors, materials, and vertices that move (§4).
 
-Read in this order: errors, document, container, accessors, nodes, keyframes, animation, primitives, materials, asset, reader.
+Read in this order: errors, document, container, accessors, nodes, keyframes, animation, primitives, looks, materials, asset,
+parts, winding, reader.
 """
 
 from puppetmaster_core.assets.gltf.asset import GltfAsset

@@ -22,7 +22,7 @@ class Accessors:
 
     def __init__(self, document: Document, container: Container, budget: Budget):
         self.document, self.container, self.budget = document, container, budget
-        self.buffers, self.decoded = {}, {}
+        self.buffers, self.decoded, self.kept = {}, {}, {}
 
     def count(self, index: int, where: str) -> int:
         """The number of elements accessor `index` says it has."""
@@ -38,6 +38,14 @@ class Accessors:
             values /= np.iinfo(raw.dtype).max
             np.maximum(values, -1.0, out=values)
         return values
+
+    def shared(self, index: int, where: str, *kinds: str) -> np.ndarray:
+        """The same, read once and kept: not to be written to. Primitives often share their vertices."""
+        key = index, kinds
+        if key not in self.kept:
+            self.kept[key] = self.numbers(index, where, *kinds)
+            self.kept[key].setflags(write=False)
+        return self.kept[key]
 
     def integers(self, index: int, where: str, *kinds: str) -> np.ndarray:
         """Accessor `index` as int64 (A, W). Raises AssetError if it holds floats."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors
 from puppetmaster_core.assets.gltf.document import Document, integer, label, mapping, objects, short, text
-from puppetmaster_core.assets.gltf.errors import AssetError, Report
+from puppetmaster_core.assets.gltf.errors import MOTION, AssetError, Report
 from puppetmaster_core.assets.gltf.keyframes import MODES, Keys, Tracks
 from puppetmaster_core.assets.gltf.nodes import NodeTree, unit
 
@@ -60,16 +60,18 @@ def read_animations(document: Document, accessors: Accessors, targets: dict[int,
         while unique in names:
             unique, n = f"{name} ({n})", n + 1
         names.add(unique)
-        channels = _channels(document, accessors, animation, targets, f"animation {a}", report)
+        channels = {}
+        with report.leaving_out(f"animation {a}", MOTION):
+            channels = _channels(document, accessors, animation, targets, f"animation {a}", report)
         moves = {path: Tracks([k for _, k in own], rotation=path == "rotation")
                  for path in PATHS if (own := [c for c in channels.items() if c[0][1] == path])}
         weights = [Tracks([keys]) for (_, path), keys in channels.items() if path == "weights"]
         duration = max((float(keys.times[-1]) for keys in channels.values()), default=0.0)
         if duration <= 0:
-            report(f"animation {short(unique)} lasts 0 s: nothing moves in it")
+            report(f"animation {short(unique)} lasts 0 s: nothing moves in it", MOTION)
         animations.append(Animation(unique, max(duration, 0.0), moves, weights))
     if not animations:
-        report("no animation in the file: nothing moves")
+        report("no animation in the file: nothing moves", MOTION)
     return animations
 
 
@@ -77,27 +79,37 @@ def _channels(document, accessors, animation, targets, where, report) -> dict[tu
     """The usable channels by (node, path)."""
     samplers, found = objects(animation, "samplers", where), {}
     for c, channel in enumerate(objects(animation, "channels", where)):
-        name = f"channel {c} of {where}"
-        target = mapping(channel, "target", name)
-        path, node = text(target, "path", name), integer(target, "node", name, default=None)
-        if node is None or path not in (*PATHS, "weights"):
-            report(f"{where} drives {short(path)}, which is not a node's place or shape: left out")
-            continue
-        document.get("nodes", node, name)
-        width = targets.get(node, 0) if path == "weights" else PATHS[path]
-        if not width:
-            report(f"{where} gives weights to node {node}, which has no morph targets: left out")
-            continue
-        index = integer(channel, "sampler", name)
-        if index >= len(samplers):
-            raise AssetError(f"{name} asks for sampler {index}, there are {len(samplers)}: it is damaged, export it again")
-        keys = _keys(accessors, samplers[index], node, width, path, name, report)
+        name, keys = f"channel {c} of {where}", None
+        try:
+            keys = _channel(document, accessors, channel, samplers, targets, (name, where), report)
+        except AssetError as error:
+            report.lose(name, MOTION, error)
         if keys is None:
             continue
-        if (node, path) in found:
-            report(f"{where} sets the {path} of node {node} twice: the last one counts")
-        found[node, path] = keys
+        place = keys.node, channel["target"]["path"]
+        if place in found:
+            report(f"{where} sets the {place[1]} of node {keys.node} twice: the last one counts")
+        found[place] = keys
     return found
+
+
+def _channel(document, accessors, channel, samplers, targets, names, report) -> Keys | None:
+    """One channel, or None (reported) where it drives nothing that moves here. Raises AssetError."""
+    name, where = names
+    target = mapping(channel, "target", name)
+    path, node = text(target, "path", name), integer(target, "node", name, default=None)
+    if node is None or path not in (*PATHS, "weights"):
+        report(f"{where} drives {short(path)}, which is not a node's place or shape: left out", MOTION)
+        return None
+    document.get("nodes", node, name)
+    width = targets.get(node, 0) if path == "weights" else PATHS[path]
+    if not width:
+        report(f"{where} gives weights to node {node}, which has no morph targets: left out", MOTION)
+        return None
+    index = integer(channel, "sampler", name)
+    if index >= len(samplers):
+        raise AssetError(f"{name} asks for sampler {index}, there are {len(samplers)}: it is damaged, export it again")
+    return _keys(accessors, samplers[index], node, width, path, name, report)
 
 
 def _keys(accessors, sampler, node, width, path, name, report) -> Keys | None:

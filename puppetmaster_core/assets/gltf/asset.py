@@ -47,6 +47,7 @@ class GltfAsset(AnimatedAsset):
     """An asset read from a glTF file. `report` lists what was mended or left out on the way, [] for a sound file."""
 
     report: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what the report is about: of errors.KINDS
     tree: NodeTree = None
     animations: list[Animation] = field(default_factory=list)  # as many as clips
     positions: np.ndarray = None  # (V, 3) float64 in each mesh's own space
@@ -75,7 +76,19 @@ class GltfAsset(AnimatedAsset):
         with np.errstate(all="ignore"):
             return self._pose(tree.world(tree.translation, tree.rotation, tree.scale), {}, "the rest pose")
 
+    def overflowing(self) -> np.ndarray:
+        """Which vertices have no finite place in the rest pose, (V,) bool."""
+        tree = self.tree
+        with np.errstate(all="ignore"):
+            return ~np.isfinite(self._placed(tree.world(tree.translation, tree.rotation, tree.scale), {})).all(1)
+
     def _pose(self, world: np.ndarray, weights: dict[int, np.ndarray], where: str) -> np.ndarray:
+        out = self._placed(world, weights)
+        if not np.isfinite(out).all():
+            raise AssetError(f"{where} puts vertices at places that are not finite: leave this animation out")
+        return out
+
+    def _placed(self, world: np.ndarray, weights: dict[int, np.ndarray]) -> np.ndarray:
         positions = self._morphed(weights)
         table = np.concatenate([world[self.anchors], *(world[s.joints] @ s.inverse_bind for s in self.skins)])[:, :3]
         out = np.empty_like(positions)
@@ -83,8 +96,6 @@ class GltfAsset(AnimatedAsset):
             matrices = blend(table, hung.rows, hung.weights)
             own = positions[hung.vertices]
             out[hung.vertices] = np.einsum("vij,vj->vi", matrices[:, :, :3], own) + matrices[:, :, 3]
-        if not np.isfinite(out).all():
-            raise AssetError(f"{where} puts vertices at places that are not finite: leave this animation out")
         return out
 
     def _morphed(self, weights: dict[int, np.ndarray]) -> np.ndarray:

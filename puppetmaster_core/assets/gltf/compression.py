@@ -1,16 +1,19 @@
-"""Compressed meshes: Draco and meshopt, through their decoders on the package index, or a refusal that names them.
+"""Compressed meshes and pictures, through their decoders on the package index, or a refusal that names them.
 
-KHR_draco_mesh_compression; EXT_meshopt_compression. Both decoders are optional (the extra `compressed`).
+KHR_draco_mesh_compression; EXT_meshopt_compression; KHR_texture_basisu. All decoders are optional (the extra `compressed`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from puppetmaster_core.assets.gltf.document import integer, mapping, short, text
-from puppetmaster_core.assets.gltf.errors import AssetError, Budget
+from puppetmaster_core.assets.gltf.errors import AssetError, Budget, WholeFileError
 
 DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
+KTX2 = b"\xabKTX 20\xbb\r\n\x1a\n"  # how such a picture begins
 _MESHOPT_NAMES = (MESHOPT, "KHR_meshopt_compression")
 
 
@@ -72,6 +75,23 @@ def _unfilter(meshoptimizer, values: np.ndarray, kind: str, count: int, stride: 
             "EXPONENTIAL": meshoptimizer.decode_filter_exp}[kind](values, count, stride)
 
 
-def _missing(where: str, what: str, package: str) -> AssetError:
-    return AssetError(f"{where} is compressed with {what}, whose decoder is not installed: pip install {package}, "
-                      "or export the asset without compression")
+def unpack_basis(data: bytes, name: str, room: Callable[[int, int, str], None]) -> np.ndarray:
+    """The pixels (h, w, 4) uint8 of a picture in KTX2's form. `room` is asked for its width and height. Raises AssetError."""
+    try:
+        import opengl_basisu
+    except ImportError:
+        raise _missing(name, "Basis Universal", "opengl_basisu") from None
+    try:
+        texture = opengl_basisu.open(data)
+        room(texture.width, texture.height, name)
+        return np.ascontiguousarray(texture.transcode(opengl_basisu.Target.RGBA8).data)
+    except AssetError:
+        raise
+    except (ValueError, LookupError, MemoryError, RuntimeError) as error:
+        reason = short(str(error))
+        raise AssetError(f"{name} holds Basis Universal data that cannot be decoded ({reason}): export it again") from None
+
+
+def _missing(where: str, what: str, package: str) -> WholeFileError:
+    return WholeFileError(f"{where} is compressed with {what}, whose decoder is not installed: pip install {package}, "
+                          "or export the asset without compression")

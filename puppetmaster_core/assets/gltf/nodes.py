@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from puppetmaster_core.assets.gltf.document import Document, indices, integer, numbers
-from puppetmaster_core.assets.gltf.errors import AssetError, Report
+from puppetmaster_core.assets.gltf.document import Document, indices, integer, mapping, numbers
+from puppetmaster_core.assets.gltf.errors import PART, AssetError, Report
 
 _IDENTITY = np.eye(4).reshape(-1)
 
@@ -88,13 +88,13 @@ def unit(rotation: np.ndarray, where: str, report: Report) -> np.ndarray:
 
 
 def read_nodes(document: Document, report: Report) -> NodeTree:
-    """The node tree of a file. Raises AssetError for a cycle, a node with two parents, or a child that is not there."""
+    """The node tree of a file, without children that are not there. Raises AssetError for a cycle or a node with two parents."""
     nodes = document.all("nodes")
     n = len(nodes)
-    parent, children = np.full(n, -1), [indices(node, "children", f"node {i}") for i, node in enumerate(nodes)]
+    parent = np.full(n, -1)
+    children = [_present(document, indices(node, "children", f"node {i}"), f"node {i}", report) for i, node in enumerate(nodes)]
     for i, own in enumerate(children):
         for child in own:
-            document.get("nodes", child, f"node {i}")
             if parent[child] >= 0:
                 raise AssetError(f"node {child} hangs from node {parent[child]} and from node {i}, wanted a tree: "
                                  "export it again")
@@ -117,18 +117,43 @@ def read_nodes(document: Document, report: Report) -> NodeTree:
     return NodeTree(parent, translation, rotation, scale, matrices, levels[:-1])
 
 
-def drawn_nodes(document: Document, tree: NodeTree) -> list[int]:
-    """The nodes with a mesh that the file's scene shows, in file order; without scenes, all of them."""
+def _present(document: Document, wanted: list[int], where: str, report: Report) -> list[int]:
+    """Those of the nodes wanted that are in the file."""
+    count = len(document.all("nodes"))
+    if not wanted or max(wanted) < count:
+        return wanted
+    for index in wanted:
+        if index >= count:
+            with report.leaving_out(f"a node of {where}", PART):
+                document.get("nodes", index, where)
+    return [index for index in wanted if index < count]
+
+
+def drawn_nodes(document: Document, tree: NodeTree, report: Report) -> list[int]:
+    """The nodes with a mesh that the file's scene shows, in file order; without scenes, all of them.
+
+    What KHR_node_visibility hides is not among them, nor is what hangs from it.
+    """
     nodes, scenes = document.all("nodes"), document.all("scenes")
     if scenes:
         index = integer(document.json, "scene", "the file", default=0)
         roots = indices(document.get("scenes", index, "the file"), "nodes", f"scene {index}")
-        for root in roots:
-            document.get("nodes", root, f"scene {index}")
         shown = np.zeros(len(nodes), bool)
-        shown[roots] = True
+        shown[_present(document, roots, f"scene {index}", report)] = True
         for level in tree.levels[1:]:
             shown[level] |= shown[tree.parent[level]]
     else:
         shown = np.ones(len(nodes), bool)
+    hiding = [i for i, node in enumerate(nodes) if "extensions" in node and _is_hidden(node, i)]
+    if hiding:
+        hidden = np.zeros(len(nodes), bool)
+        hidden[hiding] = True
+        for level in tree.levels[1:]:
+            hidden[level] |= hidden[tree.parent[level]]
+        shown &= ~hidden
     return [i for i, node in enumerate(nodes) if shown[i] and node.get("mesh") is not None]
+
+
+def _is_hidden(node: dict, index: int) -> bool:
+    where = f"node {index}"
+    return mapping(mapping(node, "extensions", where), "KHR_node_visibility", where).get("visible") is False

@@ -5,14 +5,14 @@ Letters: V vertices, F triangles, M morph targets, K joints a vertex hangs on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import COMPONENTS, WIDTHS, Accessors
 from puppetmaster_core.assets.gltf.compression import DRACO, unpack_draco
 from puppetmaster_core.assets.gltf.document import integer, mapping, objects, short
-from puppetmaster_core.assets.gltf.errors import AssetError, Report
+from puppetmaster_core.assets.gltf.errors import MOTION, PART, AssetError, Report, WholeFileError
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
 
@@ -46,31 +46,34 @@ class PrimitiveReader:
         mode = integer(self.primitive, "mode", self.where, default=TRIANGLES)
         if mode not in (TRIANGLES, STRIP, FAN) or "POSITION" not in self.attributes:
             self.report(f"{self.where} is made of {'points or lines' if mode < 4 else 'nothing known'}: left out"
-                        if "POSITION" in self.attributes else f"{self.where} has no positions: left out")
+                        if "POSITION" in self.attributes else f"{self.where} has no positions: left out", PART)
             return None
         self._check_size(self.accessors.container.limits.vertices)
         positions = self.attribute("POSITION", "VEC3")
         faces = self._faces(len(positions), mode)
         positions, faces = _finite(positions, faces, self.where, self.report)
         joints, weights = self._influences(len(positions))
-        texcoords = {s: self._vertex(f"TEXCOORD_{s}", len(positions), "VEC2") for s in range(8)
-                     if f"TEXCOORD_{s}" in self.attributes}
-        normals = self._vertex("NORMAL", len(positions), "VEC3") if "NORMAL" in self.attributes else None
-        return Primitive(positions, faces, integer(self.primitive, "material", self.where, default=None), normals, texcoords,
-                         self._colors(len(positions)), self._targets(len(positions)), joints, weights)
+        texcoords = {s: self._optional(f"TEXCOORD_{s}", len(positions), "VEC2") for s in range(8)}
+        found = Primitive(positions, faces, integer(self.primitive, "material", self.where, default=None),
+                          self._optional("NORMAL", len(positions), "VEC3"),
+                          {s: values for s, values in texcoords.items() if values is not None},
+                          self._colors(len(positions)), self._targets(len(positions)), joints, weights)
+        if not len(faces):
+            self.report(f"{self.where} has no triangles: left out", PART)
+        return _compact(found)
 
     def _check_size(self, most: int) -> None:
         """Refuse what is too large before any of it is read."""
         count = self.accessors.count(integer(self.attributes, "POSITION", self.where), self.where)
         if count > most:
-            raise AssetError(f"{self.where} has {count:,} vertices, at most {most:,} are read: "
-                             "simplify it, or raise Limits.vertices")
+            raise WholeFileError(f"{self.where} has {count:,} vertices, at most {most:,} are read: "
+                              "simplify it, or raise Limits.vertices")
 
     def attribute(self, name: str, *kinds: str) -> np.ndarray:
-        """Attribute `name` as float64 (V, W)."""
+        """Attribute `name` as float64 (V, W), not to be written to."""
         index = integer(self.attributes, name, self.where)
         if name not in self.draco:
-            return self.accessors.numbers(index, self.where, *kinds)
+            return self.accessors.shared(index, self.where, *kinds)
         accessor = self.accessors.document.get("accessors", index, self.where)
         values = self.draco[name].astype(np.float64)
         if values.shape[1] not in {WIDTHS[kind] for kind in kinds}:
@@ -106,8 +109,15 @@ class PrimitiveReader:
         bad = ~np.isfinite(values)
         if bad.any():
             self.report(f"{self.where} has {int(bad.sum())} numbers in {name} that are not finite: taken as 0")
-            values[bad] = 0
+            values = np.where(bad, 0.0, values)
         return values
+
+    def _optional(self, name: str, vertices: int, *kinds: str) -> np.ndarray | None:
+        """An attribute that the triangles can do without: None where there is none, or (reported) it is of no use."""
+        if name in self.attributes:
+            with self.report.leaving_out(f"{name} of {self.where}", PART):
+                return self._vertex(name, vertices, *kinds)
+        return None
 
     def _faces(self, vertices: int, mode: int) -> np.ndarray:
         if self.draco_faces is not None:
@@ -131,9 +141,10 @@ class PrimitiveReader:
         return faces
 
     def _colors(self, vertices: int) -> np.ndarray | None:
-        if "COLOR_0" not in self.attributes:
+        colors = self._optional("COLOR_0", vertices, "VEC3", "VEC4")
+        if colors is None:
             return None
-        colors = np.clip(self._vertex("COLOR_0", vertices, "VEC3", "VEC4"), 0.0, 1.0)
+        colors = np.clip(colors, 0.0, 1.0)
         return colors if colors.shape[1] == 4 else np.concatenate([colors, np.ones((vertices, 1))], 1)
 
     def _targets(self, vertices: int) -> np.ndarray | None:
@@ -144,11 +155,11 @@ class PrimitiveReader:
         offsets = np.zeros((len(targets), vertices, 3))
         for m, target in enumerate(targets):
             if target.get("POSITION") is not None:
-                own = self.accessors.numbers(integer(target, "POSITION", self.where), self.where, "VEC3")
-                if len(own) != vertices:
-                    raise AssetError(f"morph target {m} of {self.where} has {len(own)} positions, the mesh {vertices}: "
-                                     "it is damaged, export it again")
-                offsets[m] = own
+                with self.report.leaving_out(f"morph target {m} of {self.where}", MOTION):
+                    own = self.accessors.numbers(integer(target, "POSITION", self.where), self.where, "VEC3")
+                    if len(own) != vertices:
+                        raise AssetError(f"it has {len(own)} positions, the mesh {vertices}")
+                    offsets[m] = own
         bad = ~np.isfinite(offsets)
         if bad.any():
             self.report(f"{self.where} has morph targets with {int(bad.sum())} numbers that are not finite: taken as 0")
@@ -187,6 +198,20 @@ def clean_weights(weights: np.ndarray, where: str, report: Report) -> np.ndarray
         weights[loose] = np.eye(1, weights.shape[1])
         total[loose] = 1
     return weights / total
+
+
+def _compact(primitive: Primitive) -> Primitive:
+    """The same without vertices that no triangle uses, where these are most: as when many primitives share one buffer."""
+    used = np.zeros(len(primitive.positions), bool)
+    used[primitive.faces] = True
+    count = int(used.sum())
+    if 2 * count > len(used) or not count:
+        return primitive
+    own = {name: None if array is None else array[used] for name in ("positions", "normals", "colors", "joints", "weights")
+           for array in [getattr(primitive, name)]}
+    return replace(primitive, **own, faces=(np.cumsum(used) - 1)[primitive.faces],
+                   texcoords={s: values[used] for s, values in primitive.texcoords.items()},
+                   targets=None if primitive.targets is None else primitive.targets[:, used])
 
 
 def _finite(positions: np.ndarray, faces: np.ndarray, where: str, report: Report) -> tuple[np.ndarray, np.ndarray]:

@@ -8,38 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimationClip
 from puppetmaster_core.assets.gltf.accessors import Accessors
-from puppetmaster_core.assets.gltf.animation import read_animations
+from puppetmaster_core.assets.gltf.animation import Animation, read_animations
 from puppetmaster_core.assets.gltf.asset import GltfAsset, Hung, Morph, Skin
 from puppetmaster_core.assets.gltf.container import Container, open_container
-from puppetmaster_core.assets.gltf.document import Document, indices, integer, label, mapping, numbers, objects, one_line, short
-from puppetmaster_core.assets.gltf.errors import USUAL, AssetError, Budget, Limits, Report
+from puppetmaster_core.assets.gltf.document import Document, integer, mapping, numbers, one_line, short
+from puppetmaster_core.assets.gltf.errors import EXTENSION, KINDS, LOOK, PART, USUAL, VALUES, AssetError, Budget, Limits, Report
 from puppetmaster_core.assets.gltf.images import Images
+from puppetmaster_core.assets.gltf.looks import EXTENSIONS, FILE_EXTENSIONS, NOTED, readable
 from puppetmaster_core.assets.gltf.materials import Materials
-from puppetmaster_core.assets.gltf.nodes import drawn_nodes, read_nodes
-from puppetmaster_core.assets.gltf.primitives import Primitive, PrimitiveReader
+from puppetmaster_core.assets.gltf.nodes import NodeTree, drawn_nodes, read_nodes
+from puppetmaster_core.assets.gltf.parts import Part, PartReader
+from puppetmaster_core.assets.gltf.primitives import Primitive
 from puppetmaster_core.assets.gltf.surface import Surfaces
-
-# What is read, and what changes neither shape nor motion and can be left out; any other required extension is refused.
-READ = {"KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression", "KHR_mesh_quantization",
-        "KHR_texture_transform", "KHR_materials_pbrSpecularGlossiness", "EXT_texture_webp", "KHR_texture_basisu"}
-HARMLESS = ("KHR_materials_", "KHR_lights", "EXT_lights", "KHR_xmp", "KHR_texture", "EXT_texture", "MSFT_texture", "KHR_audio")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One primitive on one node."""
-
-    node: int
-    submodel: int
-    primitive: Primitive
-    where: str
+from puppetmaster_core.assets.gltf.winding import mirrored
 
 
 def read_gltf(path: str | Path, limits: Limits = USUAL) -> GltfAsset:
@@ -58,25 +45,63 @@ def _read(path: Path, limits: Limits) -> GltfAsset:
     if len(document.all("nodes")) > limits.nodes:
         raise AssetError(f"has {len(document.all('nodes')):,} nodes, at most {limits.nodes:,} are read: raise Limits.nodes")
     accessors = Accessors(document, container, Budget(limits))
-    tree = read_nodes(document, report)
-    drawn = drawn_nodes(document, tree)
-    parts, names = _parts(document, accessors, drawn, limits, report)
+    tree, reader = read_nodes(document, report), PartReader(document, accessors, limits, report)
+    parts, names = reader.read(drawn_nodes(document, tree, report))
     targets = {p.node: len(p.primitive.targets) for p in parts if p.primitive.targets is not None}
     animations = read_animations(document, accessors, targets, report)
-    anchors, skins, hung = _hang(document, accessors, parts, report)
-    surfaces = Surfaces(Materials(document, Images(document, accessors, report), report), accessors.budget, report)
-    for first, part in zip(_starts(parts), parts, strict=True):
-        surfaces.add(part.primitive, part.submodel, first, part.where)
+    _check_motion(parts, reader.skins, tree, animations, report)
     extras = container.json["asset"].get("extras")
-    asset = GltfAsset(
-        **surfaces.finish(), submodels=names, clips=[AnimationClip(a.name, a.duration) for a in animations],
-        category=one_line(_said(extras).get("category"), 200) or "Other",
-        provenance=_provenance(path, container, extras), report=report.lines, tree=tree,
-        animations=animations, positions=np.concatenate([p.primitive.positions for p in parts]), anchors=anchors,
-        skins=skins, hung=hung, morphs=_morphs(document, parts, report),
-    )
-    asset.rest()  # overflows are found now, not in the middle of a clip
+    about = {"category": one_line(_said(extras).get("category"), 200) or "Other",
+             "provenance": _provenance(path, container, extras), "submodels": names,
+             "clips": [AnimationClip(a.name, a.duration) for a in animations], "tree": tree, "animations": animations}
+    asset = _joined(document, accessors, parts, reader.skins, about, report)
+    lost = asset.overflowing()  # found now, not in the middle of a clip
+    if lost.any():
+        parts = _finite(parts, lost, report)
+        asset = _joined(document, accessors, parts, reader.skins, about, report)
+    asset.report, asset.notes = report.lines, [kind for kind in KINDS if kind in report.kinds]
     return asset
+
+
+def _joined(document: Document, accessors: Accessors, parts: list[Part], skins: dict, about: dict, report: Report) -> GltfAsset:
+    """The asset of these parts, laid end to end."""
+    anchors, used, hung = _hang(parts, skins)
+    materials = Materials(document, Images(document, accessors, report), report)
+    surfaces = Surfaces(materials, accessors.budget, report)
+    skins = {s: skins[s] for s in {part.skin for part in parts} - {None}}
+    turned = zip(*mirrored(parts, skins, about["tree"], about["animations"], report), strict=True)
+    for first, part, (clockwise, both) in zip(_starts(parts), parts, turned, strict=True):
+        surfaces.add(part.primitive, part.submodel, first, part.where, (0, 2, 1) if clockwise else (0, 1, 2), both)
+    materials.note_undrawn()
+    return GltfAsset(**surfaces.finish(), **about, positions=np.concatenate([p.positions for p in parts]), anchors=anchors,
+                     skins=used, hung=hung, morphs=_morphs(document, parts, report))
+
+
+def _check_motion(parts: list[Part], skins: dict, tree: NodeTree, animations: list[Animation], report: Report) -> None:
+    """Refuse a file of which so much is left out that nothing moves any more."""
+    if report.first_loss is None or not animations:
+        return
+    moving = np.zeros(len(tree.parent), bool)
+    moving[[node for animation in animations for node in animation.nodes]] = True
+    for level in tree.levels[1:]:
+        moving[level] |= moving[tree.parent[level]]
+    bent = {int(tracks.nodes[0]) for animation in animations for tracks in animation.weights}
+    if not any(moving[p.node if p.skin is None else skins[p.skin].joints].any()
+               or (p.node in bent and p.primitive.targets is not None) for p in parts):
+        raise report.first_loss
+
+
+def _finite(parts: list[Part], lost: np.ndarray, report: Report) -> list[Part]:
+    """The parts of which no vertex is lost (V,). Raises AssetError where there is none."""
+    kept = []
+    for part, own in zip(parts, np.split(lost, _starts(parts)[1:]), strict=True):
+        if own.any():
+            report(f"{part.where} on node {part.node} lies at places that are not finite: left out", PART)
+        else:
+            kept.append(part)
+    if not kept:
+        raise AssetError("the rest pose puts vertices at places that are not finite: it is damaged, export it again")
+    return kept
 
 
 def _check_extensions(file: dict, report: Report) -> None:
@@ -84,39 +109,14 @@ def _check_extensions(file: dict, report: Report) -> None:
     if not isinstance(required, list):
         raise AssetError(f"extensionsRequired is {short(required)}, wanted a list")
     for name in map(str, required):
-        if name not in READ and not name.startswith(HARMLESS):
+        if not readable(name):
             raise AssetError(f"requires {short(name)}, which is not supported: export it without")
     used = file.get("extensionsUsed")
     for name in used if isinstance(used, list) else []:
-        if isinstance(name, str) and name not in READ and not name.startswith(HARMLESS):
-            report(f"uses {short(name)}, which is not supported: left out")
-
-
-def _parts(document, accessors, drawn, limits, report) -> tuple[list[Part], list[str]]:
-    """Every primitive of every drawn node, and the sub-models' names. Counts are checked before anything is made."""
-    parts, names, cache, vertices, triangles = [], [], {}, 0, 0
-    for node in drawn:
-        item = document.all("nodes")[node]
-        index = integer(item, "mesh", f"node {node}")
-        mesh, before = document.get("meshes", index, f"node {node}"), len(parts)
-        for p, primitive in enumerate(objects(mesh, "primitives", f"mesh {index}")):
-            where = f"primitive {p} of mesh {index}"
-            if (index, p) not in cache:
-                cache[index, p] = PrimitiveReader(accessors, primitive, where, report).read()
-            found = cache[index, p]
-            if found is None or not len(found.faces):
-                continue
-            vertices, triangles = vertices + len(found.positions), triangles + len(found.faces)
-            if vertices > limits.vertices or triangles > limits.triangles:
-                raise AssetError(f"draws more than {limits.vertices:,} vertices or {limits.triangles:,} triangles: "
-                                 "simplify the meshes, or raise Limits.vertices and Limits.triangles")
-            accessors.budget.charge(len(found.positions) * 100 + len(found.faces) * 80, where)
-            parts.append(Part(node, len(names), found, where))
-        if len(parts) > before:
-            names.append(label(item, label(mesh, f"node {node}")))
-    if not parts:
-        raise AssetError("shows no triangles: give a file with a mesh in its scene")
-    return parts, names
+        if isinstance(name, str) and FILE_EXTENSIONS.get(name) == (NOTED,):
+            report(f"uses {short(name)}, which is not drawn: the lights are those of the rendering", LOOK)
+        elif isinstance(name, str) and name not in FILE_EXTENSIONS and name not in EXTENSIONS:
+            report(f"uses {short(name)}, which is not supported: left out", EXTENSION)
 
 
 def _starts(parts: list[Part]) -> np.ndarray:
@@ -124,71 +124,44 @@ def _starts(parts: list[Part]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(p.primitive.positions) for p in parts])[:-1]])
 
 
-def _hang(document, accessors, parts, report) -> tuple[np.ndarray, list[Skin], list[Hung]]:
+def _hang(parts: list[Part], skins: dict) -> tuple[np.ndarray, list[Skin], list[Hung]]:
     """What every vertex hangs on: its node, or its skin's joints."""
-    skin_of = {p.node: integer(document.all("nodes")[p.node], "skin", f"node {p.node}", default=None) for p in parts}
-    skinned = [p.primitive.joints is not None and skin_of[p.node] is not None for p in parts]
-    anchors = sorted({p.node for p, is_skinned in zip(parts, skinned, strict=True) if not is_skinned})
-    row, first_row, skins, groups = {node: i for i, node in enumerate(anchors)}, {}, [], {}
+    anchors = sorted({p.node for p in parts if p.skin is None})
+    row, first_row, used, groups = {node: i for i, node in enumerate(anchors)}, {}, [], {}
     height = len(anchors)
-    for start, part, is_skinned in zip(_starts(parts), parts, skinned, strict=True):
+    for start, part in zip(_starts(parts), parts, strict=True):
         count = len(part.primitive.positions)
-        if not is_skinned:
+        if part.skin is None:
             rows, weights = np.full((count, 1), row[part.node]), None
         else:
-            s = skin_of[part.node]
-            if s not in first_row:
-                skins.append(_skin(document, accessors, s, report))
-                first_row[s], height = (height, len(skins[-1].joints)), height + len(skins[-1].joints)
-            rows, weights = _joint_rows(part.primitive, *first_row[s], part.where), part.primitive.weights
+            skin = skins[part.skin]
+            if part.skin not in first_row:
+                used.append(skin)
+                first_row[part.skin], height = height, height + len(skin.joints)
+            rows, weights = _joint_rows(part.primitive, first_row[part.skin], len(skin.joints)), part.primitive.weights
         groups.setdefault((rows.shape[1], weights is None), []).append((np.arange(start, start + count), rows, weights))
     hung = []
     for (_, rigid), members in groups.items():
         own, rows, weights = zip(*members, strict=True)
         where = slice(None) if len(groups) == 1 else np.concatenate(own)
         hung.append(Hung(where, np.concatenate(rows), None if rigid else np.concatenate(weights)))
-    return np.array(anchors, np.int64), skins, hung
+    return np.array(anchors, np.int64), used, hung
 
 
-def _joint_rows(primitive: Primitive, first: int, joints: int, where: str) -> np.ndarray:
-    bad = (primitive.joints >= joints) & (primitive.weights > 0)
-    if bad.any():
-        raise AssetError(f"{where} hangs on joint {primitive.joints[bad].max()} of a skin of {joints}: "
-                         "it is damaged, export it again")
+def _joint_rows(primitive: Primitive, first: int, joints: int) -> np.ndarray:
     return first + np.where(primitive.joints >= joints, 0, primitive.joints)
-
-
-def _skin(document: Document, accessors: Accessors, index: int, report: Report) -> Skin:
-    name = f"skin {index}"
-    skin = document.get("skins", index, "a node")
-    joints = indices(skin, "joints", name)
-    if not joints:
-        raise AssetError(f"{name} has no joints: it is damaged, export it again")
-    for joint in joints:
-        document.get("nodes", joint, name)
-    accessors.budget.charge(len(joints) * 128, name)
-    inverse = np.tile(np.eye(4), (len(joints), 1, 1))
-    if skin.get("inverseBindMatrices") is not None:
-        given = accessors.numbers(integer(skin, "inverseBindMatrices", name), name, "MAT4").reshape(-1, 4, 4).transpose(0, 2, 1)
-        if len(given) < len(joints):
-            raise AssetError(f"{name} has {len(given)} inverse bind matrices for {len(joints)} joints: export it again")
-        inverse = given[:len(joints)].copy()
-    bad = ~np.isfinite(inverse).all((1, 2))
-    if bad.any():
-        report(f"{name} has {int(bad.sum())} inverse bind matrices that are not finite: taken as identities")
-        inverse[bad] = np.eye(4)
-    return Skin(np.array(joints), inverse)
 
 
 def _morphs(document: Document, parts: list[Part], report: Report) -> list[Morph]:
     morphs = []
     for start, part in zip(_starts(parts), parts, strict=True):
-        targets = part.primitive.targets
+        targets = part.targets
         if targets is not None:
-            node = document.all("nodes")[part.node]
+            node, weights = document.all("nodes")[part.node], np.zeros(len(targets))
             mesh = document.get("meshes", integer(node, "mesh", part.where), part.where)
             holder = node if node.get("weights") is not None else mesh
-            weights = numbers(holder, "weights", part.where, np.zeros(len(targets)), report)
+            with report.leaving_out(f"weights of {part.where}", VALUES):
+                weights = numbers(holder, "weights", part.where, weights, report)
             morphs.append(Morph(slice(start, start + len(part.primitive.positions)), part.node, targets, weights))
     return morphs
 

@@ -4,7 +4,8 @@
 import { bicubic, enlarged, halved } from "./layers.js";
 import { tensor } from "./operations.js";
 
-const [FAINT, TOLERANCE, MOST] = [0.02, 0.02, 4]; // as in splat.py
+const [FAINT, TOLERANCE, FINEST] = [0.02, 0.02, 24]; // as in splat.py
+const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
@@ -22,7 +23,8 @@ export function atPicture(masks, fields, W, grow) {
   for (let p = 0; p < P; p++) {
     let sum = 0;
     own.forEach((mask, k) => { sum += mask[p]; if (mask[p] > own[owner[p]][p]) owner[p] = k; });
-    weight[p] = used.length ? (sum > 0.5 ? Math.min(1, sum) : own[owner[p]][p]) : 0;
+    const loose = sum > 0.5 ? Math.min(1, sum) : own[owner[p]]?.[p];
+    weight[p] = used.length ? Math.min(1, Math.max(0, FIRM * (loose - 0.5) + 0.5)) : 0;
   }
   const frame = (n) => {
     const [offset, order] = [new Float32Array(2 * P), new Float32Array(P)];
@@ -48,10 +50,12 @@ export function atPicture(masks, fields, W, grow) {
   return { weight, frame };
 }
 
-// Into how many pixels' area each pixel is spread, told by its neighbours that move along. offset: in pixels.
+// Into how many pixels' area each pixel is spread, told by its neighbours that move along, and into how many samples across and
+// down pixels are cut, so that these arrive less than a pixel apart. offset: in pixels.
 function expansion(offset, weight, W) {
   const P = W * W;
   const area = new Float32Array(P).fill(1);
+  let [wide, high] = [1, 1];
   const firm = (p) => weight[p] > 0.5;
   for (let y = 0, p = 0; y < W; y++) {
     for (let x = 0; x < W; x++, p++) {
@@ -64,38 +68,76 @@ function expansion(offset, weight, W) {
       };
       const [xx, yx] = [slope(0, 1, x > 0, x < W - 1), slope(P, 1, x > 0, x < W - 1)];
       const [xy, yy] = [slope(0, W, y > 0, y < W - 1), slope(P, W, y > 0, y < W - 1)];
-      area[p] = Math.min(MOST, Math.max(1, Math.abs((1 + xx) * (1 + yy) - yx * xy)));
+      area[p] = Math.min(FINEST, Math.max(1, Math.abs((1 + xx) * (1 + yy) - yx * xy)));
+      wide = Math.max(wide, Math.abs(1 + xx), Math.abs(yx));
+      high = Math.max(high, Math.abs(1 + yy), Math.abs(xy));
     }
   }
-  return area;
+  [wide, high] = [wide, high].map((one) => Math.max(1, Math.ceil(one - 0.25)));
+  const cut = Math.min(1, Math.sqrt(FINEST / (wide * high)));
+  return { area, fine: [wide, high].map((one) => Math.max(1, Math.floor(cut * one))) };
+}
+
+// Where along a row of W pixels, cut into `times` samples, each sample lies: the two pixels it is mixed of, and the second's part.
+function between(W, times) {
+  return Array.from({ length: W * times }, (_, i) => {
+    const at = Math.max(0, (i + 0.5) / times - 0.5);
+    const low = Math.floor(at);
+    return [low, Math.min(W - 1, low + 1), at - low];
+  });
+}
+
+// Calls tell(p, x, y, mix) for each sample of each pixel p that moves, at x, y in pixels; mix(plane) is a plane there, mixed of
+// pixels that move.
+function samples(weight, [wide, high], W, tell) {
+  const [across, down] = [between(W, wide), between(W, high)];
+  const [at, part] = [new Int32Array(4), new Float64Array(4)];
+  const mix = (plane) => {
+    let sum = 0;
+    for (let i = 0; i < 4; i++) sum += part[i] * plane[at[i]];
+    return sum;
+  };
+  for (let row = 0; row < W * high; row++) {
+    const [up, low, v] = down[row];
+    const y = Math.floor(row / high);
+    for (let column = 0; column < W * wide; column++) {
+      const p = y * W + Math.floor(column / wide);
+      if (!(weight[p] > FAINT)) continue;
+      const [left, right, u] = across[column];
+      at[0] = up * W + left; at[1] = up * W + right; at[2] = low * W + left; at[3] = low * W + right;
+      part[0] = (1 - v) * (1 - u); part[1] = (1 - v) * u; part[2] = v * (1 - u); part[3] = v * u;
+      let share = 0;
+      for (let i = 0; i < 4; i++) share += part[i] *= +(weight[at[i]] > FAINT);
+      for (let i = 0; i < 4; i++) part[i] /= Math.max(share, 1e-3);
+      tell(p, (column + 0.5) / wide - 0.5, (row + 0.5) / high - 0.5, mix);
+    }
+  }
 }
 
 // values: planes of P numbers, carried by offset (2 planes, in pixels). Returns their planes and how far each pixel is covered.
 function splat(values, offset, weight, order, W) {
   const P = W * W;
-  const area = expansion(offset, weight, W);
+  const { area, fine } = expansion(offset, weight, W);
   const top = new Float32Array(P).fill(-Infinity);
   const total = new Float32Array(P);
   const sums = values.map(() => new Float32Array(P));
-  const corners = (tell) => {
-    for (let p = 0; p < P; p++) {
-      if (!(weight[p] > FAINT)) continue;
-      const [x, y] = [(p % W) + offset[p], Math.floor(p / W) + offset[P + p]];
-      const [left, up] = [Math.floor(x), Math.floor(y)];
-      for (const cx of [left, left + 1]) {
-        for (const cy of [up, up + 1]) {
-          const share = (1 - Math.abs(x - cx)) * (1 - Math.abs(y - cy));
-          if (share > 0 && cx >= 0 && cx < W && cy >= 0 && cy < W) tell(p, cy * W + cx, share);
-        }
+  const planes = [offset.subarray(0, P), offset.subarray(P)];
+  const corners = (tell) => samples(weight, fine, W, (p, x0, y0, mix) => {
+    const [x, y, height] = [x0 + mix(planes[0]), y0 + mix(planes[1]), mix(order)];
+    const [left, up] = [Math.floor(x), Math.floor(y)];
+    for (let cx = Math.max(0, left); cx <= Math.min(W - 1, left + 1); cx++) {
+      for (let cy = Math.max(0, up); cy <= Math.min(W - 1, up + 1); cy++) {
+        const share = (1 - Math.abs(x - cx)) * (1 - Math.abs(y - cy));
+        if (share > 0) tell(p, cy * W + cx, share, height, mix);
       }
     }
-  };
-  corners((p, to, share) => { if (share > 0.2 && weight[p] > 0.5 && order[p] > top[to]) top[to] = order[p]; });
-  corners((p, to, share) => {
-    if (!(order[p] > top[to] - TOLERANCE)) return;
-    const amount = share * area[p] * weight[p];
+  });
+  corners((p, to, share, height) => { if (share > 0.2 && weight[p] > 0.5 && height > top[to]) top[to] = height; });
+  corners((p, to, share, height, mix) => {
+    if (!(height > top[to] - TOLERANCE)) return;
+    const amount = share * area[p] * weight[p] / (fine[0] * fine[1]);
     total[to] += amount;
-    for (let i = 0; i < values.length; i++) sums[i][to] += amount * values[i][p];
+    for (let i = 0; i < values.length; i++) sums[i][to] += amount * mix(values[i]);
   });
   for (const sum of sums) for (let p = 0; p < P; p++) sum[p] /= Math.max(total[p], 1e-6);
   for (let p = 0; p < P; p++) total[p] = Math.min(1, total[p]);
@@ -163,7 +205,9 @@ export function composed(first, { given, touched }, paint, W) {
   const P = W * W;
   const frame = new Uint8ClampedArray(4 * P).fill(255);
   for (let p = 0; p < P; p++) {
-    const share = 1 / (1 + Math.exp(-(paint.data[3 * P + p] - 3 + 6 * (1 - given.data[3 * P + p]))));
+    const [known, covered, swept] = [3, 4, 12].map((plane) => given.data[plane * P + p]);
+    const bare = Math.max(1 - known, swept * (1 - covered)); // elsewhere the picture's own pixels stay as they are
+    const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[3 * P + p] - 3 + 6 * (1 - known))));
     for (let c = 0; c < 3; c++) {
       const made = touched[p] ? (1 - share) * given.data[c * P + p] + share * paint.data[c * P + p] : first[c * P + p];
       frame[4 * p + c] = 127.5 * (made + 1);

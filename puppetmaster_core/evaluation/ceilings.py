@@ -1,0 +1,49 @@
+"""How good a model's video could be at the best: what its latents and their decoder make of the true clip.
+
+Letters: N frames, S pixels a side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from puppetmaster_core.clips import Clip
+from puppetmaster_core.clips.displacement import in_order, moves
+from puppetmaster_core.evaluation.scores import ANCHORED, EXACT, VAE
+from puppetmaster_core.latents.motion import MotionCodec
+from puppetmaster_core.latents.painter import Moved
+from puppetmaster_core.latents.pictures import decode, decode_anchored, encode
+from puppetmaster_core.pictures import to_frames, to_tensor
+
+
+def ceilings(pipeline, clip: Clip) -> dict[str, np.ndarray]:
+    """Videos (N, S, S, 3) uint8 by the name of their row; the last is what the model's is held against.
+
+    Picture latents: the VAE's reconstruction, plain and as the pipeline decodes it. Motion latents: the painter on the clip's
+    exact displacement, for which the clip wants one of its pictures' size.
+    """
+    if isinstance(pipeline.vae, MotionCodec):
+        return {EXACT: paint_exactly(pipeline.vae, clip)}
+    return {VAE: reconstruct(pipeline, clip.frames), ANCHORED: reconstruct(pipeline, clip.frames, anchored=True)}
+
+
+@torch.no_grad()
+def reconstruct(pipeline, frames: np.ndarray, anchored: bool = False) -> np.ndarray:
+    """D(E(·)) of a clip (N, S, S, 3) uint8: the VAE's own, or as the pipeline decodes, with what is lost of frame 1 put back."""
+    pictures = to_tensor(frames).to(pipeline.vae.device)
+    z = encode(pipeline.vae, pictures)[None]
+    if not anchored or not pipeline.config.anchor:
+        return to_frames(decode(pipeline.vae, z)[0])
+    return to_frames(decode_anchored(pipeline.vae, z, pictures[:1], z[:, 0], pipeline.config.anchor)[0])
+
+
+@torch.no_grad()
+def paint_exactly(codec: MotionCodec, clip: Clip) -> np.ndarray:
+    """The painter's frames (N, S, S, 3) uint8 of a clip's exact motion, the order in depth told; the first is the picture."""
+    moving = moves(clip.displacement)
+    order, still = in_order(clip.depth, clip.field_parts, moving)
+    offset = clip.displacement.astype(np.float32).transpose(0, 3, 1, 2)
+    given = (torch.from_numpy(one).to(codec.device) for one in (offset[1:], moving.astype(np.float32), order[1:], still[1:]))
+    painted = codec.painter(Moved.of(to_tensor(clip.frames[0]).to(codec.device), *given))
+    return np.concatenate([clip.frames[:1], to_frames(painted)])

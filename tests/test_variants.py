@@ -1,0 +1,74 @@
+"""Weights in several precisions side by side: each module is read in what there is of it, and the right file is blamed."""
+
+import shutil
+
+import pytest
+import torch
+
+from puppetmaster_core.pipeline import PuppetMasterPipeline, build
+from puppetmaster_core.presets import SMOKE
+from puppetmaster_core.tensor_files import ModelError, variant_of, weights_of
+
+MODULES = ("vae", "image_encoder", "unet")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "plain"
+    build(SMOKE, seed=0).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def mixed(plain, tmp_path):
+    """As plain, but for its VAE in fp16 and its image encoder in bf16 only."""
+    folder = shutil.copytree(plain, tmp_path / "mixed")
+    pipe = build(SMOKE, seed=0)
+    for name, dtype, variant in (("vae", torch.float16, "fp16"), ("image_encoder", torch.bfloat16, "bf16")):
+        for path in (folder / name).glob("*.safetensors"):
+            path.unlink()
+        getattr(pipe, name).to(dtype).save_pretrained(folder / name, variant=variant)
+    return folder
+
+
+def test_each_module_is_read_in_the_precision_it_is_there(mixed):
+    assert [variant_of(mixed / name) for name in MODULES] == ["fp16", "bf16", None]
+    loaded, whole = PuppetMasterPipeline.from_pretrained(mixed), build(SMOKE, seed=0)
+    for name, digits in (("vae", 2**-10), ("image_encoder", 2**-7), ("unet", 0)):
+        states = getattr(loaded, name).state_dict(), getattr(whole, name).state_dict()
+        for key, wanted in states[1].items():
+            assert states[0][key].dtype == wanted.dtype == torch.float32 or not wanted.is_floating_point()
+            assert (states[0][key] - wanted).abs().max() <= digits * wanted.abs().max()
+
+
+def test_a_variant_asked_for_is_taken_where_it_is(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "both")
+    vae = build(SMOKE, seed=1).vae.half()  # other weights, so that one sees which were read
+    vae.save_pretrained(folder / "vae", variant="fp16")
+    asked, unasked = (PuppetMasterPipeline.from_pretrained(folder, **options) for options in ({"variant": "fp16"}, {}))
+    name = next(iter(vae.state_dict()))
+    assert torch.equal(asked.vae.state_dict()[name], vae.state_dict()[name].float())
+    assert torch.equal(unasked.vae.state_dict()[name], build(SMOKE, seed=0).vae.state_dict()[name])
+
+
+def test_parts_of_a_variant_belong_together(tmp_path):
+    names = ["a-00001-of-00002.safetensors", "a-00002-of-00002.safetensors", "a.fp16-00001-of-00002.safetensors",
+             "a-00002-of-00002.fp16.safetensors", "b.bf16.safetensors"]
+    for name in names:
+        (tmp_path / name).touch()
+    found = {variant: sorted(path.name for path in paths) for variant, paths in weights_of(tmp_path).items()}
+    assert found == {"": sorted(names[:2]), "fp16": sorted(names[2:4]), "bf16": names[4:]}
+
+
+def test_a_damaged_file_is_named_and_no_other(mixed):
+    path = next((mixed / "vae").glob("*.fp16.safetensors"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ModelError, match=f"{path}: tensor .* is cut off"):
+        PuppetMasterPipeline.from_pretrained(mixed)
+
+
+def test_a_git_lfs_pointer_is_called_that(mixed):
+    path = next((mixed / "unet").glob("*.safetensors"))
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(ModelError, match=f"{path}: a Git LFS pointer came"):
+        PuppetMasterPipeline.from_pretrained(mixed)
