@@ -26,7 +26,8 @@ from links import launch_line, repository
 from pairs import PROSE
 
 BLOCK = re.compile(r"^```\{(modules|equation|executions)\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
-MODEL = "puppetmaster.js"  # js/kernel.js and scripts/widgets.js ask for it
+MODEL = "puppetmaster.js"  # loader.js asks for it
+LIVE = "PUPPETMASTER_LIVE_PAGES"  # set: pages bring the model, and their editors run it
 TO_PROSE = re.compile(r"\]\(\.\./book/([^)\s]+)\)")  # a notebook's link to a page of the prose
 
 
@@ -55,7 +56,8 @@ def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
     ledger_roles.fill_pages(pages, root)
     fill_pages(pages, root)
     shutil.copy2(mathjax(), pages / "scripts")
-    bring_model(root, pages / "scripts" / MODEL)
+    if os.environ.get(LIVE):
+        bring_model(root, pages / "scripts")
 
 
 def replace_changed(fresh: Path, pages: Path) -> None:
@@ -98,7 +100,7 @@ def fill_pages(pages: Path, root: Path) -> None:
         path.write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
-def bring_model(root: Path, script: Path) -> None:
+def bring_model(root: Path, scripts: Path) -> None:
     """Write the shipped model beside the pages, for editors without a kernel; one of picture latents is too large for a page."""
     from puppetmaster_core import PuppetMasterPipeline
     from puppetmaster_core.editor import page_model
@@ -110,7 +112,9 @@ def bring_model(root: Path, script: Path) -> None:
             page_model.write(pipeline, made)
         except page_model.PageModelError:
             return
-    shutil.copy2(made, script)
+    shutil.copy2(made, scripts / MODEL)
+    widgets = scripts / "widgets.js"
+    widgets.write_text((root / "book" / "_ext" / "loader.js").read_text(encoding="utf-8") + widgets.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _page_link(found: re.Match) -> str:

@@ -1,11 +1,4 @@
 // Widgets on a page without a kernel: read the state that the notebook left and run each widget's own module on it.
-// The model, for editors that ask: a script beside this one, where the book was built with one.
-const beside = new URL("puppetmaster.js", document.currentScript.src);
-let loading = null;
-globalThis.loadPuppetmaster = () => (loading ??= new Promise((resolve, reject) => {
-  document.head.append(Object.assign(document.createElement("script"), { src: beside.href, onload: () => resolve(globalThis.puppetmaster),
-    onerror: () => reject(new Error("The model does not come with this page: drawing works here, generating needs the notebook.")) }));
-}));
 for (const script of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
   const models = document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]');
   const { state, buffers = [] } = JSON.parse(models.textContent).state[JSON.parse(script.textContent).model_id] ?? {};

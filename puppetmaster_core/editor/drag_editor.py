@@ -33,7 +33,7 @@ class DragEditor(anywidget.AnyWidget):
     a folder, OWNER/NAME on the hub (loaded when it is first needed), or a pipeline. presets: sets of drags on this picture
     to choose from. Raises PictureError, DragError and ModelError.
 
-    live: whether the picture follows the hand, once the model is loaded and found fast enough here (`LiveHand.measure`).
+    live: whether the picture follows the hand and parts that look movable are suggested, once the model is loaded and found fast enough here (`LiveHand.measure`).
 
     takes: every `Take` that was made. They can be read while the page shows the next one in the making.
     """
@@ -55,17 +55,17 @@ class DragEditor(anywidget.AnyWidget):
     seed = Int(0).tag(sync=True)
     progress = Dict({"state": "idle"}).tag(sync=True)
     shown_takes = List().tag(sync=True)
-    live = Dict({"on": False, "why": ""}).tag(sync=True)  # whether the picture follows the hand, and in a word why not
+    live = Dict().tag(sync=True)  # "on": whether the picture follows the hand, "why": not; empty where none asked
     parts = List().tag(sync=True)  # suggested: {"mask": bytes S·S, "record"}
 
     def __init__(self, image, drags: Drags | None = None, *, pipeline="tiny", presets: Mapping[str, Drags] | None = None,
-                 seed: int = 0, live: bool = True):
+                 seed: int = 0, live: bool = False):
         self.picture = open_picture(image)
         self.takes: list[Take] = []
         self._maker, self._stop, self._work = Maker(pipeline), Event(), None
         self._hand = LiveHand(self._maker, self.picture, self._show_live, self._fail) if live else None
         size = self.picture.size
-        super().__init__(image=png(self.picture), image_size=list(size), seed=seed, record=_record(drags, size),
+        super().__init__(image=png(self.picture), image_size=list(size), seed=seed, live={"on": False, "why": ""} if live else {}, record=_record(drags, size),
                          presets={name: _record(preset, size) for name, preset in (presets or {}).items()}, **self._facts())
         self.on_msg(self._heard)
 
@@ -126,7 +126,7 @@ class DragEditor(anywidget.AnyWidget):
             self._hand.ask(message)
         elif kind == "suggest":
             Thread(target=self._suggest, daemon=True).start()
-        elif kind == "ready" and self._maker.at_hand:
+        elif kind == "ready" and self._maker.at_hand and (self._hand or not self._maker.loaded):
             Thread(target=self._load_early, daemon=True).start()
 
     def _take(self, message: Mapping) -> None:
@@ -143,7 +143,7 @@ class DragEditor(anywidget.AnyWidget):
         """While the first drag is drawn. An error waits until somebody asks for a video."""
         try:
             self._load()
-            if self._hand and not self.live["on"]:
+            if self._hand and not self.live.get("on"):
                 self.live = self._hand.measure()
         except Exception:
             return

@@ -41,7 +41,7 @@ async function render({ model: given, el }) {
   watchKeys(stage.node, view, doc, editor);
   watchUndo(root, doc);
   takeFiles(root, parts.json, async (file) => {
-    if (model === given) { status.textContent = "A picture goes into a notebook's editor from a cell: DragEditor(picture)."; return; }
+    if (model === given) { parts.json.open(file); return; } // a kernel's editor keeps the picture it was made with
     try {
       const next = await withPicture(given, file);
       close();

@@ -4,7 +4,7 @@ import { button, element } from "./dom.js";
 import { SIDE } from "./dropped.js";
 
 export function makeSuggestions(model, doc, say) {
-  const alive = typeof model.send === "function";
+  const alive = typeof model.send === "function" && model.get("live")?.on !== undefined;
   const chips = element("span", { className: "pm-list" });
   const node = element("div", { className: "pm-row pm-suggest", hidden: !alive },
     button(null, "Show which parts look movable, and an arrow for each", () => { say("Looking for parts that may move …"); model.send({ kind: "suggest" }); }, { text: "Suggest drags" }), chips);
