@@ -35,7 +35,11 @@ class PartMotion:
             nothing = picture.new_zeros(size, size)
             return nothing.expand(frames, 2, -1, -1), nothing, nothing.expand(frames, -1, -1)
         if size > masks.shape[-1]:
-            masks = enlarge(masks, picture).float()
+            smooth = masks[:, None]
+            for _ in range(2):  # no stairs of the 64 pixels
+                smooth = F.avg_pool2d(F.pad(smooth, (1, 1, 1, 1), mode="replicate"), 3, 1)
+            smooth = F.interpolate(smooth, size=(size, size), mode="bicubic", align_corners=False)[:, 0]
+            masks = (0.3 * enlarge(masks, picture).float() + 0.7 * smooth).clamp(0, 1)
             fields = F.interpolate(fields.flatten(0, 1), size=(size, size), mode="bicubic", align_corners=False
                                    ).unflatten(0, (-1, frames))
         weight, owner = masks.max(0)

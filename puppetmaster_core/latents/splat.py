@@ -13,6 +13,7 @@ from torch import Tensor
 
 FAINT = 0.02  # a pixel that belongs to what moves by less than this is not carried
 TOLERANCE = 0.02  # by how much order may differ within one surface
+FULL = 1.2  # coverage by which a pixel is full: rounding makes no stripes
 FINEST = 24  # samples of a pixel at the most, where the motion stretches: a door that opens shows ten times what it showed
 
 
@@ -55,7 +56,7 @@ def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_o
         summed.index_add_(0, target[kept], amount[:, None] * carried.expand(frames, -1, -1)[kept])
     averaged = summed / total.clamp(min=1e-6)[:, None]
     shape = (frames, size, size)
-    return averaged.T.reshape(-1, *shape).transpose(0, 1), total.clamp(max=1).view(frames, 1, size, size)
+    return averaged.T.reshape(-1, *shape).transpose(0, 1), (FULL * total).clamp(max=1).view(frames, 1, size, size)
 
 
 def expansion(offset: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -66,7 +67,7 @@ def expansion(offset: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, int]]:
     area = (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
     wide = (1 + across[:, 0]).abs().maximum(across[:, 1].abs()).max().item()
     high = (1 + down[:, 1]).abs().maximum(down[:, 0].abs()).max().item()
-    wide, high = (max(1, math.ceil(one - 0.25)) for one in (wide, high))
+    wide, high = (max(1, math.ceil(one - 0.1)) for one in (wide, high))
     cut = min(1.0, (FINEST / (wide * high)) ** 0.5)
     return area.abs().clamp(1, FINEST), (max(1, int(cut * wide)), max(1, int(cut * high)))
 
