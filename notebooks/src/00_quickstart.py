@@ -57,8 +57,7 @@ strip({"as dragged": video.frames})
 #
 # Press on a part of the picture, pull, and let go. *Points* draws a path click by click, *Pin* holds a point where it is. Then
 # press *Generate*. Beside the picture: the maps that the network reads (App. A), how fast each drag runs along its path, and
-# what came of it. It works on a page of the book too, without a notebook: there the browser runs the model, also on a picture
-# dropped here.
+# what came of it. On a page of the book you can draw; generating needs the notebook.
 
 # %%
 from puppetmaster_core.editor import DragEditor
