@@ -73,9 +73,6 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     kept = []
     video = pipeline(picture, DRAGS, seed=4, callback_on_step_end=lambda _, i, t, x: kept.append(x["latents"]) or {})
     wanted = kept[-1][0].numpy().ravel()
-    print("MEASURED", kinds, np.linalg.norm(np.array(found["latents"]) - wanted) / np.linalg.norm(wanted))
-    frames = np.array(found["frames"], np.uint8).reshape(13, SIDE, SIDE, 4)[..., :3]
-    off = np.abs(frames.astype(int) - video.frames[1:].astype(int)); print("OFF", [(t, (off<=t).mean()) for t in (0,1,2,4,8,16,24)], off.max(), (video.frames[1:]!=video.frames[:1]).mean())
     assert np.linalg.norm(np.array(found["latents"]) - wanted) < latents * np.linalg.norm(wanted)
     frames = np.array(found["frames"], np.uint8).reshape(13, SIDE, SIDE, 4)[..., :3]
     off = np.abs(frames.astype(int) - video.frames[1:].astype(int))

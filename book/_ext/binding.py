@@ -114,7 +114,8 @@ def bring_model(root: Path, scripts: Path) -> None:
             return
     shutil.copy2(made, scripts / MODEL)
     widgets = scripts / "widgets.js"
-    widgets.write_text((root / "book" / "_ext" / "loader.js").read_text(encoding="utf-8") + widgets.read_text(encoding="utf-8"), encoding="utf-8")
+    loader = (Path(__file__).parent / "loader.js").read_text(encoding="utf-8")
+    widgets.write_text(loader + widgets.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _page_link(found: re.Match) -> str:

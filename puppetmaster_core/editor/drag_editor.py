@@ -33,7 +33,8 @@ class DragEditor(anywidget.AnyWidget):
     a folder, OWNER/NAME on the hub (loaded when it is first needed), or a pipeline. presets: sets of drags on this picture
     to choose from. Raises PictureError, DragError and ModelError.
 
-    live: whether the picture follows the hand and parts that look movable are suggested, once the model is loaded and found fast enough here (`LiveHand.measure`).
+    live: whether the picture follows the hand, once the model is loaded and found fast enough here (`LiveHand.measure`), and
+    parts that look movable are suggested.
 
     takes: every `Take` that was made. They can be read while the page shows the next one in the making.
     """
@@ -65,8 +66,9 @@ class DragEditor(anywidget.AnyWidget):
         self._maker, self._stop, self._work = Maker(pipeline), Event(), None
         self._hand = LiveHand(self._maker, self.picture, self._show_live, self._fail) if live else None
         size = self.picture.size
-        super().__init__(image=png(self.picture), image_size=list(size), seed=seed, live={"on": False, "why": ""} if live else {}, record=_record(drags, size),
-                         presets={name: _record(preset, size) for name, preset in (presets or {}).items()}, **self._facts())
+        super().__init__(image=png(self.picture), image_size=list(size), seed=seed, record=_record(drags, size),
+                         presets={name: _record(preset, size) for name, preset in (presets or {}).items()},
+                         live={"on": False, "why": ""} if live else {}, **self._facts())
         self.on_msg(self._heard)
 
     @property

@@ -4,9 +4,18 @@
 import { bicubic, enlarged, halved } from "./layers.js";
 import { tensor } from "./operations.js";
 
-const [FAINT, TOLERANCE, FINEST] = [0.02, 0.02, 24]; // as in splat.py
-const FIRM = 4; // as in anchoring.py
+const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
+const [FIRM, TOLD] = [4, 0.3]; // as in anchoring.py; how far the picture tells where a mask ends
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
+
+function smoothed(plane, S) { // the mean of three by three pixels, those at the edge repeated
+  const within = (at) => Math.min(S - 1, Math.max(0, at));
+  return plane.map((_, p) => {
+    let sum = 0;
+    for (const dy of [-1, 0, 1]) for (const dx of [-1, 0, 1]) sum += plane[within(Math.floor(p / S) + dy) * S + within((p % S) + dx)];
+    return sum / 9;
+  });
+}
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. grow(mask, W): a mask at the picture's size.
@@ -17,7 +26,9 @@ export function atPicture(masks, fields, W, grow) {
   const P = W * W;
   const own = used.map((k) => {
     const mask = tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S));
-    return (W > S ? grow(mask) : mask).data;
+    if (W === S) return mask.data;
+    const [grown, smooth] = [grow(mask).data, enlarged(tensor([1, S, S], smoothed(smoothed(mask.data, S), S)), [W, W], bicubic).data];
+    return grown.map((value, p) => Math.min(1, Math.max(0, TOLD * value + (1 - TOLD) * smooth[p])));
   });
   const [owner, weight] = [new Uint8Array(P), new Float32Array(P)];
   for (let p = 0; p < P; p++) {
@@ -73,7 +84,7 @@ function expansion(offset, weight, W) {
       high = Math.max(high, Math.abs(1 + yy), Math.abs(xy));
     }
   }
-  [wide, high] = [wide, high].map((one) => Math.max(1, Math.ceil(one - 0.25)));
+  [wide, high] = [wide, high].map((one) => Math.max(1, Math.ceil(one - 0.1)));
   const cut = Math.min(1, Math.sqrt(FINEST / (wide * high)));
   return { area, fine: [wide, high].map((one) => Math.max(1, Math.floor(cut * one))) };
 }
@@ -140,7 +151,7 @@ function splat(values, offset, weight, order, W) {
     for (let i = 0; i < values.length; i++) sums[i][to] += amount * mix(values[i]);
   });
   for (const sum of sums) for (let p = 0; p < P; p++) sum[p] /= Math.max(total[p], 1e-6);
-  for (let p = 0; p < P; p++) total[p] = Math.min(1, total[p]);
+  for (let p = 0; p < P; p++) total[p] = Math.min(1, FULL * total[p]);
   return { sums, covered: total };
 }
 
