@@ -52,7 +52,7 @@ def model_row(name: str, pipeline, size: int, *, seed: int = 0, videos: Path | N
         keep_video(videos, clip.id, video)
         return resize(video.frames, clip.frames.shape[1])
 
-    own = pipeline.config.size
+    own = pipeline.latents.side((size, size))
     return Row(name, make, "" if own == size else f"made at {own} pixels and {'enlarged' if own < size else 'reduced'}")
 
 
