@@ -276,9 +276,11 @@ from puppetmaster_core.presets import SVD, TINY
 
 # with every other saving
 preset, last = {"tiny": TINY, "svd": SVD}[count_scale], "+ positions of frames once"
+# the static reference is a video, so each arm gets the picture's latents (§3.1)
+given = {"in_channels": 2 * preset.unet["out_channels"]}
 counts = {
     arm: count_step(
-        replace(preset, unet=preset.unet | {"attention": arm}),
+        replace(preset, unet=preset.unet | given | {"attention": arm}),
         which=lambda name: name == last,
     )[last]
     for arm in attention.ATTENTION_ARMS
