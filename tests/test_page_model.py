@@ -5,7 +5,6 @@ import base64
 import numpy as np
 import pytest
 import torch
-from desk import Desk, drag
 from PIL import Image
 
 from puppetmaster_core import PuppetMasterPipeline
@@ -78,30 +77,6 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     off = np.abs(frames.astype(int) - video.frames[1:].astype(int))
     assert (off <= levels).mean() > 0.999  # a pixel on the edge of two parts may be either's
     assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
-
-
-@pytest.mark.slow
-def test_a_reader_drags_and_the_picture_follows_without_a_kernel(page, tmp_path, pipeline):
-    opened(page, tmp_path, pipeline)
-    page.evaluate("document.body.innerHTML = '<div id=\"widget\" style=\"width: 760px\"></div>'; "
-                  "globalThis.loadPuppetmaster = async () => globalThis.puppetmaster")
-    page.set_default_timeout(120_000)
-    desk = Desk(page, live=False, bare=False)
-    page.wait_for_function("document.querySelector('.pm-ask input[type=checkbox]').checked")  # the model is there
-    desk.press((60, 60), (120, 90), up=False)
-    page.wait_for_function("Number(document.querySelector('image.pm-picture').dataset.live) > 0")
-    page.mouse.up()
-    page.wait_for_function("document.querySelector('.pm-film')")
-    assert page.locator(".pm-film").count() == 1
-    assert page.locator("image.pm-picture").get_attribute("href").startswith("blob:")  # the still picture is there again
-
-
-def test_a_page_without_the_model_says_so_and_keeps_the_picture(page):
-    page.evaluate("globalThis.loadPuppetmaster = () => Promise.reject(new Error('The model does not come with this page.'))")
-    desk = Desk(page, live=False, drags=drag((40, 60), (200, 60)))
-    page.wait_for_function("document.querySelector('.pm-status').textContent.startsWith('The model does not come')")
-    desk.press((40, 100), (120, 120))
-    assert len(desk.drawn()) == 2
 
 
 def test_a_model_of_picture_latents_is_refused():
