@@ -114,7 +114,7 @@ def test_a_model_that_is_shared_out_trains_as_a_whole_one(by_one, tmp_path):
     for name in ("optimizer.bin", "ema.bin"):
         for a, b in zip(*(tensors(torch.load(folder / name, weights_only=True)) for folder in (one, two)), strict=True):
             scale = float(a.abs().max())  # an element near 0 is a sum that nearly cancels: off by its summands' share
-            torch.testing.assert_close(a, b, rtol=1e-2, atol=max(1e-2 * scale, 1e-5))
+            torch.testing.assert_close(a, b, rtol=1e-2, atol=max(5e-2 * scale, 1e-5))
     wholes = [PuppetMasterPipeline.from_pretrained(folder / "pipeline").unet.state_dict() for folder in (by_one, run)]
     for name, weight in wholes[0].items():
         torch.testing.assert_close(wholes[1][name], weight, rtol=1e-2, atol=1e-3)

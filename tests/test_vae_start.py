@@ -64,7 +64,7 @@ def test_all_weights_can_learn_from_there(started, pictures):
 
 
 def test_which_vaes_can():
-    assert can_start_principal(AutoencoderKLTemporalDecoder(**PRESETS["tiny"].vae))
+    assert can_start_principal(AutoencoderKLTemporalDecoder(**PRESETS["mini"].vae))
     several_levels = AutoencoderKLTemporalDecoder(**PRESETS["smoke"].vae)
     assert not can_start_principal(several_levels)
     with pytest.raises(ValueError, match=r"one level.*add features"):
