@@ -14,8 +14,8 @@ from torch import Tensor
 
 from puppetmaster_core.diffusion import denoise, draw_noise
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.latents.field import GRID
-from puppetmaster_core.latents.motion import CODEC_CHANNELS, MotionCodec
+from puppetmaster_core.latents.field import CHANNELS, GRID
+from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.pictures import Placement, open_picture, to_frames, to_tensor
 from puppetmaster_core.sampling import noise_range
@@ -67,7 +67,7 @@ class LivePicture:
         conditioning = pipe.unet.condition(ends, present, (GRID, GRID), numbers)
         ids = pipe.time_ids().to(self.device)
         most = noise_range(pipe.scheduler)[1]
-        noise = draw_noise((2, CODEC_CHANNELS, GRID, GRID), [torch.Generator().manual_seed(seed)]).to(self.device)
+        noise = draw_noise((2, CHANNELS, GRID, GRID), [torch.Generator().manual_seed(seed)]).to(self.device)
 
         def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
             inputs = torch.cat([scaled, dragged.given], 2)

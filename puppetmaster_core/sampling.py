@@ -189,7 +189,7 @@ def sample(
     Where guidance is used, the network is called with 2·B videos, those without drags first.
     on_step(i, timestep, x) returns the x to go on with.
     """
-    given, without = (_every_frame(one, noise).to(unet.dtype) for one in
+    given, without = (every_frame(one, noise.shape[1]).to(unet.dtype) for one in
                       (given, given if guidance is None or guidance.given is None else guidance.given))
     embedding, time_ids = embedding.to(unet.dtype), time_ids.to(embedding.device, unet.dtype)
     ready: dict[bool, tuple] = {}  # all that no noise level changes, for steps with guidance and without
@@ -220,6 +220,6 @@ def sample(
     return x
 
 
-def _every_frame(given: Tensor, noise: Tensor) -> Tensor:
-    """(B, N, C, h, w) for noise of N frames."""
-    return given if given.ndim == 5 else given[:, None].expand(-1, noise.shape[1], -1, -1, -1)
+def every_frame(given: Tensor, frames: int) -> Tensor:
+    """What a network is given beside the noise, (B, N, C, h, w): latents (B, C, h, w) of the picture for all, or as it is."""
+    return given if given.ndim == 5 else given[:, None].expand(-1, frames, -1, -1, -1)

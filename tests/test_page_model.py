@@ -13,8 +13,7 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.editor import page_model
 from puppetmaster_core.editor.bundle import script
 from puppetmaster_core.editor.tape import TapeError, record
-from puppetmaster_core.latents.field import GRID
-from puppetmaster_core.latents.motion import CODEC_CHANNELS
+from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 
@@ -64,7 +63,7 @@ def packed(array) -> str:
 @pytest.mark.parametrize(("kinds", "latents", "levels"), [({"kind": "f4", "small_kind": "f4"}, 1e-3, 2), ({}, 5e-2, 24)])
 def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, picture, kinds, latents, levels):
     asked = opened(page, tmp_path, pipeline, **kinds)
-    noise = draw_noise((14, CODEC_CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
+    noise = draw_noise((14, CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
     rgba = np.asarray(picture.convert("RGBA"))
     engine = script("engine") + "\nexport { makeEngine };"
     page.set_default_timeout(120_000)

@@ -19,8 +19,8 @@ from puppetmaster_core.diffusion import denoise
 from puppetmaster_core.editor.bundle import script
 from puppetmaster_core.editor.tape import Tape, record
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.latents.field import GRID
-from puppetmaster_core.latents.motion import CODEC_CHANNELS, Dragged, MotionCodec
+from puppetmaster_core.latents.field import CHANNELS, GRID
+from puppetmaster_core.latents.motion import Dragged, MotionCodec
 from puppetmaster_core.latents.painter import GIVEN
 from puppetmaster_core.latents.parts import SIDE, Look
 from puppetmaster_core.pictures import clip_pixels
@@ -74,7 +74,7 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
     for n in frames:
         tape, (told, guessed) = record(given, deep, about, shown, points[:, :, :n])
         yield f"given{n}", tape
-        x = torch.zeros(1, n, CODEC_CHANNELS, GRID, GRID)
+        x = torch.zeros(1, n, CHANNELS, GRID, GRID)
         yield f"clean{n}", record(clean, x, torch.ones(1), told, embedding, points[:, :, :n], torch.ones(1, most),
                                   torch.arange(n))[0]
         yield f"motion{n}", record(motion, x, shown, guessed, points[:, :, :n])[0]
@@ -110,7 +110,7 @@ def pack(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
         tapes[name] = {"inputs": tape.inputs, "outputs": tape.outputs, "steps": tape.steps, "constants": constants,
                        "shapes": [tape.shapes[n] for n in range(len(tape.shapes))]}
     scheduler = pipeline.sampling().scheduler(pipeline.scheduler)
-    settings = {"frames": frames, "max_drags": pipeline.unet.config.max_drags, "channels": CODEC_CHANNELS, "grid": GRID,
+    settings = {"frames": frames, "max_drags": pipeline.unet.config.max_drags, "channels": CHANNELS, "grid": GRID,
                 "sigmas": scheduler.sigmas.tolist(), "start": float(scheduler.init_noise_sigma),
                 "clip": pipeline.image_encoder.config.image_size}
     return {"tapes": tapes, "weights": weights, "settings": settings, "bytes": base64.b64encode(file.getvalue()).decode()}

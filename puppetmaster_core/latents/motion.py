@@ -15,7 +15,7 @@ from torch import Tensor
 
 from puppetmaster_core.latents.anchoring import PartMotion, anchored
 from puppetmaster_core.latents.enlarge import Enlarge
-from puppetmaster_core.latents.field import CHANNELS, COARSE, GRID, from_latents, guess, pack, to_latents
+from puppetmaster_core.latents.field import COARSE, GRID, from_latents, guess, pack, to_latents
 from puppetmaster_core.latents.painter import Moved, Painter
 from puppetmaster_core.latents.parts import AUXILIARY, SIDE, Look, PartsNet
 
@@ -81,9 +81,6 @@ class MotionCodec(ModelMixin, ConfigMixin):
         offset, weight, order = motion.at(picture, self.enlarge)
         made = self.painter(Moved.of(picture, offset[1:], weight, order[1:]))
         return torch.cat([picture[None], made])
-
-
-CODEC_CHANNELS = CHANNELS
 
 
 def _seen(pictures: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from puppetmaster_core.diffusion import draw_noise
-from puppetmaster_core.latents.field import GRID
-from puppetmaster_core.latents.motion import CODEC_CHANNELS, MotionCodec
+from puppetmaster_core.latents.field import CHANNELS, GRID
+from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.pictures import LatentSpace, decode_video, encode
 
@@ -93,7 +93,7 @@ class MotionLatents:
         pictures = first.to(device).expand(len(points), -1, -1, -1)
         known = self.codec.look(pictures, points, present)
         null = self.codec.look(pictures, points, torch.zeros_like(present)) if present.any() else known
-        return Seen(known.given, null.given, (CODEC_CHANNELS, GRID, GRID), first, known)
+        return Seen(known.given, null.given, (CHANNELS, GRID, GRID), first, known)
 
     def finish(self, x: Tensor, seen: Seen) -> list:
         return self.codec.motion(x, seen.known)

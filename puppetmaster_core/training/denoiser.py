@@ -21,6 +21,7 @@ from puppetmaster_core.latents.pictures import LatentSpace
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.transformer import DragTransformer
 from puppetmaster_core.pictures import clip_pixels
+from puppetmaster_core.sampling import every_frame
 from puppetmaster_core.training.data import random_drags
 from puppetmaster_core.training.feed import Batch, as_pictures, row_generator, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
@@ -58,15 +59,16 @@ class Denoiser(nn.Module):
         self.unet, self.image_encoder = unet, image_encoder
         self.register_buffer("time_ids", time_ids, persistent=False)
 
-    def forward(self, x: Tensor, z_first: Tensor, seen: Tensor, points: Tensor, present: Tensor, sigma: Tensor,
-                noise: Tensor, numbers: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, given: Tensor, seen: Tensor, points: Tensor, present: Tensor, sigma: Tensor, noise: Tensor,
+                numbers: Tensor | None = None, importance: Tensor | None = None) -> Tensor:
         """v-prediction error (B,) of x (B, N, C, h, w) at noise levels sigma (B,).
 
-        z_first (B, C, h, w), seen: pictures (B, 3, S, S) for the image encoder, or embeddings (B, D); points (B, K, N, 2),
-        present (B, K); numbers (N,): which frames of the clips these are, None: 0 to N − 1.
+        given: the picture's latents (B, C', h, w), or others a frame (B, N, C', h, w); seen: pictures (B, 3, S, S) for the image
+        encoder, or embeddings (B, D); points (B, K, N, 2), present (B, K); numbers (N,): which frames of the clips these are,
+        None: 0 to N − 1; importance: as for `diffusion_loss`.
         """
         embedding = self.image_encoder(seen).image_embeds if self.image_encoder is not None else seen
-        given = z_first[:, None].expand(-1, x.shape[1], -1, -1, -1)
+        given = every_frame(given, x.shape[1])
         conditioning = self.unet.condition(points, present, tuple(x.shape[-2:]), numbers)
         time_ids = self.time_ids.expand(len(x), -1)
 
@@ -74,7 +76,7 @@ class Denoiser(nn.Module):
             sample = torch.cat([scaled, given], dim=2)
             return self.unet(sample, c_noise, embedding[:, None], time_ids, conditioning, return_dict=False)[0].float()
 
-        return diffusion_loss(network, x, sigma, noise)
+        return diffusion_loss(network, x, sigma, noise, importance)
 
     def compile(self, *args, **kwargs) -> None:
         """Compile the repeated layers instead of the whole: a minute or two instead of ten, for most of the speed."""

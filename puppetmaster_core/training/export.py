@@ -11,8 +11,8 @@ import torch
 from puppetmaster_core.checkpoints import quiet
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.pipeline import PuppetMasterPipeline
-from puppetmaster_core.training.records import EARLIER_LOG, LOG, saving
-from puppetmaster_core.training.run import SHARD_SIZE, STAGES
+from puppetmaster_core.training.plan import STAGES
+from puppetmaster_core.training.records import EARLIER_LOG, LOG, SHARD_SIZE, saving
 from puppetmaster_core.training.settings import TrainingError
 
 POINTS = 200  # of each curve in the log

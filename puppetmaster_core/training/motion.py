@@ -11,55 +11,20 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers import CLIPVisionModelWithProjection
+from torch import Tensor
 
 from puppetmaster_core.clips.mixture import Mixture
-from puppetmaster_core.diffusion import diffusion_loss, drop_drags, sample_sigmas
+from puppetmaster_core.diffusion import drop_drags, sample_sigmas
 from puppetmaster_core.latents.field import CHANNELS, GRID, weight_of
 from puppetmaster_core.latents.motion import Dragged, MotionCodec
-from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import clip_pixels
 from puppetmaster_core.training.data import random_drags
-from puppetmaster_core.training.denoiser import COMPILED, Recipe, by_noise, pick_frames
+from puppetmaster_core.training.denoiser import Denoiser, Recipe, by_noise, pick_frames
 from puppetmaster_core.training.feed import Batch, as_pictures, row_generator, row_noise, row_rng
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.motion_clips import Motion, MotionClips
 from puppetmaster_core.training.parts import shaded
 from puppetmaster_core.training.settings import RunSettings
-
-
-class MotionDenoiser(nn.Module):
-    """The loss of one batch; the U-Net and a small image encoder learn."""
-
-    def __init__(self, unet: DragUNet, image_encoder: CLIPVisionModelWithProjection, time_ids: Tensor):
-        super().__init__()
-        self.unet, self.image_encoder = unet, image_encoder
-        self.register_buffer("time_ids", time_ids, persistent=False)
-
-    def forward(self, x: Tensor, given: Tensor, seen: Tensor, points: Tensor, present: Tensor, sigma: Tensor, noise: Tensor,
-                numbers: Tensor, weight: Tensor) -> Tensor:
-        """Weighted v-prediction error (B,) of x (B, N, C, G, G) at noise levels sigma (B,).
-
-        given (B, N, C', G, G): `Dragged.given`; seen: pictures (B, 3, S, S) for the image encoder; points (B, K, N, 2), present
-        (B, K); numbers (N,): which frames these are; weight as x.
-        """
-        embedding = self.image_encoder(seen).image_embeds
-        conditioning = self.unet.condition(points, present, tuple(x.shape[-2:]), numbers)
-        time_ids = self.time_ids.expand(len(x), -1)
-
-        def network(scaled: Tensor, c_noise: Tensor) -> Tensor:
-            sample = torch.cat([scaled, given], dim=2)
-            return self.unet(sample, c_noise, embedding[:, None], time_ids, conditioning, return_dict=False)[0].float()
-
-        return diffusion_loss(network, x, sigma, noise, weight)
-
-    def compile(self, *args, **kwargs) -> None:
-        """Compile the repeated layers, see `Denoiser`."""
-        torch._dynamo.config.recompile_limit = 64
-        for layer in self.unet.modules():
-            if isinstance(layer, COMPILED):
-                layer.compile(*args, dynamic=False, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -108,7 +73,7 @@ def prepare(codec: MotionCodec, batch: Batch) -> tuple[Tensor, Dragged, Tensor]:
     return x, dragged, weight_of(moves, x.shape[1])
 
 
-def train_motion(model: MotionDenoiser, codec: MotionCodec, items: MotionItems, record: dict, sample=None) -> bool:
+def train_motion(model: Denoiser, codec: MotionCodec, items: MotionItems, record: dict, sample=None) -> bool:
     """Train the denoiser; True when done (see `fit`)."""
     size = model.image_encoder.config.image_size
 

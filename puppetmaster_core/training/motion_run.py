@@ -1,7 +1,7 @@
 """The stages of a motion-latent model: the painter, the parts of pictures, the denoiser. What they leave in the run folder:
 
-    painter/final, parts/final   their weights, safetensors        motion-*   the exact motion of n clips, unpacked
-    pipeline/                    all, with the denoiser's EMA weights so far
+    painter/, parts/   final.safetensors, their weights        motion-*   the exact motion of all clips, unpacked
+    pipeline/          all, with the denoiser's EMA weights so far
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
-from puppetmaster_core.training import watch
 from puppetmaster_core.training.crew import crew, wait_for_main
-from puppetmaster_core.training.motion import MotionDenoiser, MotionItems, train_motion
+from puppetmaster_core.training.denoiser import Denoiser
+from puppetmaster_core.training.motion import MotionItems, train_motion
 from puppetmaster_core.training.motion_clips import MotionClips
 from puppetmaster_core.training.painter import train_painter
 from puppetmaster_core.training.parts import train_parts
 from puppetmaster_core.training.plan import Plan
-from puppetmaster_core.training.records import saving
+from puppetmaster_core.training.records import save_pipeline, saving
 from puppetmaster_core.training.settings import TrainingError
 from puppetmaster_core.training.state import finished
+from puppetmaster_core.training.watch import watching
 
-SHARD_SIZE = "15MB"  # of the saved weights
 MODULES = {"painter": ("painter", "enlarge"), "parts": ("parts",)}  # of the codec, by the stage that trains them
 
 
@@ -70,19 +70,15 @@ def stage_denoiser(plan: Plan, clips: MotionClips, large: list[ClipStore], recor
         return True
     for stage in (stage for stage in MODULES if stage in plan.recipe and not plan.weights):
         if not _is_done(plan, stage):
-            raise TrainingError(f"no {stage} in {plan.folder / stage / 'final'}: run the stage {stage!r} first")
+            raise TrainingError(f"got no {_final(plan, stage)}: run the stage {stage!r} first")
     pipeline = begin(plan) if plan.weights else build(plan.preset, settings.seed)
     _load(plan, pipeline.vae)
     pipeline.to(crew().device).vae.requires_grad_(False)
-    model = MotionDenoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids())
+    model = Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids())
     items = MotionItems(clips, settings, plan.items, plan.preset.max_drags)
-    shown = watch.unseen(plan.preset) if crew().is_main_process else []
-    sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None
+    sample = watching(pipeline, plan.preset)
     done = train_motion(model, pipeline.vae, items, {**record, "recipe": asdict(plan.items)}, sample)
-    if crew().is_main_process:
-        with saving(plan.folder / "pipeline"):
-            pipeline.save_pretrained(plan.folder / "pipeline", max_shard_size=SHARD_SIZE)
-    wait_for_main()
+    save_pipeline(pipeline, plan.folder)
     return done
 
 

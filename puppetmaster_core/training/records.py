@@ -12,8 +12,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from puppetmaster_core.files import locked, whole_file, write_json
+from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.settings import FREE, RunSettings, TrainingError
 
+SHARD_SIZE = "15MB"  # of the saved weights
 LOG, EARLIER_LOG = "training_log.json", "earlier_log.json"  # of a model that is shipped; in a run, of the model it began with
 
 
@@ -50,6 +52,14 @@ def saving(path: Path, otherwise: str = "what was there before is kept") -> Iter
 
 
 PARTS = ("size", "frames", "vae", "image_encoder", "unet", "residual")  # of a preset: what its networks are, and see
+
+
+def save_pipeline(pipeline, run: Path) -> None:
+    """Into the run's folder, by the main process; the others wait."""
+    if crew().is_main_process:
+        with saving(run / "pipeline"):
+            pipeline.save_pretrained(run / "pipeline", max_shard_size=SHARD_SIZE)
+    wait_for_main()
 
 
 def check_same_run(folder: Path, record: dict) -> None:

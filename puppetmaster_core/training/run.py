@@ -25,19 +25,18 @@ from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.training import motion_run, watch
+from puppetmaster_core.training import motion_run
 from puppetmaster_core.training.crew import crew, wait_for_main
 from puppetmaster_core.training.data import cache_latents, latents_file
 from puppetmaster_core.training.denoiser import Denoiser, Items, residual_scale, train_denoiser
 from puppetmaster_core.training.plan import STAGES, Plan, merged
-from puppetmaster_core.training.records import alone, check_same_run, keep_log, saving
+from puppetmaster_core.training.records import SHARD_SIZE, alone, check_same_run, keep_log, save_pipeline, saving
 from puppetmaster_core.training.rendered import render_clips
 from puppetmaster_core.training.settings import RunSettings, TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.vae import train_decoder, train_vae
-
-SHARD_SIZE = "15MB"  # of the saved weights
+from puppetmaster_core.training.watch import watching
 
 
 def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
@@ -128,13 +127,8 @@ def stage_denoiser(plan: Plan, clips: ShardClips) -> bool:
     settings = plan.settings("denoiser")
     items = Items(clips, latents, embeddings, settings, plan.items, plan.preset.max_drags)
     record["latent space"] = asdict(pipeline.latent_space)
-    shown = watch.unseen(plan.preset) if crew().is_main_process else []
-    sample = (lambda _: watch.strips(pipeline, shown)) if watch.SHOWN else None  # in all processes or in none
-    done = train_denoiser(model, items, pipeline.latent_space, record, sample)
-    if crew().is_main_process:
-        with saving(plan.folder / "pipeline"):
-            pipeline.save_pretrained(plan.folder / "pipeline", max_shard_size=SHARD_SIZE)
-    wait_for_main()
+    done = train_denoiser(model, items, pipeline.latent_space, record, watching(pipeline, plan.preset))
+    save_pipeline(pipeline, plan.folder)
     return done
 
 

@@ -12,6 +12,7 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.overlay import draw_drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
+from puppetmaster_core.training.crew import crew
 
 SHOWN = 4  # unseen clips in the sample strips
 
@@ -24,6 +25,12 @@ def unseen(preset: Preset) -> list[Clip]:
         shots = film(source.open(int(number)), int(number), source.name(int(number)), how)
         clips += [shot.clip for shot in shots if shot.clip is not None][:1]
     return clips
+
+
+def watching(pipeline: PuppetMasterPipeline, preset: Preset):
+    """The `sample` of a training run (`loop.fit`): in all processes or in none."""
+    shown = unseen(preset) if crew().is_main_process else []
+    return (lambda _: strips(pipeline, shown)) if SHOWN else None
 
 
 def strips(pipeline: PuppetMasterPipeline, clips: list[Clip]) -> dict[str, torch.Tensor]:
