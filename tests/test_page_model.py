@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 import torch
+from desk import Desk, drag
 from PIL import Image
 
 from puppetmaster_core import PuppetMasterPipeline
@@ -76,6 +77,16 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     off = np.abs(frames.astype(int) - video.frames[1:].astype(int))
     assert (off <= levels).mean() > 0.999  # a pixel on the edge of two parts may be either's
     assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
+
+
+def test_a_page_without_the_model_says_so_and_keeps_the_picture(page):
+    page.evaluate("""() => {
+      globalThis.loadPuppetmaster = () => Promise.reject(new Error('The model does not come with this page.'));
+    }""")
+    desk = Desk(page, live=False, drags=drag((40, 60), (200, 60)))
+    page.wait_for_function("document.querySelector('.pm-status').textContent.startsWith('The model does not come')")
+    desk.press((40, 100), (120, 120))
+    assert len(desk.drawn()) == 2
 
 
 def test_a_model_of_picture_latents_is_refused():
