@@ -193,7 +193,7 @@ motion_figures.ceilings(own)
 # The first ten rows were measured once, in planning, on cabinets that are not judged; they are not results of this book's
 # model. What they decided is the model: `tiny` diffuses [displacement](../book/equations.md#eq-field), less what [the drags say
 # already](../book/equations.md#eq-guess); [whole parts move](../book/equations.md#eq-anchoring) through their drags; [the
-# picture's pixels are carried](../book/equations.md#eq-splat), [to its own edges](../book/equations.md#eq-enlarging), and a
+# picture's pixels are carried](../book/equations.md#eq-splat), [to its own edges](../book/equations.md#eq-snapping), and a
 # *painter* [paints what they uncover](../book/equations.md#eq-painting). So its stages are
 # others: the **painter** learns on exact motion, the **parts** network learns which pixels move with a point, and the
 # **denoiser**, the paper's network unchanged, learns Equation 2 on motion.

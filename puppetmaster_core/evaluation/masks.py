@@ -22,7 +22,7 @@ def mask_overlap(pipeline, clip: Clip, drags: Drags, **how) -> float | None:
     if not isinstance(codec, MotionCodec):
         return None
     (motion,) = pipeline(clip.frames[0], drags, output_type="motion", **how)
-    _, weight, _ = motion.at(to_tensor(clip.frames[0]).to(codec.device), codec.enlarge)
+    _, weight, _ = motion.at(to_tensor(clip.frames[0]).to(codec.device))
     return overlap(weight.cpu().numpy() > 0.5, moves(clip.displacement))
 
 

@@ -29,7 +29,7 @@ from puppetmaster_core.training.settings import TrainingError
 from puppetmaster_core.training.state import finished
 from puppetmaster_core.training.watch import watching
 
-MODULES = {"painter": ("painter", "enlarge"), "parts": ("parts",)}  # of the codec, by the stage that trains them
+MODULES = {"painter": ("painter",), "parts": ("parts",)}  # of the codec, by the stage that trains them
 
 
 def open_clips(plan: Plan, data: Sequence[str], untextured: bool = False) -> tuple[MotionClips, list[ClipStore]]:
@@ -53,7 +53,7 @@ def stage_painter(plan: Plan, clips: MotionClips, large: list[ClipStore], record
     if _is_done(plan, "painter") or plan.weights:
         return True
     _one_process("painter")
-    return train_painter(codec.painter, codec.enlarge, clips, large, settings, record) and _save(plan, "painter", codec)
+    return train_painter(codec.painter, clips, large, settings, record) and _save(plan, "painter", codec)
 
 
 def stage_parts(plan: Plan, clips: MotionClips, large: list[ClipStore], record: dict) -> bool:
