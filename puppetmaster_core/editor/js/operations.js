@@ -3,12 +3,12 @@
 export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
 // Where tensors go: with an engine at work, its memory, whose kernels do what they can.
-let engine = null;
-export const workIn = (other) => { engine = other; };
+let home = null;
+export const workIn = (engine) => { home = engine; };
 // A new tensor, of whatever lay there; more: numbers behind it that may be written too.
 export const blank = (shape, more = 0) => {
   const count = sizeOf(shape);
-  const data = engine ? engine.memory.allocate(count + more) : new Float32Array(count + more);
+  const data = home ? home.memory.allocate(count + more) : new Float32Array(count + more);
   return { shape, data: more ? data.subarray(0, count) : data };
 };
 export const tensor = (shape, data = blank(shape).data.fill(0)) => ({ shape, data });
@@ -48,9 +48,9 @@ const TURNED = { "x + y": "x + y", "x * y": "x * y", "x - y": "y - x", "y - x": 
 
 // The engine's kernel for a formula, called as its loop is; undefined where there is none.
 function kernelOf(formula, a, sa, b, sb, n) {
-  const kernel = engine?.kernels[sb ? "pairs" : "singles"][formula];
+  const kernel = home?.kernels[sb ? "pairs" : "singles"][formula];
   if (!kernel || sa !== 1 || sb > 1 || n % 4) return undefined;
-  const { addressOf } = engine.memory;
+  const { addressOf } = home.memory;
   const [atA, atB] = [addressOf(a), addressOf(b)];
   return (_, ia, __, ra, ___, ib, ____, rb, to, o, rows) => {
     for (let r = 0; r < rows; r++) kernel(atA + 4 * (ia + r * ra), atB + 4 * (ib + r * rb), to.byteOffset + 4 * (o + r * n), n / 4);
