@@ -57,7 +57,7 @@ def test_bad_input_is_refused_before_anything_is_shown():
         DragEditor("no-such-picture.png")
     with pytest.raises(ModelError, match="no model 'tnyi'"):
         DragEditor(PICTURE, pipeline="tnyi")
-    with pytest.raises(DragError, match="list came, wanted Drags"):
+    with pytest.raises(DragError, match="got list, expected Drags"):
         DragEditor(PICTURE, [[1, 2], [3, 4]])
 
 
@@ -161,9 +161,9 @@ def test_a_film_of_small_frames_is_exact(shape):
 
 def test_films_and_players_of_something_else_are_refused():
     for frames in (np.zeros((2, 4, 4, 3)), np.zeros((4, 4, 3), np.uint8), np.zeros((0, 4, 4, 3), np.uint8)):
-        with pytest.raises(ValueError, match="wanted uint8"):
+        with pytest.raises(ValueError, match="expected uint8"):
             film(frames)
-    with pytest.raises(ValueError, match="no videos came"):
+    with pytest.raises(ValueError, match="got no videos"):
         Player({})
 
 

@@ -98,10 +98,10 @@ def test_json_as_text_with_one_clear_line_for_what_is_wrong(page):
     np.testing.assert_allclose(Drags.from_json(text.input_value()).pixels((W, H)), desk.points(), atol=1e-4)
     for source, said in {
         "{": "This is not JSON.",
-        '{"format": "x"}': '"format" is "x", wanted "puppetmaster.drags/1"',
-        '{"format": "puppetmaster.drags/1", "drags": []}': '"image_size" is missing, wanted [width, height] in pixels',
+        '{"format": "x"}': 'got "format": "x", expected "puppetmaster.drags/1"',
+        '{"format": "puppetmaster.drags/1", "drags": []}': 'got no "image_size", expected [width, height] in pixels',
         '{"format": "puppetmaster.drags/1", "image_size": [10, 10], "drags": [{"points": [[1, 2]]}]}':
-            'drag 1 has no "points", wanted at least two [x, y] pairs',
+            'drag 1 has no "points", expected at least two [x, y] pairs',
     }.items():
         text.fill(source)
         desk.button("Take the drags of this text").or_(desk.button("Use this text")).click()
@@ -205,7 +205,7 @@ def test_generate_asks_with_seed_quality_and_drags(page):
     desk.press((30, 30), (90, 30))
     page.get_by_label("seed", exact=True).fill("-3")
     desk.button("Generate").click()
-    assert "wanted a whole number" in desk.status()
+    assert "expected a whole number" in desk.status()
     page.get_by_label("seed", exact=True).fill("12")
     page.get_by_label("quality").select_option("good")
     desk.button("Generate").click()

@@ -89,6 +89,15 @@ def test_a_page_without_the_model_says_so_and_keeps_the_picture(page):
     assert len(desk.drawn()) == 2
 
 
+def test_a_browser_without_simd_says_so(page):
+    said = page.evaluate("""async (text) => {
+      const { makeEngine } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));
+      WebAssembly.validate = () => false;
+      try { makeEngine({ settings: {}, tapes: {}, weights: [] }, new ArrayBuffer(0)); } catch (error) { return error.message; }
+    }""", script("engine") + "\nexport { makeEngine };")
+    assert said.startswith("This browser has no WebAssembly with SIMD")
+
+
 def test_a_model_of_picture_latents_is_refused():
     with pytest.raises(page_model.PageModelError, match="expected one of motion latents"):
         page_model.pack(build(SMOKE))

@@ -74,6 +74,18 @@ def test_a_track_has_its_parts_colour_and_is_a_ring_where_hidden(page):
     assert pixel(page, 0.5, 0.5) == [180] * 3
 
 
+def test_motion_lies_beside_the_film_and_goes_along(page):
+    motion = np.zeros((14, 20, 40, 2), np.float32)
+    motion[:, :, 20:, 0] = np.linspace(0, 0.5, 14)[:, None, None]  # the right half, to the right
+    show(page, Player({"a grey": GREYS}, motion=motion))
+    assert page.locator("figcaption").all_inner_texts() == ["a grey", "motion"]
+    scrub(page, 0)
+    assert pixel(page, 0.75, 0.5, 1) == [255, 255, 255]
+    scrub(page, 13)
+    assert pixel(page, 0.25, 0.5, 1) == [255, 255, 255] and pixel(page, 0.75, 0.5, 1) == [255, 0, 0]
+    assert pixel(page, 0.5, 0.5, 0) == [18 * 13] * 3
+
+
 def test_play_goes_round_at_its_rate_and_pause_holds(page):
     show(page, Player(GREYS, fps=50))
     page.get_by_role("button", name="Play").click()

@@ -23,7 +23,8 @@ async function render({ model: given, el }) {
   const model = !given.send && globalThis.loadPuppetmaster ? withEngine(given, globalThis.loadPuppetmaster) : given;
   const size = model.get("image_size");
   const doc = makeDocument({ size, frames: model.get("frames"), most: model.get("max_drags") });
-  const root = element("div", { className: "pm pm-editor", "data-lm-suppress-shortcuts": "true" });
+  const plain = model.get("plain"); // a figure of a page: the picture alone, there once it can answer
+  const root = element("div", { className: `pm pm-editor${plain ? " pm-plain" : ""}`, hidden: plain, "data-lm-suppress-shortcuts": "true" });
   const stage = makeStage(model, size);
   const view = makeView(stage.node, size);
   const status = element("p", { className: "pm-status", role: "status" });
@@ -77,6 +78,15 @@ async function render({ model: given, el }) {
   const sizes = new ResizeObserver(() => { view.resized(); editor.repaint(); parts.takes.paint(transport.n); });
   sizes.observe(stage.node);
   sizes.observe(side.node);
+  const wake = () => {
+    if (!plain || !root.hidden || !model.get("live")?.on) return;
+    root.hidden = false;
+    document.querySelectorAll(".pm-still").forEach((still) => still.remove());
+    view.fit();
+    parts.ask.changed();
+  };
+  model.on("change:live", wake);
+  wake();
   view.fit();
   toolbar.paint();
   editor.paintNow();
@@ -88,6 +98,7 @@ async function render({ model: given, el }) {
     parts.ask.destroy();
     parts.live.destroy();
     parts.suggestions.destroy();
+    model.off("change:live", wake);
     model.destroy?.();
     parts.takes.destroy();
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
@@ -100,8 +111,9 @@ function makeStage(model, [width, height]) {
     "aria-label": "picture: draw drags on it; arrows move the cross hair, Space puts a point, Enter ends the path, P puts a pin" });
   node.style.aspectRatio = String(Math.min(1.6, Math.max(0.75, width / height)));
   node.innerHTML = `<svg><image class="pm-picture" width="${width}" height="${height}" preserveAspectRatio="none"/>`
+    + `<image class="pm-shade" width="${width}" height="${height}" preserveAspectRatio="none"/>`
     + '<g class="pm-frame"><path vector-effect="non-scaling-stroke"/></g><g class="pm-overlay"></g></svg>';
-  const svg = { picture: node.querySelector("image"), frame: node.querySelector(".pm-frame"), overlay: node.querySelector(".pm-overlay") };
+  const svg = { picture: node.querySelector(".pm-picture"), shade: node.querySelector(".pm-shade"), frame: node.querySelector(".pm-frame"), overlay: node.querySelector(".pm-overlay") };
   svg.picture.setAttribute("href", addressOf(model.get("image"), "image/png"));
   return { node, svg };
 }
@@ -115,7 +127,7 @@ function makeEditor({ model, doc, view, stage, status }) {
   const say = (message, alarm = false) => { status.textContent = message; status.classList.toggle("pm-alarm", alarm); };
   const frame = () => self.transport.n;
   const self = {
-    tool: "draw", chain: null, rubber: null, panning: false, say,
+    tool: "draw", chain: null, rubber: null, panning: false, plain: model.get("plain"), say,
     sayFull: () => say(`${doc.drags.length} drags are drawn, and this model encodes at most ${doc.most}: delete one to draw another.`, true),
     preview(make) { trial = make; if (!make) { self.rubber = null; parts.live.release(); } self.repaint(); },
     addToChain(at) {
@@ -158,20 +170,26 @@ function makeEditor({ model, doc, view, stage, status }) {
     },
   };
   const parts = {};
-  self.transport = makeTransport({ frames: doc.frames, fps: model.get("fps"), onframe: (n) => { self.repaint(); parts.takes?.paint(n); } });
+  self.transport = makeTransport({ frames: doc.frames, fps: model.get("fps"), onframe: (n) => {
+    self.repaint();
+    parts.takes?.paint(n);
+    if (self.plain && self.transport?.playing) parts.live.show(parts.takes.frame(n));
+  } });
   parts.list = makeList(doc);
   parts.motion = makeMotion(doc, frame, (n) => { self.transport.pause(); self.transport.seek(n); });
   parts.maps = makeMaps(doc, frame, model);
   parts.json = makeJson(doc, say);
   parts.ask = makeAsk(model, doc, say);
   parts.live = makeLive(model, doc, stage.svg.picture, say);
-  parts.suggestions = makeSuggestions(model, doc, say);
+  parts.suggestions = makeSuggestions(model, doc, stage.svg.shade, say);
   parts.takes = makeTakes(model, doc, self.transport, { say, onarrival: () => {
     self.openTab("result");
     if (!calm()) self.transport.play();
   } });
   doc.listen((what) => what !== "select" && !status.classList.contains("pm-alarm") && doc.drags.length && (status.textContent = ""));
   doc.listen((what) => what === "commit" && !doc.full && say(""));
+  doc.listen((what) => what === "commit" && doc.drags.some((drag) => doc.beside(drag.path[0]))
+    && say("A drag begins beside the picture, where nothing is to be moved.", true));
   self.parts = parts;
   return self;
 }

@@ -5,7 +5,8 @@ const MOST = 128; // pixels a side, at which pictures move: at 256 painting take
 
 // model: a widget's, without `send`. load(): the model's script, as page_model.py writes it. Returns a model with `send`.
 export function withEngine(model, load) {
-  const own = { live: { on: false, why: "" }, progress: model.get("progress") };
+  const own = { live: { on: false, why: "" }, progress: model.get("progress"), frames: model.get("frames"), max_drags: model.get("max_drags"),
+    qualities: ["draft"], quality: "draft" };
   const heard = new Map();
   const tell = (name, ...what) => [...(heard.get(name) ?? [])].forEach((call) => call(...what));
   const set = (name, value) => { own[name] = value; tell(`change:${name}`); };
@@ -26,6 +27,7 @@ export function withEngine(model, load) {
     worker.onerror = (event) => failed(event.message || "The model could not be started in this browser.");
     worker.postMessage({ kind: "model", model: { tapes: given.tapes, weights: given.weights, settings: given.settings }, bytes }, [bytes]);
     worker.postMessage({ kind: "picture", ...await square() });
+    for (const name of ["frames", "max_drags"]) if (own[name] !== given.settings[name]) set(name, given.settings[name]);
   }
   // The picture in the middle of a white square of 64 or 128 pixels, the first that holds it.
   async function square() {
