@@ -49,6 +49,7 @@ def picture():
 def opened(page, folder, pipeline, **kinds):
     page_model.write(pipeline, folder / "model.js", **kinds)
     (folder / "page.html").write_text('<!doctype html><meta charset="utf-8"><title>t</title><script src="model.js"></script>')
+    page.set_default_timeout(120_000)  # a page of many megabytes, on a machine that may be busy
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((folder / "page.html").as_uri())
@@ -67,7 +68,6 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     noise = draw_noise((14, CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
     rgba = np.asarray(picture.convert("RGBA"))
     engine = script("engine") + "\nexport { makeEngine };"
-    page.set_default_timeout(120_000)
     found = page.evaluate(RUN, [engine, packed(rgba), SIDE, DRAGS.points.tolist(), packed(noise)])
     kept = []
     video = pipeline(picture, DRAGS, seed=4, callback_on_step_end=lambda _, i, t, x: kept.append(x["latents"]) or {})

@@ -78,12 +78,6 @@ export function makeEngine(model, bytes) {
     return { masks: parts, fields, latents: x };
   }
 
-  function grow(mask) {
-    const octaves = [tensor([3, seen.W, seen.W], seen.first)];
-    while (octaves[0].shape[1] > 2 * SIDE) octaves.unshift(halved(octaves[0]));
-    return octaves.reduce((made, octave) => player.run(`octave${octave.shape[1]}`, made, octave)[0], mask);
-  }
-
   function paint(given) {
     const W = given.shape[2];
     if (W === SIDE) return player.run("paint", given)[0];
@@ -94,7 +88,7 @@ export function makeEngine(model, bytes) {
   function* frames(drags, options = {}) {
     const { W, first } = seen ?? {};
     const { masks, fields } = motionOf(drags, options);
-    const { weight, frame } = atPicture(masks, fields, W, grow);
+    const { weight, frame } = atPicture(masks, fields, W, first);
     for (let n = 1; n < fields.shape[1]; n++) {
       const one = moved(first, frame(n), weight, W);
       yield composed(first, one, paint(one.given), W);
