@@ -147,7 +147,7 @@ def pull(page, share=1.0):
 def ready(page):
     """Wait until the page's model can answer."""
     page.set_default_timeout(120_000)  # beside other work the model needs longer to start
-    page.wait_for_function("document.querySelector('.pm-toggle input')?.checked")
+    page.locator("input[aria-label='follow my hand']:checked").wait_for()
 
 
 def moves_along(page):
