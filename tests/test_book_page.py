@@ -147,7 +147,7 @@ def pull(page, share=1.0):
 def ready(page):
     """Wait until the page's model can answer."""
     page.set_default_timeout(120_000)  # beside other work the model needs longer to start
-    page.wait_for_function("document.querySelector('.pm-toggle input')?.checked")
+    page.locator("input[aria-label='follow my hand']:checked").wait_for()
 
 
 def moves_along(page):
@@ -187,7 +187,8 @@ def test_a_picture_is_dropped_and_one_too_large_is_refused_in_a_word(opened):
       const file = new File([await new Promise((done) => canvas.toBlob(done))], 'mine.png', { type: 'image/png' });
       const given = new DataTransfer();
       given.items.add(file);
-      document.querySelector('.pm-editor').dispatchEvent(new DragEvent('drop', { dataTransfer: given, bubbles: true, cancelable: true }));
+      const told = { dataTransfer: given, bubbles: true, cancelable: true };
+      document.querySelector('.pm-editor').dispatchEvent(new DragEvent('drop', told));
     }"""
     before = page.locator("image.pm-picture").get_attribute("href")
     page.evaluate(drop, [5000, 10])

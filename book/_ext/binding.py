@@ -121,7 +121,8 @@ def bring_model(root: Path, pages: Path) -> None:
     from puppetmaster_core import PuppetMasterPipeline
     from puppetmaster_core.editor import page_model
 
-    if not any("loadPuppetmaster" in page.read_text(encoding="utf-8") for page in (*pages.rglob("*.md"), *pages.rglob("*.ipynb"))):
+    texts = (page.read_text(encoding="utf-8") for kind in ("md", "ipynb") for page in pages.rglob(f"*.{kind}"))
+    if not any("loadPuppetmaster" in text for text in texts):
         return
     made = root / execution.OUT / f"{execution.digest(root)[:16]}.{MODEL}"  # kept: making it takes as long as a chapter
     if not made.exists():

@@ -22,7 +22,7 @@ export function withEngine(model, load) {
     const into = new Uint8Array(bytes);
     for (let i = 0; i < text.length; i++) into[i] = text.charCodeAt(i);
     const address = URL.createObjectURL(new Blob([given.engine], { type: "text/javascript" }));
-    worker = new Worker(address, { type: "module" });
+    worker = new Worker(address); // a classic one: from a file, browsers start no modules
     worker.onmessage = ({ data }) => answered(data);
     worker.onerror = (event) => failed(event.message || "The model could not be started in this browser.");
     worker.postMessage({ kind: "model", model: { tapes: given.tapes, weights: given.weights, settings: given.settings }, bytes }, [bytes]);

@@ -10,7 +10,7 @@ export function makeAsk(model, doc, say) {
   const seed = element("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: model.get("seed"), "aria-label": "seed" });
   const quality = element("select", { "aria-label": "quality" }, ...model.get("qualities").map((name) => (
     element("option", { value: name, selected: name === model.get("quality") }, name))));
-  const follow = element("input", { type: "checkbox" });
+  const follow = element("input", { type: "checkbox", "aria-label": "follow my hand" });
   const bar = element("progress", { max: 1, value: 0, "aria-label": "progress" });
   const said = element("span", { className: "pm-said" });
   const start = button(null, "Generate a video with these drags", () => ask(), { text: "Generate", className: "pm-primary", disabled: !alive });
