@@ -295,7 +295,7 @@ figures.funnel_figure(report["funnel"])
 # %%
 import time
 
-from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
+from lib.costs import answers_cost, seconds_an_asset, simulate
 
 rows, assets_rows = (
     read_rows(folder / "animations.parquet"),

@@ -282,7 +282,7 @@ table(
 # until the limit of two minutes. Look at the hours on many cores: they stop falling where the slowest single asset decides.
 
 # %%
-from puppetmaster_core.curation.costs import simulate
+from lib.costs import simulate
 
 rng = np.random.default_rng(0)
 # seconds

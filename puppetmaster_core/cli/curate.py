@@ -63,25 +63,25 @@ def run(arguments: argparse.Namespace) -> None:
     folder = arguments.output
     check(arguments)
     with _bad_input():
-        from puppetmaster_core.clips.plan import alone, settle
         from puppetmaster_core.curation.forest import Forest
-        from puppetmaster_core.curation.run import finish
+        from puppetmaster_core.curation.verdicts import finish
+        from puppetmaster_core.jobs import alone, settle
 
         forest = Forest.load(*([arguments.forest] if arguments.forest else []))
-        plan, categories = _plan(arguments)
+        job = _job(arguments)
         judge = find_judge(arguments)
         try:
-            settle(folder, plan)
+            settle(folder, job.plan.to_dict())
             own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
-            own.mkdir(parents=True, exist_ok=True)
-            (own / "plan.json").touch()
+            own.parent.mkdir(exist_ok=True)
+            own.touch()
             try_writing(folder / "report.json")
         except OSError as error:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
         with alone(own):
-            costs = _measure(folder, plan, categories, arguments)
-            answers = ask_judge(folder, plan, forest, categories, judge, arguments) if judge else None
-            report = finish(folder, plan, forest, categories, answers and answers.of_row)
+            costs = _measure(job, arguments)
+            answers = ask_judge(job, forest, judge, arguments) if judge else None
+            report = finish(job, forest, answers and answers.of_row)
             if report is not None:
                 report |= _compared(folder, arguments.official) | _arms(folder, arguments.arms)
                 report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
@@ -114,14 +114,14 @@ def check(arguments: argparse.Namespace) -> None:
         need("ray", extra="scale-out")
 
 
-def _plan(arguments: argparse.Namespace):
+def _job(arguments: argparse.Namespace):
     import hashlib
 
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation.measure import CurationPlan
-    from puppetmaster_core.curation.prefilter import read_categories
+    from puppetmaster_core.curation.measuring import CurationJob, CurationPlan
+    from puppetmaster_core.curation.prefilter import Categories, read_categories
 
-    categories, digest = None, ""
+    categories, digest = Categories(), ""
     if arguments.categories:
         categories = read_categories(arguments.categories)
         digest = hashlib.sha256(arguments.categories.read_bytes()).hexdigest()
@@ -129,7 +129,7 @@ def _plan(arguments: argparse.Namespace):
         source = find_source(str(_download(arguments, categories)))
     else:
         source = find_source(arguments.assets, arguments.count, arguments.first)
-    return CurationPlan(source, arguments.assets_a_part, digest), categories
+    return CurationJob(arguments.output, CurationPlan(source, arguments.assets_a_part, digest), categories)
 
 
 def _download(arguments: argparse.Namespace, categories) -> Path:
@@ -142,7 +142,7 @@ def _download(arguments: argparse.Namespace, categories) -> Path:
     ids, malformed = (animated_ids(), []) if what == "animated" else read_ids(what)
     if malformed:
         print(f"{what}: {len(malformed)} entries are no ids of Objaverse's: left out", file=sys.stderr)
-    ids = [uid for uid in ids if categories is None or not categories.left_out(uid)][: arguments.count]
+    ids = [uid for uid in ids if not categories.left_out(uid)][: arguments.count]
     _, lost = fetch(ids, arguments.download, lambda batches: tqdm(batches, desc="batches of 100", file=sys.stderr))
     if lost:
         print(f"{len(lost)} objects could not be had, {lost[0]} first: the same command tries them again", file=sys.stderr)
@@ -175,27 +175,25 @@ def _arms(folder: Path, clips: Path | None) -> dict:
         raise BadInput(str(error)) from error
 
 
-def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> dict:
+def _measure(job, arguments: argparse.Namespace) -> dict:
     """Measure what is missing; what it cost."""
     from tqdm import tqdm
 
-    from puppetmaster_core.curation.run import Share, measure
+    from puppetmaster_core.curation.measuring import missing_parts
+    from puppetmaster_core.jobs import run_shards
 
-    def watched(stream, total: int):
-        with tqdm(stream, total=total, desc="assets", file=sys.stderr) as bar:
-            for one in bar:
-                if one.error:
-                    tqdm.write(f"{one.asset}: {one.error}", file=sys.stderr)
-                yield one
-
-    began = time.perf_counter()
-    share = Share(arguments.rank, arguments.world_size, arguments.engine, arguments.ray_address, arguments.workers,
-                  arguments.time_limit, arguments.memory, arguments.retry)
-    now, memory = measure(folder, plan, share, categories, watched)
+    began, now, memory = time.perf_counter(), 0, 0.0
+    parts = missing_parts(job, arguments.rank, arguments.world_size, arguments.retry)
+    outcomes = run_shards(job, parts, workers=arguments.workers, engine=arguments.engine, address=arguments.ray_address,
+                          time_limit=arguments.time_limit, memory_gb=arguments.memory)
+    for outcome in tqdm(outcomes, total=sum(len(job.items(part)) for part in parts), desc="assets", file=sys.stderr):
+        row = outcome.result["asset"]
+        if row["error"]:
+            tqdm.write(f"{row['asset']}: {row['error']}", file=sys.stderr)
+        now, memory = now + (row["left_out"] is None), max(memory, outcome.memory_mb)
     seconds = time.perf_counter() - began
     return {"assets measured now": now, "seconds": round(seconds, 2), "assets/s": round(now / seconds, 2),
-            "engine": arguments.engine, "workers": share.runner()[1] or "the cluster's",
-            "most memory of a worker, MB": round(memory, 1)}
+            "engine": arguments.engine, "most memory of a worker, MB": round(memory, 1)}
 
 
 def summary(folder: Path, report: dict) -> str:
@@ -222,16 +220,16 @@ def summary(folder: Path, report: dict) -> str:
 
 @contextmanager
 def _bad_input():
-    from puppetmaster_core.clips.plan import PlanError
     from puppetmaster_core.clips.sources import SourceError
     from puppetmaster_core.curation.forest import ForestError
     from puppetmaster_core.curation.judge import JudgeError
     from puppetmaster_core.curation.judging import BudgetSpent
     from puppetmaster_core.curation.objaverse import ObjaverseError
     from puppetmaster_core.curation.prefilter import CategoryError
+    from puppetmaster_core.jobs import JobError
 
     try:
         yield
-    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError,
+    except (JobError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError,
             ConnectionError) as error:  # the last: Ray cannot start or join
         raise BadInput(str(error)) from error

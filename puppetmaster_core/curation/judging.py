@@ -14,11 +14,11 @@ from PIL import Image
 
 from puppetmaster_core.clips.sources import Source
 from puppetmaster_core.curation.judge import Judge, JudgeError, NoAnswer
-from puppetmaster_core.curation.measure import CurationPlan
+from puppetmaster_core.curation.measuring import CurationPlan
 from puppetmaster_core.curation.pictures import quarters, strip, to_png, unstrip
 from puppetmaster_core.curation.prompt import PROMPT, VERSION, MalformedAnswer
 from puppetmaster_core.files import whole_file, write_json
-from puppetmaster_core.isolation import run_isolated, still_going
+from puppetmaster_core.isolation import run_isolated, restart_time_limit
 
 SAID = 2000  # characters of an answer, as it came, that are kept
 PATIENCE = 3  # animations in a row without an answer, after which the server counts as gone
@@ -65,7 +65,7 @@ def _draw(folder: str, source: Source, size: int, job: tuple[int, list[int]]) ->
     number, animations = job
     asset = source.open(number)
     for animation in animations:
-        still_going()
+        restart_time_limit()
         data = to_png(strip(quarters(asset, animation, size)))
         with whole_file(picture_path(Path(folder), number, animation)) as partial_file:
             partial_file.write_bytes(data)
