@@ -16,7 +16,7 @@ from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.encoding import split_released
 from puppetmaster_core.restricted_pickle import PickleRefused, read_arrays
 
-WANTED = "wanted a Drag-a-Move clip with an array 'drags' (N frames, K drags, 4) of numbers: get it again"
+EXPECTED = "expected a Drag-a-Move clip with an array 'drags' (N frames, K drags, 4) of numbers: get it again"
 PICKLES = (".pkl", ".pickle")
 LARGEST_PICTURE = 2048  # pixels a side of a video
 
@@ -47,10 +47,10 @@ def read_index(folder: str | Path) -> list[dict]:
                 return index
         except (OSError, ValueError, AttributeError, RecursionError):
             pass
-        raise DragError(f"{folder / 'index.json'}: cannot be read, wanted a list of clips, each with its id")
+        raise DragError(f"{folder / 'index.json'}: cannot be read, expected a list of clips, each with its id")
     ids = {path.stem for suffix in (".npz", *PICKLES) for path in folder.glob(f"*{suffix}")}
     if not ids:
-        raise DragError(f"{folder}: no clips came, wanted a folder of Drag-a-Move clips with an index.json")
+        raise DragError(f"{folder}: got no clips, expected a folder of Drag-a-Move clips with an index.json")
     return [{"id": name} for name in sorted(ids)]
 
 
@@ -64,7 +64,7 @@ def read_clip(folder: str | Path, entry: dict | str, size: int = 256) -> DragAMo
     drags = _drags(path, arrays.get("drags"))
     frames = read_video(stem.with_suffix(".gif"), size)
     if len(frames) != drags.frames:
-        raise DragError(f"{stem}: a video of {len(frames)} frames came with drags over {drags.frames}, wanted as many")
+        raise DragError(f"{stem}: got a video of {len(frames)} frames and drags over {drags.frames}, expected as many")
     more = {name: _number_array(path, name, arrays.get(name)) for name in ("latents", "cond_latent", "embedding")}
     return DragAMoveClip(entry["id"], frames, drags, **more, about=dict(entry))
 
@@ -81,9 +81,9 @@ def read_video(path: str | Path, size: int | None = None) -> np.ndarray:
             shape = (size, size) if size else video.size
             return np.stack([np.asarray(picture.resize(shape, Image.Resampling.LANCZOS)) for picture in pictures])
     except FileNotFoundError:
-        raise DragError(f"{path}: no such file, wanted the clip's video") from None
+        raise DragError(f"{path}: no such file, expected the clip's video") from None
     except Exception:  # damaged pictures raise nearly anything
-        raise DragError(f"{path}: cannot be read, wanted a .gif of at most {LARGEST_PICTURE} pixels a side") from None
+        raise DragError(f"{path}: cannot be read, expected a .gif of at most {LARGEST_PICTURE} pixels a side") from None
 
 
 def read_released(path: Path) -> Drags:
@@ -102,26 +102,26 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as clip:
             return {name: clip[name] for name in clip.files if name in ("drags", "latents", "cond_latent", "embedding")}
     except FileNotFoundError:
-        raise DragError(f"{path}: no such file, {WANTED}") from None
+        raise DragError(f"{path}: no such file, {EXPECTED}") from None
     except PickleRefused as error:
-        raise DragError(f"{path}: {error}; {WANTED}") from None
+        raise DragError(f"{path}: {error}; {EXPECTED}") from None
     except Exception:  # damaged bytes raise nearly anything: zlib.error, BadZipFile, SyntaxError, MemoryError, …
-        raise DragError(f"{path}: cannot be read, {WANTED}") from None
+        raise DragError(f"{path}: cannot be read, {EXPECTED}") from None
 
 
 def _drags(path: Path, array: np.ndarray | None) -> Drags:
     if array is None:
-        raise DragError(f"{path}: cannot be read, {WANTED}")
+        raise DragError(f"{path}: cannot be read, {EXPECTED}")
     array = array[0] if array.ndim == 4 and len(array) == 1 else array  # a batch of one
     if array.dtype.kind not in "iuf" or array.ndim != 3 or array.shape[2] != 4 or 0 in array.shape:
-        raise DragError(f"{path}: 'drags' came as {array.dtype} {array.shape}, {WANTED}")
+        raise DragError(f"{path}: got 'drags' as {array.dtype} {array.shape}, {EXPECTED}")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which Drags refuses
         points, present = split_released(torch.from_numpy(array.astype(np.float32)))  # (K, N, 2), (N, K)
     if not present.any():
-        raise DragError(f"{path}: no drags came, at least one is wanted: draw one")
+        raise DragError(f"{path}: got no drags, expected at least one: draw one")
     used = present.any(dim=0)
     for k in (used & ~present.all(dim=0)).nonzero().flatten()[:1]:
-        raise DragError(f"{path}: drag {k + 1} is absent from some frames, wanted drags that last the whole clip")
+        raise DragError(f"{path}: drag {k + 1} is absent from some frames, expected drags that last the whole clip")
     try:
         return Drags(points[used].numpy())
     except DragError as error:
@@ -137,7 +137,7 @@ def _number_array(path: Path, name: str, array: np.ndarray | None) -> np.ndarray
         return None
     array = array[0] if array.ndim == DIMENSIONS[name] + 1 and len(array) == 1 else array
     if array.dtype.kind != "f" or array.ndim != DIMENSIONS[name]:
-        raise DragError(f"{path}: {name!r} came as {array.dtype} {array.shape}, wanted {DIMENSIONS[name]} axes of numbers")
+        raise DragError(f"{path}: got {name!r} as {array.dtype} {array.shape}, expected {DIMENSIONS[name]} axes of numbers")
     return array.astype(np.float32)
 
 

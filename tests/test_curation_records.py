@@ -8,7 +8,7 @@ from puppetmaster_core.cli import main
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.curation import speed
 from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.curation.records import forest_record, speed_record
+from puppetmaster_core.curation.results import forest_record, speed_record
 from puppetmaster_core.curation.speed import EngineTime, as_text, compare_engines
 from puppetmaster_core.evaluation.claims import rebuild
 from puppetmaster_core.files import write_json

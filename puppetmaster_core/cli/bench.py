@@ -69,7 +69,7 @@ def _curation(arguments: argparse.Namespace) -> None:
     from importlib.util import find_spec
 
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation import records, speed
+    from puppetmaster_core.curation import results, speed
 
     if arguments.output:
         try:
@@ -78,7 +78,7 @@ def _curation(arguments: argparse.Namespace) -> None:
             raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
     engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
     times = list(speed.compare_engines(find_source("library:all", arguments.curation), engines=engines))
-    record = records.speed_record(times)
+    record = results.speed_record(times)
     if arguments.output:
         write_json(arguments.output, record)
     print(json.dumps(record) if arguments.json else speed.as_text(times))

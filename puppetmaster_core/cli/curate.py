@@ -80,11 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
         with alone(own):
             costs = _measure(job, arguments)
-            answers = ask_judge(job, forest, judge, arguments) if judge else None
-            report = finish(job, forest, answers and answers.of_row)
+            judging = ask_judge(job, forest, judge, arguments) if judge else None
+            report = finish(job, forest, judging and (lambda row: judging.answer(judging.strip(row))))
             if report is not None:
                 report |= _compared(folder, arguments.official) | _arms(folder, arguments.arms)
-                report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
+                report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
                 write_json(folder / "report.json", report)
     if report is None:
         print(json.dumps({"waiting": True}) if arguments.json else

@@ -45,15 +45,15 @@ def ask_judge(job, forest, judge, arguments: argparse.Namespace):
     """Ask about what the forest kept of this rank's share."""
     from tqdm import tqdm
 
-    from puppetmaster_core.curation.judging import Asked
+    from puppetmaster_core.curation.judging import Judging
     from puppetmaster_core.curation.verdicts import forest_verdicts, kept
     from puppetmaster_core.jobs import WORKERS
 
-    asked = Asked(job.folder, job.plan, *judge)
+    judging = Judging(job.folder, *judge)
     own = range(arguments.rank, len(job.plan.parts), arguments.world_size)
     rows = list(kept(forest_verdicts(job, own, forest)).values())
-    for name, error in asked.draw(rows, workers=arguments.workers or WORKERS, time_limit=arguments.time_limit,
-                                  memory_gb=arguments.memory):
+    for name, error in judging.draw(rows, job.plan.source, job.plan.picture_size, workers=arguments.workers or WORKERS,
+                                    time_limit=arguments.time_limit, memory_gb=arguments.memory):
         print(f"{name}: not drawn: {error}", file=sys.stderr)
-    asked.ask(rows, arguments.budget, lambda todo: tqdm(todo, desc="judging", file=sys.stderr), arguments.retry)
-    return asked
+    judging.ask(tqdm([judging.strip(row) for row in rows], desc="judging", file=sys.stderr), arguments.budget, arguments.retry)
+    return judging

@@ -27,7 +27,7 @@ ABOUT = {field.name for field in fields(Clip)} - LABELS - {"frames"}
 
 
 class ClipError(ValueError):
-    """A stored clip that cannot be read. The message is one line: where, what came, what was wanted."""
+    """A stored clip that cannot be read. The message is one line: where, what it got, what it expected."""
 
 
 def to_members(clip: Clip) -> dict[str, bytes]:
@@ -83,7 +83,7 @@ def _labels(members: Mapping[str, bytes], names: Collection[str]) -> dict[str, n
 
 
 def _unreadable(error: Exception) -> ClipError:
-    return ClipError(f"a clip cannot be read ({type(error).__name__}), wanted frames, labels.npz and json")
+    return ClipError(f"a clip cannot be read ({type(error).__name__}), expected frames, labels.npz and json")
 
 
 def _picture(data: bytes) -> np.ndarray:
@@ -113,7 +113,7 @@ def from_tar(data: bytes) -> dict[str, bytes]:
                     members[entry.name.partition(".")[2]] = data[entry.offset_data : entry.offset_data + entry.size]
             end = tar.offset
     except Exception as error:  # tarfile raises its own, and ValueError, OverflowError, …
-        raise ClipError(f"a clip cannot be read ({type(error).__name__}), wanted tar members") from None
+        raise ClipError(f"a clip cannot be read ({type(error).__name__}), expected tar members") from None
     if end != len(data):  # tarfile takes a damaged header for the end of the file
-        raise ClipError(f"a clip cannot be read ({end} of {len(data)} bytes are whole), wanted tar members")
+        raise ClipError(f"a clip cannot be read ({end} of {len(data)} bytes are whole), expected tar members")
     return members

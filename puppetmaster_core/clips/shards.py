@@ -79,7 +79,7 @@ def read_index(folder: str | os.PathLike) -> pa.Table:
     """The rows of all shards of `folder`, in order. Raises ClipError where there are none or one cannot be read."""
     paths = sorted(Path(folder, "index").glob("shard-*.parquet"))
     if not paths:
-        raise ClipError(f"{folder}: no index/*.parquet came, wanted clips: make some with puppetmaster render")
+        raise ClipError(f"{folder}: got no index/*.parquet, expected clips: make some with puppetmaster render")
     try:
         return pa.concat_tables([_table(path) for path in paths])
     except ClipError as error:
@@ -95,7 +95,7 @@ def _table(path: Path) -> pa.Table:
             raise pa.ArrowInvalid("a clip without a place")
         return table
     except (OSError, pa.ArrowException) as error:
-        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), wanted an index") from None
+        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), expected an index") from None
 
 
 def count_notes(index: pa.Table) -> dict[str, int]:
@@ -117,9 +117,9 @@ def damage(folder: Path, index: pa.Table) -> str | None:
             with open(path, "rb") as file:
                 there = file.seek(0, os.SEEK_END)
         except OSError as error:
-            return f"{path}: cannot be opened ({error.strerror}), wanted {end} bytes"
+            return f"{path}: cannot be opened ({error.strerror}), expected {end} bytes"
         if there < end:
-            return f"{path}: {there} bytes came, wanted at least {end}: a half-written shard"
+            return f"{path}: got {there} bytes, expected at least {end}: a half-written shard"
     return None
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from puppetmaster_core.assets import asset_source
-from puppetmaster_core.clips.plan import Plan, settle
-from puppetmaster_core.clips.production import make_shards, open_shards
+from puppetmaster_core.clips.rendering import RenderPlan, render_clips
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
@@ -47,10 +46,9 @@ def measure(sizes: tuple[int, ...] = (64, 256), clips: int = 60, workers: int = 
     """All speeds, one after the other; Blender's where it is installed."""
     for size in sizes:
         yield fast_renderer(size)
-    if blender_python() is not None:
-        for size in sizes:
-            for what, cycles in (("Blender, 16 samples", Cycles(samples=16)), ("Blender, ids and depth only", Cycles(samples=0))):
-                yield blender_renderer(size, what, cycles)
+    for size in sizes if blender_python() is not None else ():
+        for what, samples in (("Blender, 16 samples", 16), ("Blender, ids and depth only", 0)):
+            yield blender_renderer(size, what, Cycles(samples=samples))
     for size in sizes:
         yield from asset_to_shard(size, clips, workers, source)
 
@@ -66,29 +64,29 @@ def fast_renderer(size: int, cabinets: int = 12) -> Speed:
 
 
 def blender_renderer(size: int, what: str, cycles: Cycles, frames: int = 4) -> Speed:
-    """Frames of one cabinet by Blender, its start included."""
+    """Frames of one cabinet by Blender, its start included: CPU seconds of a process that has ended."""
     asset, positions, camera = _film(0)
-    before = _children()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run_job(asset, positions[:frames], [camera], size, cycles=cycles)
-    return Speed(what, size, "frames", frames, _children() - before, "CPU")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Speed(what, size, "frames", frames, used, "CPU")
 
 
 def asset_to_shard(size: int, clips: int, workers: int, source: str) -> Iterator[Speed]:
     """Clips from asset to shard: from the first one finished to the last, as the workers' start counts once a run; then read."""
     with tempfile.TemporaryDirectory(prefix="puppetmaster-speed-") as folder:
-        plan, folder = Plan(find_source(source, clips), Filming(size=size)), Path(folder)
-        settle(folder, plan)
         stamps, used = [], 0.0
-        for progress in make_shards(folder, plan, open_shards(folder, plan), workers=workers):
-            used += progress.cpu_seconds if stamps else 0.0
-            stamps += [time.perf_counter()] * progress.clips
+        for outcome in render_clips(Path(folder), RenderPlan(find_source(source, clips), Filming(size=size)), workers=workers):
+            used += outcome.cpu_seconds if stamps else 0.0
+            stamps += [time.perf_counter()] * len(outcome.result["rows"])
         if len(stamps) < 2:
-            raise RuntimeError(f"{len(stamps)} clips came of {clips} assets of {source}, at least 2 are wanted: ask for more")
+            raise RuntimeError(f"got {len(stamps)} clips of {clips} assets of {source}, expected 2 at least: ask for more")
         what, made = f"{source}, asset to shard", len(stamps) - 1
         yield Speed(f"{what}, {workers} workers", size, "clips", made, stamps[-1] - stamps[0], "wall")
         yield Speed(what, size, "clips", made, used, "CPU")
-        store = ClipStore(folder)
-        began, frames = time.process_time(), sum(len(clip.frames) for clip in store)
+        began = time.process_time()
+        frames = sum(len(clip.frames) for clip in ClipStore(folder))
         yield Speed("reading shards", size, "frames", frames, time.process_time() - began, "CPU")
 
 
@@ -104,9 +102,3 @@ def _film(seed: int):
     asset = asset_source().make_asset("cabinet", seed)
     positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, FRAMES)])
     return asset, positions, drag_a_move_camera(np.random.default_rng(seed), positions)
-
-
-def _children() -> float:
-    """CPU seconds of the processes that this one started and that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -81,7 +81,7 @@ def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit:
     time_limit: seconds a clip, for Blender. Raises ValueError where the asset has no animation.
     """
     if not asset.clips:
-        raise ValueError("no animation came, wanted one at least")
+        raise ValueError("got an asset without animations, expected one at least")
     provenance, tools = _provenance(asset, name, how), _tools(how)
     lights = setting_named(how.setting).lights(asset_rng(how.seed, name))
     for animation, known in enumerate(asset.clips):
@@ -204,7 +204,7 @@ def _positions(asset: AnimatedAsset, animation: int, times: np.ndarray) -> np.nd
     """Vertices (N, V, 3) at times (N,). Raises ValueError."""
     positions = asset.trajectories(animation, times)
     if not np.isfinite(positions).all():
-        raise ValueError("vertices that are no numbers came, wanted finite positions")
+        raise ValueError("got vertices that are no numbers, expected finite positions")
     return positions
 
 
