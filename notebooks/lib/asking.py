@@ -76,7 +76,7 @@ class Asking:
 
 
 def _gif(film: np.ndarray | Video) -> bytes:
-    video = film if isinstance(film, Video) else Video(np.asarray(film))
+    video = Video(np.asarray(getattr(film, "frames", film)), drags=getattr(film, "drags", None))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "film.gif")
         video.save(path, overlay=video.drags or False, upscale=min(16, max(1, SIDE // video.frames.shape[1])))
