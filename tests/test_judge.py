@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 from procedural_library import make_asset
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation.judge import KEY, MODEL, URL, Judge, JudgeError, NoAnswer
-from puppetmaster_core.curation.judging import Answers, BudgetSpent, Price, answer_key, ask_all, bill, read_pictures
+from puppetmaster_core.curation.judging import BudgetSpent, Judging, Price, read_pictures
 from puppetmaster_core.curation.pictures import front_camera, quarters, strip, to_png, unstrip
 from puppetmaster_core.curation.prompt import PROMPT, SCHEMA, MalformedAnswer, parse_answer
 from puppetmaster_core.curation.tables import read_rows
@@ -121,66 +122,59 @@ def test_the_environment_names_the_judge():
 def test_answers_are_bought_once(tmp_path):
     with serving(FakeJudge("realistic", "unrealistic")) as server:
         judge, _ = judge_of(server)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 3)
+        judging, todo = Judging(tmp_path, judge, Price(2.5, 10)), strips(tmp_path, 3)
         for _ in range(2):
-            ask_all(judge, answers, todo, Price(2.5, 10))
+            judging.ask(todo)
         assert len(server.heard) == 3
-        assert [answers.of(path)["realistic"] for path in todo] == [True, False, False]
-        assert Answers(tmp_path, "eyes-2").of(todo[0]) is None  # another model is another question
-    assert bill(answers, Price(2.5, 10)) == {"answers": 3, "of no use": 0, "tokens_in": 3000, "tokens_out": 60, "tries": 3,
+        assert [judging.answer(path)["realistic"] for path in todo] == [True, False, False]
+        assert Judging(tmp_path, replace(judge, model="eyes-2")).answer(todo[0]) is None  # another question
+    assert judging.bill() == {"answers": 3, "of no use": 0, "tokens_in": 3000, "tokens_out": 60, "tries": 3,
                                             "dollars": 0.0081, "model": "eyes-1", "prompt": "puppetmaster.realism/1"}
     assert SECRET not in "".join(path.read_text() for path in (tmp_path / "answers").iterdir())
-
-
-def test_pictures_prompt_and_model_make_a_question(monkeypatch):
-    key = answer_key(PICTURES, "m")
-    assert key == answer_key(list(PICTURES), "m") != answer_key(PICTURES[::-1], "m") != answer_key(PICTURES, "n")
-    monkeypatch.setattr("puppetmaster_core.curation.judging.PROMPT", PROMPT + " Please.")
-    assert answer_key(PICTURES, "m") != key
 
 
 def test_a_malformed_answer_costs_its_item_and_can_be_asked_again(tmp_path):
     with serving(FakeJudge("realistic", "prose", "unrealistic", "realistic")) as server:
         judge, _ = judge_of(server)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 3)
-        ask_all(judge, answers, todo)
-        assert [answers.of(path).get("realistic") for path in todo] == [True, None, False]
-        assert answers.of(todo[1])["said"] == "It looks fine to me." and json.loads(answers.of(todo[0])["said"])["realistic"]
-        assert "It looks fine" in answers.of(todo[1])["error"] and answers.of(todo[1])["tokens_in"] == 1000
-        ask_all(judge, answers, todo)
+        judging, todo = Judging(tmp_path, judge), strips(tmp_path, 3)
+        judging.ask(todo)
+        assert [judging.answer(path).get("realistic") for path in todo] == [True, None, False]
+        assert judging.answer(todo[1])["said"] == "It looks fine to me." and json.loads(judging.answer(todo[0])["said"])["realistic"]
+        assert "It looks fine" in judging.answer(todo[1])["error"] and judging.answer(todo[1])["tokens_in"] == 1000
+        judging.ask(todo)
         assert len(server.heard) == 3
-        ask_all(judge, answers, todo, retry=True)
-        assert len(server.heard) == 4 and answers.of(todo[1])["realistic"] is True
+        judging.ask(todo, retry=True)
+        assert len(server.heard) == 4 and judging.answer(todo[1])["realistic"] is True
 
 
 def test_the_budget_stops_the_run_and_the_run_goes_on_with_a_larger_one(tmp_path):
     """An answer costs $0.0025 + $0.0002: of $0.006 two can be had, the third might be too dear."""
     with serving(FakeJudge()) as server:
         judge, _ = judge_of(server)
-        answers, todo, price = Answers(tmp_path, "eyes-1"), strips(tmp_path, 4), Price(2.5, 10)
+        judging, todo = Judging(tmp_path, judge, Price(2.5, 10)), strips(tmp_path, 4)
         for _ in range(2):
             with pytest.raises(BudgetSpent, match=r"\$0.0054 of \$0.006 are spent"):
-                ask_all(judge, answers, todo, price, 0.006)
+                judging.ask(todo, 0.006)
             assert len(server.heard) == 2
-        ask_all(judge, answers, todo, price, 1.0)
-    assert len(server.heard) == 4 and all(answers.of(path)["realistic"] for path in todo)
+        judging.ask(todo, 1.0)
+    assert len(server.heard) == 4 and all(judging.answer(path)["realistic"] for path in todo)
 
 
 def test_pictures_that_are_refused_cost_themselves(tmp_path):
     with serving(FakeJudge(400, "realistic")) as server:
         judge, _ = judge_of(server)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 2)
-        ask_all(judge, answers, todo)
-    assert "these pictures are refused with status 400" in answers.of(todo[0])["error"] and answers.of(todo[1])["realistic"]
+        judging, todo = Judging(tmp_path, judge), strips(tmp_path, 2)
+        judging.ask(todo)
+    assert "these pictures are refused with status 400" in judging.answer(todo[0])["error"] and judging.answer(todo[1])["realistic"]
 
 
 def test_a_server_that_is_gone_stops_the_run_and_costs_nothing(tmp_path):
     with serving(FakeJudge("realistic", 503)) as server:
         judge, _ = judge_of(server, tries=2)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 9)
+        judging, todo = Judging(tmp_path, judge), strips(tmp_path, 9)
         with pytest.raises(JudgeError, match="3 animations in a row"):
-            ask_all(judge, answers, todo)
-    assert [answers.of(path) is None for path in todo] == [False] + [True] * 8
+            judging.ask(todo)
+    assert [judging.answer(path) is None for path in todo] == [False] + [True] * 8
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------------

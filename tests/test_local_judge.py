@@ -9,7 +9,7 @@ from tiny_eyes import NO, YES, save_idefics3, save_qwen2_vl, teach
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation.judge import JudgeError, NoAnswer
-from puppetmaster_core.curation.judging import Answers, Price, ask_all, bill
+from puppetmaster_core.curation.judging import Judging, Price
 from puppetmaster_core.curation.local_judge import LocalJudge, inputs_for
 from puppetmaster_core.curation.pictures import to_png
 from puppetmaster_core.curation.prompt import PROMPT, MalformedAnswer
@@ -80,18 +80,18 @@ def test_answers_are_kept_by_the_models_files(fitted, tmp_path):
     judge = LocalJudge.load(fitted, "cpu")
     strip = tmp_path / "000000-000.png"
     strip.write_bytes(to_png(np.full((24, 96, 3), 255, np.uint8)))
-    answers = Answers(tmp_path, judge.model)
-    ask_all(judge, answers, [strip], Price(1, 1))
+    judging = Judging(tmp_path, judge, Price(1, 1))
+    judging.ask([strip])
     again = LocalJudge.load(fitted, "cpu")
     assert again.model == judge.model and judge.model.startswith("tiny-eyes@")
-    assert answers.of(strip)["realistic"] is True and bill(answers, Price(1, 1))["answers"] == 1
+    assert judging.answer(strip)["realistic"] is True and judging.bill()["answers"] == 1
     object.__setattr__(again, "network", None)  # cannot be asked
-    ask_all(again, Answers(tmp_path, again.model), [strip])
+    Judging(tmp_path, again).ask([strip])
     other = tmp_path / "tiny-eyes"
     other.mkdir()
     save_idefics3(other, seed=5)
     assert LocalJudge.load(other, "cpu").model.partition("@")[0] == "tiny-eyes"
-    assert Answers(tmp_path, LocalJudge.load(other, "cpu").model).of(strip) is None
+    assert Judging(tmp_path, LocalJudge.load(other, "cpu")).answer(strip) is None
 
 
 def test_what_the_model_cannot_do_is_no_answer(fitted):
