@@ -108,7 +108,7 @@ class _Worker:
 
     def __init__(self, function: Callable, time_limit: float | None, memory_gb: float | None):
         self.job, self.time_limit, self.alive, self.started = None, time_limit, True, False
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(pickle.dumps(function), theirs, time_limit, memory_gb), daemon=True)

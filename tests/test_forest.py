@@ -9,10 +9,9 @@ import pyarrow.parquet
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from procedural_library import GROUPS, make_asset
+from procedural_library import CORRUPTIONS, GROUPS, corrupt, make_asset
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation import fitting
-from puppetmaster_core.curation.corruptions import KINDS, corrupt
 from puppetmaster_core.curation.examples import (
     BY_HAND,
     CORRUPTED,
@@ -59,7 +58,7 @@ def test_it_says_what_it_was_fitted_on_and_how_well_it_does(shipped):
     assert set(shipped.about["labels"]) == {LIBRARY, FILES, CORRUPTED}
     assert figures["auc"] >= 0.99
     for kept in (figures["kept at 95 % of the good"], figures["kept at the threshold"]):
-        assert set(kept) == {"good", *KINDS} and kept["good"] >= 0.95
+        assert set(kept) == {"good", *CORRUPTIONS} and kept["good"] >= 0.95
         assert max(share for kind, share in kept.items() if kind != "good") <= 0.03
 
 
@@ -233,7 +232,7 @@ def test_files_that_are_no_forest_are_one_clear_error(copy, tmp_path):
 # ---- corruptions ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_corruptions_are_what_they_are_called(kind):
     """Of a walking figure and of furniture, three draws each."""
     for base in ("human", "storage"):
@@ -261,7 +260,7 @@ def test_corruptions_are_drawn_from_their_seed():
     one, same, other = (corrupt(asset, 0, "spin", seed).vertices(0, 0.5) for seed in (4, 4, 5))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0.01
-    with pytest.raises(ValueError, match="use one of static"):
+    with pytest.raises(ValueError, match="expected one of static"):
         corrupt(asset, 0, "wobble")
 
 

@@ -96,9 +96,9 @@ def test_lists_are_read_and_what_is_no_id_is_set_apart(tmp_path):
 
 def test_lists_agree_as_far_as_both_looked():
     overlap = compare(["a", "b"], ["a", "b", "c"], ["b", "c", "x"])
-    assert overlap.to_dict() == {"ours": 2, "published": 2, "both": 1, "published_in_all": 3, "malformed": 0,
+    assert overlap == {"ours": 2, "published": 2, "both": 1, "published_in_all": 3, "malformed": 0,
                                  "precision": 0.5, "recall": 0.5}
-    assert compare([], ["q"], ["x"]).to_dict()["precision"] is None
+    assert compare([], ["q"], ["x"])["precision"] is None
 
 
 def test_the_papers_lists_are_what_the_reference_says():

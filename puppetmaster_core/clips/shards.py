@@ -80,14 +80,11 @@ def read_index(folder: str | os.PathLike) -> pa.Table:
     paths = sorted(Path(folder, "index").glob("shard-*.parquet"))
     if not paths:
         raise ClipError(f"{folder}: got no index/*.parquet, expected clips: make some with puppetmaster render")
-    try:
-        return pa.concat_tables([_table(path) for path in paths])
-    except ClipError as error:
-        raise ClipError(f"{error}: render again") from None
+    return pa.concat_tables([_table(path) for path in paths])
 
 
 def _table(path: Path) -> pa.Table:
-    """One shard's rows. Raises ClipError, which leaves open what to do."""
+    """One shard's rows. Raises ClipError."""
     try:
         table = pq.read_table(path, schema=SCHEMA)
         table.validate(full=True)
@@ -95,7 +92,7 @@ def _table(path: Path) -> pa.Table:
             raise pa.ArrowInvalid("a clip without a place")
         return table
     except (OSError, pa.ArrowException) as error:
-        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), expected an index") from None
+        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), expected an index: render again") from None
 
 
 def count_notes(index: pa.Table) -> dict[str, int]:
