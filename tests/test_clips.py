@@ -78,8 +78,3 @@ def test_other_drags_of_a_clip_follow_its_rules(clip):
     bare = replace(clip, displacement=np.zeros((0, 0, 0, 2), np.float16))
     np.testing.assert_array_equal(sample_drags(bare, np.random.default_rng(0)).points, clip.drags)
     assert sample_drags(replace(bare, drags=clip.drags[:0]), np.random.default_rng(0)) is None
-
-
-def test_straight_drags_keep_their_ends_and_an_even_pace():
-    path = np.array([[[0.0, 0.0], [0.1, 0.4], [0.6, 0.2]]], np.float32)
-    np.testing.assert_allclose(straightened(path), [[[0, 0], [0.3, 0.1], [0.6, 0.2]]], atol=1e-7)

@@ -11,7 +11,6 @@ from puppetmaster_core.clips.rules import (
     DRAG_A_MOVE,
     PAPER,
     RELEASED,
-    DragRules,
     VisiblePoints,
     distinct,
     draw_drags,
@@ -146,11 +145,6 @@ def test_released_thins_short_drags():
     assert long_enough(paths, generator, PAPER).all()
 
 
-def test_an_unknown_rule_is_refused():
-    with pytest.raises(ValueError, match="got duplicate 'cubed', expected one of squared, summed"):
-        DragRules(duplicate="cubed")
-
-
 # ---- on a clip ---------------------------------------------------------------------------------------------------------
 
 
@@ -191,9 +185,3 @@ def test_what_comes_back_gets_no_straight_drag():
     np.testing.assert_allclose(drawn(points, PAPER), [0.4, 0.3, 0.3], atol=0.03)
     alone = replace(points, world=world[:, :1], tracks=points.tracks[:1], part=np.zeros(1, int))
     assert len(draw_drags(alone, rng(), PAPER)) == 1 and not len(draw_drags(alone, rng(), DRAG_A_MOVE))
-
-
-def test_straight_drags_keep_the_ends(opened):
-    curved, straight = (label(*opened, rng(1), rules).drags for rules in (PAPER, DRAG_A_MOVE))
-    np.testing.assert_array_equal(curved[:, [0, -1]], straight[:, [0, -1]])
-    np.testing.assert_allclose(np.diff(straight, axis=1), np.diff(straight, axis=1)[:, :1].repeat(5, 1), atol=1e-6)

@@ -63,13 +63,6 @@ def test_a_shard_without_its_index_or_an_index_without_its_shard_is_made_again(w
     assert not list(whole.glob(".*"))
 
 
-def test_nothing_is_made_twice(whole):
-    times = {path: path.stat().st_mtime_ns for path in whole.glob("*.tar")}
-    assert render("cabinets", whole, "--count", 10) == 0
-    assert times == {path: path.stat().st_mtime_ns for path in whole.glob("*.tar")}
-    assert json.loads((whole / "report.json").read_text())["made now"] == 0
-
-
 def test_an_asset_that_fails_costs_itself_and_is_named_with_its_cause(tmp_path, capsys):
     models = tmp_path / "models"
     (models / "deep").mkdir(parents=True)
@@ -185,15 +178,6 @@ def test_frames_at_a_pace_start_anywhere_and_know_what_follows():
     assert len(later) == 0
 
 
-def test_clips_of_an_asset_do_not_depend_on_the_others():
-    """The same file in another folder, as another number: the same frames and drags."""
-    asset, how = make_asset("laptop", 3), Filming(size=16, frames=3)
-    [one], [other] = list(film(asset, 0, "laptop-000003", how)), list(film(asset, 7, "laptop-000003", how))
-    np.testing.assert_array_equal(one.clip.frames, other.clip.frames)
-    np.testing.assert_array_equal(one.clip.drags, other.clip.drags)
-    assert one.key != other.key
-
-
 @pytest.mark.slow  # Ray needs half a minute to start where processors are few
 def test_ray_gives_the_same_shards(whole, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
@@ -241,10 +225,3 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, so
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "clips").exists()
-
-
-@pytest.mark.parametrize("word", ["--size=0", "--views=none", "--rules=ours", "--fps=nan"])
-def test_bad_numbers_are_refused(tmp_path, capsys, word):
-    with pytest.raises(SystemExit) as stopped:
-        render("cabinets", tmp_path / "clips", word)
-    assert stopped.value.code == 2 and capsys.readouterr().err.count("\n") == 1

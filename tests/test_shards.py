@@ -53,13 +53,6 @@ def test_clips_come_back_as_they_were_in_order(folder, shots):
         same(clip, shot.clip)
 
 
-def test_a_clip_says_where_it_comes_from(folder):
-    clip = ClipStore(folder)[3]
-    assert clip.provenance["source"] == "procedural:cabinet" and clip.provenance["seed"] == 3
-    assert clip.provenance["licence"] == "CC0-1.0" and len(clip.provenance["source_sha256"]) == 64
-    assert {"puppetmaster_core", "renderer", "numpy", "numba"} <= set(clip.tools)
-
-
 def test_webdataset_reads_the_shards(folder, shots):
     paths = [str(folder / shard_name(i)) for i in range(2)]
     samples = list(webdataset.WebDataset(paths, shardshuffle=False).decode("rgb8"))
