@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
     parser.add_argument("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
     parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
-    parser.add_argument("--retry", action="store_true", help="measure parts with failed assets again, and ask the judge again where it failed")
+    parser.add_argument("--retry", action="store_true", help="parts with failed assets again, and failed questions to the judge")
     add_judge_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
