@@ -107,7 +107,7 @@ MALICE = {
 }
 
 
-@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("protocol", [0, 2, 5])
 @pytest.mark.parametrize("kind", MALICE)
 def test_a_malicious_pickle_is_refused_and_nothing_runs(path, tmp_path, protocol, kind):
     mark = str(tmp_path / "was-here")
