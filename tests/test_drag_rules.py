@@ -14,6 +14,7 @@ from puppetmaster_core.clips.rules import (
     VisiblePoints,
     distinct,
     draw_drags,
+    long_enough,
 )
 from puppetmaster_core.render import Camera, render
 
@@ -132,6 +133,16 @@ def test_a_drag_that_went_takes_no_other_with_it():
     path = beside(15, 512)[0]
     paths = np.stack([path + np.array([0, k * 15 / 512]) for k in range(3)])
     assert distinct(paths, rng(), RELEASED).tolist() == [True, False, True]
+
+
+def test_released_thins_short_drags():
+    """Lengths 1 : 1/2 : 1/4 : 0 of the longest stay with probability 1, 1, 1/2, 0; the paper keeps all."""
+    paths = np.zeros((4, 14, 2))
+    paths[:, :, 0] = np.array([0.8, 0.4, 0.2, 0.0])[:, None] * np.linspace(0, 1, 14)
+    generator = rng()
+    stays = np.mean([long_enough(paths, generator, RELEASED) for _ in range(2000)], axis=0)
+    np.testing.assert_allclose(stays, [1, 1, 0.5, 0], atol=0.035)
+    assert long_enough(paths, generator, PAPER).all()
 
 
 # ---- on a clip ---------------------------------------------------------------------------------------------------------
