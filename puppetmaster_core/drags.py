@@ -127,13 +127,7 @@ class Drags:
         pair goes (None: a fresh one, different from call to call).
         """
         generator = np.random.default_rng() if generator is None else generator
-        points = self.pixels((size, size))
-        distances = ((points[:, None] - points[None]) ** 2).sum(axis=(2, 3))  # (K, K)
-        kept = np.ones(len(self), dtype=bool)
-        for pair in combinations(range(len(self)), 2):
-            if kept[list(pair)].all() and distances[pair] <= threshold * self.frames:
-                kept[generator.choice(pair)] = False
-        return Drags(self.points[kept])
+        return Drags(self.points[distinct_paths(self.points.astype(float), threshold, size, generator)])
 
     def tensors(self, max_drags: int, device=None) -> tuple[torch.Tensor, torch.Tensor]:
         """points (K_max, N, 2) float32 and present (K_max,) bool; absent drags come last and are zero.
@@ -156,6 +150,21 @@ def check_count(count: int, max_drags: int) -> None:
             f"got {count} drags, this checkpoint encodes at most {max_drags}: "
             f"draw fewer, or train with max_drags={count}"
         )
+
+
+def distinct_paths(paths: np.ndarray, threshold: float, size: int, generator: np.random.Generator | None) -> np.ndarray:
+    """Which of the paths (K, N, 2) stay (K,) bool, so that no two are near: §4's rule, see `Drags.without_near_duplicates`.
+
+    generator None: the released code's rule instead, by which the later of two goes where their distances, not squared, sum up
+    to threshold · N pixels or less.
+    """
+    gap = (paths[:, None] - paths[None]) * size  # (K, K, N, 2)
+    distance = np.linalg.norm(gap, axis=-1).sum(2) if generator is None else (gap**2).sum(axis=(2, 3))
+    kept = np.ones(len(paths), bool)
+    for pair in combinations(range(len(paths)), 2):
+        if kept[list(pair)].all() and distance[pair] <= threshold * paths.shape[1]:
+            kept[pair[1] if generator is None else generator.choice(pair)] = False
+    return kept
 
 
 def resample_path(path: np.ndarray, frames: int) -> np.ndarray:

@@ -130,8 +130,8 @@ pages.table(
 # ## Counted by hand
 #
 # For Table 2 the authors counted by hand which videos go the wrong way, and wrote ≥ where some were hard to tell. Here are the
-# videos just scored, one after the other and shuffled, without saying whose they are: did the parts go where they were sent? R is
-# right, W wrong, U unclear. `puppetmaster evaluate --videos FOLDER` keeps the videos of a whole run, of several models side by
+# videos just scored, one after the other and shuffled, without saying whose they are: did the parts go where they were sent?
+# (The buttons need the notebook.) `puppetmaster evaluate --videos FOLDER` keeps the videos of a whole run, of several models side by
 # side if you like, and `Counting.of(FOLDER)` asks about them; `save` and `load` keep your answers.
 
 # %%

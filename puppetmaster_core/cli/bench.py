@@ -5,7 +5,6 @@
 examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
-  puppetmaster bench --data
   puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
@@ -30,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     parser.add_argument("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
-    parser.add_argument("--data", action="store_true", help="instead: how fast clips are made and read")
     parser.add_argument("--curation", type=whole(1, 10**6), metavar="ASSETS",
                         help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
@@ -42,14 +40,6 @@ def run(arguments: argparse.Namespace) -> None:
         raise BadInput("got --output without --curation: the others print only")
     if arguments.curation:
         _curation(arguments)
-        return
-    if arguments.data:
-        from puppetmaster_core.clips.speed import as_text as speeds_text
-        from puppetmaster_core.clips.speed import measure
-
-        speeds = list(measure())
-        data = [asdict(speed) | {"rate": speed.rate} for speed in speeds]
-        print(json.dumps({"data": data}) if arguments.json else speeds_text(speeds))
         return
 
     import torch
@@ -69,7 +59,7 @@ def _curation(arguments: argparse.Namespace) -> None:
     from importlib.util import find_spec
 
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation import records, speed
+    from puppetmaster_core.curation import results, speed
 
     if arguments.output:
         try:
@@ -78,7 +68,7 @@ def _curation(arguments: argparse.Namespace) -> None:
             raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
     engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
     times = list(speed.compare_engines(find_source("library:all", arguments.curation), engines=engines))
-    record = records.speed_record(times)
+    record = results.speed_record(times)
     if arguments.output:
         write_json(arguments.output, record)
     print(json.dumps(record) if arguments.json else speed.as_text(times))

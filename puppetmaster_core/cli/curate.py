@@ -4,7 +4,8 @@ ASSETS is a folder of .glb or .gltf files, one such file, 'library' or 'library:
 (library:all holds the bad ones too), or, with a network, 'objaverse:animated' or 'objaverse:IDS.json', which is downloaded first.
 OUTPUT gets animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet, animation.json (the
 ids that are kept), with a judge animation-HQ.json, and report.json. The same command goes on where a run was stopped or killed:
-nothing is lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
+nothing is lost, and at most one part is measured again. An asset that fails, hangs or crashes costs itself only; report.json
+says which and why.
 
 example:
   puppetmaster curate models/ --output curated
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
     parser.add_argument("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
     parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
-    parser.add_argument("--retry", action="store_true", help="try assets that failed again, and questions to the judge")
+    parser.add_argument("--retry", action="store_true", help="parts with failed assets again, and failed questions to the judge")
     add_judge_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -63,28 +64,28 @@ def run(arguments: argparse.Namespace) -> None:
     folder = arguments.output
     check(arguments)
     with _bad_input():
-        from puppetmaster_core.clips.plan import alone, settle
         from puppetmaster_core.curation.forest import Forest
-        from puppetmaster_core.curation.run import finish
+        from puppetmaster_core.curation.verdicts import finish
+        from puppetmaster_core.jobs import alone, settle
 
         forest = Forest.load(*([arguments.forest] if arguments.forest else []))
-        plan, categories = _plan(arguments)
+        job = _job(arguments)
         judge = find_judge(arguments)
         try:
-            settle(folder, plan)
+            settle(folder, job.plan.to_dict())
             own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
-            own.mkdir(parents=True, exist_ok=True)
-            (own / "plan.json").touch()
+            own.parent.mkdir(exist_ok=True)
+            own.touch()
             try_writing(folder / "report.json")
         except OSError as error:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
         with alone(own):
-            costs = _measure(folder, plan, categories, arguments)
-            answers = ask_judge(folder, plan, forest, categories, judge, arguments) if judge else None
-            report = finish(folder, plan, forest, categories, answers and answers.of_row)
+            costs = _measure(job, arguments)
+            judging = ask_judge(job, forest, judge, arguments) if judge else None
+            report = finish(job, forest, judging and (lambda row: judging.answer(judging.strip(row))))
             if report is not None:
                 report |= _compared(folder, arguments.official) | _arms(folder, arguments.arms)
-                report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
+                report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
                 write_json(folder / "report.json", report)
     if report is None:
         print(json.dumps({"waiting": True}) if arguments.json else
@@ -114,14 +115,14 @@ def check(arguments: argparse.Namespace) -> None:
         need("ray", extra="scale-out")
 
 
-def _plan(arguments: argparse.Namespace):
+def _job(arguments: argparse.Namespace):
     import hashlib
 
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation.measure import CurationPlan
-    from puppetmaster_core.curation.prefilter import read_categories
+    from puppetmaster_core.curation.measuring import CurationJob, CurationPlan
+    from puppetmaster_core.curation.prefilter import Categories, read_categories
 
-    categories, digest = None, ""
+    categories, digest = Categories(), ""
     if arguments.categories:
         categories = read_categories(arguments.categories)
         digest = hashlib.sha256(arguments.categories.read_bytes()).hexdigest()
@@ -129,7 +130,7 @@ def _plan(arguments: argparse.Namespace):
         source = find_source(str(_download(arguments, categories)))
     else:
         source = find_source(arguments.assets, arguments.count, arguments.first)
-    return CurationPlan(source, arguments.assets_a_part, digest), categories
+    return CurationJob(arguments.output, CurationPlan(source, arguments.assets_a_part, digest), categories)
 
 
 def _download(arguments: argparse.Namespace, categories) -> Path:
@@ -142,7 +143,7 @@ def _download(arguments: argparse.Namespace, categories) -> Path:
     ids, malformed = (animated_ids(), []) if what == "animated" else read_ids(what)
     if malformed:
         print(f"{what}: {len(malformed)} entries are no ids of Objaverse's: left out", file=sys.stderr)
-    ids = [uid for uid in ids if categories is None or not categories.left_out(uid)][: arguments.count]
+    ids = [uid for uid in ids if not categories.left_out(uid)][: arguments.count]
     _, lost = fetch(ids, arguments.download, lambda batches: tqdm(batches, desc="batches of 100", file=sys.stderr))
     if lost:
         print(f"{len(lost)} objects could not be had, {lost[0]} first: the same command tries them again", file=sys.stderr)
@@ -175,27 +176,25 @@ def _arms(folder: Path, clips: Path | None) -> dict:
         raise BadInput(str(error)) from error
 
 
-def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> dict:
+def _measure(job, arguments: argparse.Namespace) -> dict:
     """Measure what is missing; what it cost."""
     from tqdm import tqdm
 
-    from puppetmaster_core.curation.run import Share, measure
+    from puppetmaster_core.curation.measuring import missing_parts
+    from puppetmaster_core.jobs import run_shards
 
-    def watched(stream, total: int):
-        with tqdm(stream, total=total, desc="assets", file=sys.stderr) as bar:
-            for one in bar:
-                if one.error:
-                    tqdm.write(f"{one.asset}: {one.error}", file=sys.stderr)
-                yield one
-
-    began = time.perf_counter()
-    share = Share(arguments.rank, arguments.world_size, arguments.engine, arguments.ray_address, arguments.workers,
-                  arguments.time_limit, arguments.memory, arguments.retry)
-    now, memory = measure(folder, plan, share, categories, watched)
+    began, now, memory = time.perf_counter(), 0, 0.0
+    parts = missing_parts(job, arguments.rank, arguments.world_size, arguments.retry)
+    outcomes = run_shards(job, parts, workers=arguments.workers, engine=arguments.engine, address=arguments.ray_address,
+                          time_limit=arguments.time_limit, memory_gb=arguments.memory)
+    for outcome in tqdm(outcomes, total=sum(len(job.items(part)) for part in parts), desc="assets", file=sys.stderr):
+        row = outcome.result["asset"]
+        if row["error"]:
+            tqdm.write(f"{row['asset']}: {row['error']}", file=sys.stderr)
+        now, memory = now + (row["left_out"] is None), max(memory, outcome.memory_mb)
     seconds = time.perf_counter() - began
     return {"assets measured now": now, "seconds": round(seconds, 2), "assets/s": round(now / seconds, 2),
-            "engine": arguments.engine, "workers": share.runner()[1] or "the cluster's",
-            "most memory of a worker, MB": round(memory, 1)}
+            "engine": arguments.engine, "most memory of a worker, MB": round(memory, 1)}
 
 
 def summary(folder: Path, report: dict) -> str:
@@ -222,16 +221,16 @@ def summary(folder: Path, report: dict) -> str:
 
 @contextmanager
 def _bad_input():
-    from puppetmaster_core.clips.plan import PlanError
     from puppetmaster_core.clips.sources import SourceError
     from puppetmaster_core.curation.forest import ForestError
     from puppetmaster_core.curation.judge import JudgeError
     from puppetmaster_core.curation.judging import BudgetSpent
     from puppetmaster_core.curation.objaverse import ObjaverseError
     from puppetmaster_core.curation.prefilter import CategoryError
+    from puppetmaster_core.jobs import JobError
 
     try:
         yield
-    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError,
+    except (JobError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError,
             ConnectionError) as error:  # the last: Ray cannot start or join
         raise BadInput(str(error)) from error

@@ -74,9 +74,9 @@ def run(arguments: argparse.Namespace) -> None:
         raise BadInput(str(error)) from error
     forest.save(arguments.output)
     if arguments.report:
-        from puppetmaster_core.curation import records
+        from puppetmaster_core.curation import results
 
-        write_json(arguments.report, records.forest_record(forest.about, seconds))
+        write_json(arguments.report, results.forest_record(forest.about, seconds))
     print(json.dumps(forest.about | {"seconds": seconds}, ensure_ascii=False) if arguments.json else
           summary(arguments.output, forest.about) + "\n{measuring} s to measure, {fitting} s to fit and check".format(**seconds))
 

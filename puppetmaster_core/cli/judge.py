@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, number
 
@@ -42,18 +41,19 @@ def find_judge(arguments: argparse.Namespace):
     return LocalJudge.load(arguments.judge_model, arguments.judge_device), price
 
 
-def ask_judge(folder: Path, plan, forest, categories, judge, arguments: argparse.Namespace):
+def ask_judge(job, forest, judge, arguments: argparse.Namespace):
     """Ask about what the forest kept of this rank's share."""
     from tqdm import tqdm
 
-    from puppetmaster_core.curation.judging import Asked
-    from puppetmaster_core.curation.run import WORKERS, Share, kept, own_rows
+    from puppetmaster_core.curation.judging import Judging
+    from puppetmaster_core.curation.verdicts import forest_verdicts, kept
+    from puppetmaster_core.jobs import WORKERS
 
-    share = Share(arguments.rank, arguments.world_size)
-    asked = Asked(folder, plan, *judge)
-    rows = list(kept(own_rows(folder, plan, share, forest, categories)).values())
-    for name, error in asked.draw(rows, workers=arguments.workers or WORKERS, time_limit=arguments.time_limit,
-                                  memory_gb=arguments.memory):
+    judging = Judging(job.folder, *judge)
+    own = range(arguments.rank, len(job.plan.parts), arguments.world_size)
+    rows = list(kept(forest_verdicts(job, own, forest)).values())
+    for name, error in judging.draw(rows, job.plan.source, job.plan.picture_size, workers=arguments.workers or WORKERS,
+                                    time_limit=arguments.time_limit, memory_gb=arguments.memory):
         print(f"{name}: not drawn: {error}", file=sys.stderr)
-    asked.ask(rows, arguments.budget, lambda todo: tqdm(todo, desc="judging", file=sys.stderr), arguments.retry)
-    return asked
+    judging.ask(tqdm([judging.strip(row) for row in rows], desc="judging", file=sys.stderr), arguments.budget, arguments.retry)
+    return judging

@@ -2,7 +2,8 @@
 
 SOURCE is a folder of .glb or .gltf files, one such file, 'library' (all good categories of the procedural library, in turn),
 'library:NAME[,NAME]' with categories or groups, or 'cabinets'. The same command goes on where a run was stopped or killed: no
-clip is lost or made twice. An asset that fails, hangs or crashes costs itself only; OUTPUT/report.json says which and why.
+clip is lost or doubled, and at most one shard is made again. An asset that fails, hangs or crashes costs itself only;
+OUTPUT/report.json says which and why.
 
 example:
   puppetmaster render library:storage --count 1000 --size 64 --output clips/storage
@@ -62,17 +63,17 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.renderer == "blender":
         _need_blender()
 
-    from puppetmaster_core.clips.plan import alone, settle
+    from puppetmaster_core.jobs import alone, settle
 
     with _bad_input():
         plan = _plan(arguments)
         model = _model(arguments.cache_features)  # first, so that hours are not spent before a wrong name is found
         try:
-            settle(folder, plan)
+            settle(folder, plan.to_dict())
             try_writing(folder / "report.json")
         except OSError as error:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
-        with alone(folder):
+        with alone(folder / "plan.json"):
             report = _make(folder, plan, arguments)
             if model:
                 report["features"] = _cache_features(folder, model)
@@ -86,42 +87,39 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _plan(arguments: argparse.Namespace):
-    from puppetmaster_core.clips.plan import Plan
+    from puppetmaster_core.clips.rendering import RenderPlan
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.clips.studio import Filming
 
     names = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed", "field_size")
     filming = Filming(**{name: getattr(arguments, name) for name in names})
-    return Plan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
+    return RenderPlan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
 
 
 def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
     """Make what is missing; the report."""
     from tqdm import tqdm
 
-    from puppetmaster_core.clips.production import clear_work, make_shards, make_shards_ray, open_shards, read_failures
+    from puppetmaster_core.clips.rendering import missing_shards, read_failures, render_shards
     from puppetmaster_core.clips.shards import count_notes, read_index
 
     began, clips, early, most = time.perf_counter(), 0, 0.0, 0.0
-    todo = open_shards(folder, plan, arguments.retry)
-    make = make_shards_ray if arguments.engine == "ray" else make_shards
+    todo = missing_shards(folder, plan, arguments.retry)
     limit = arguments.time_limit or (7200 if arguments.renderer == "blender" else 120)
-    options = {"workers": arguments.workers, "time_limit": limit, "memory_gb": arguments.memory}
-    if arguments.renderer == "blender":
-        options["memory_gb"] = None  # Cycles maps far more than it uses
-    assets = sum(len(plan.assets(shard)) for shard in todo)
+    memory = None if arguments.renderer == "blender" else arguments.memory  # Cycles maps far more than it uses
+    options = {"workers": arguments.workers, "engine": arguments.engine, "time_limit": limit, "memory_gb": memory}
+    assets = sum(len(plan.shards[shard]) for shard in todo)
     with tqdm(total=len(plan.source), initial=len(plan.source) - assets, desc="assets", file=sys.stderr) as bar:
-        for progress in make(folder, plan, todo, **options) if todo else ():
-            for failure in progress.failures:
+        for outcome in render_shards(folder, plan, todo, **options):
+            for failure in outcome.result["failures"]:
                 tqdm.write(f"{failure['asset']}: {failure['cause']}", file=sys.stderr)
-            clips += progress.clips
-            most = max(most, progress.memory_mb)
+            clips += len(outcome.result["rows"])
+            most = max(most, outcome.memory_mb)
             early = most if clips <= EARLY else early
             bar.set_postfix(clips=clips, refresh=False)
             bar.update()
-    clear_work(folder)
     seconds, failures, index = time.perf_counter() - began, read_failures(folder), read_index(folder)
-    return {"clips": index.num_rows, "assets": len(plan.source), "shards": plan.shards, "made now": clips,
+    return {"clips": index.num_rows, "assets": len(plan.source), "shards": len(plan.shards), "made now": clips,
             "seconds": round(seconds, 2), "clips/s": round(clips / seconds, 2), "workers": arguments.workers,
             "memory of a worker, MB": {f"first {EARLY} clips": round(early, 1), "all": round(most, 1)},
             "assets with notes": count_notes(index), "failures": failures}
@@ -173,11 +171,11 @@ def _need_blender() -> None:
 
 @contextmanager
 def _bad_input():
-    from puppetmaster_core.clips.plan import PlanError
     from puppetmaster_core.clips.records import ClipError
     from puppetmaster_core.clips.sources import SourceError
+    from puppetmaster_core.jobs import JobError
 
     try:
         yield
-    except (PlanError, SourceError, ClipError) as error:
+    except (JobError, SourceError, ClipError, ConnectionError) as error:  # the last: Ray cannot start or join
         raise BadInput(str(error)) from error

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from tqdm import tqdm
 
-from puppetmaster_core.clips.plan import Plan as ClipPlan
-from puppetmaster_core.clips.plan import settle
-from puppetmaster_core.clips.production import clear_work, make_shards, open_shards
+from puppetmaster_core.clips import rendering
 from puppetmaster_core.clips.sources import WATCH_SEEDS, find_source
 from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.training.plan import Plan
 from puppetmaster_core.training.settings import TrainingError
-
-ASSETS_A_SHARD = 250
 
 
 def render_clips(plan: Plan, count: int | None) -> list[str]:
@@ -35,11 +31,7 @@ def render_clips(plan: Plan, count: int | None) -> list[str]:
 
 
 def _render(plan: Plan, source: str, assets: int) -> None:
-    folder = plan.folder / "clips" / source
-    clips = ClipPlan(find_source(source, assets), Filming(size=plan.preset.size, frames=plan.preset.frames), ASSETS_A_SHARD)
-    folder.mkdir(parents=True, exist_ok=True)
-    settle(folder, clips)
-    made = make_shards(folder, clips, open_shards(folder, clips))
+    clips = rendering.RenderPlan(find_source(source, assets), Filming(size=plan.preset.size, frames=plan.preset.frames))
+    made = rendering.render_clips(plan.folder / "clips" / source, clips)
     for _ in tqdm(made, total=assets, desc=f"rendering {source}", mininterval=5):
         pass
-    clear_work(folder)
