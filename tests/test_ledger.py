@@ -9,7 +9,7 @@ import pytest
 from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.claims import claims_of, paper_claims, rebuild
-from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, at, ledger, problems, read, write
+from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, ledger, problems, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = {"command": "puppetmaster evaluate", "commit": "abc", "device": "cpu", "seconds": 3.0, "seed": 0}
@@ -40,10 +40,9 @@ def test_a_claim_is_printed_in_its_digits():
     assert claim(paper=246.99).paper_figure == "246.99" and claim().figure == "–"
 
 
-@pytest.mark.parametrize("given", [{"better": "more"}, {"ours": float("nan")}, {"ours": "24"}])
-def test_a_claim_that_is_none(given):
+def test_a_claim_that_is_none():
     with pytest.raises(LedgerError, match="claim 'x'"):
-        claim(**given)
+        claim(ours=float("nan"))
 
 
 def test_a_ledger_is_written_and_read_whole(tmp_path):
@@ -52,7 +51,7 @@ def test_a_ledger_is_written_and_read_whole(tmp_path):
     assert read(tmp_path) == claims and list(claims) == ["a", "x"]
     assert as_text(claims) == (tmp_path / "ledger.json").read_text()
     unknown = '{"format": "puppetmaster.ledger/1", "claims": [{"id": "x", "ow": 1}]}'
-    for text in ("", "[]", '{"format": "other", "claims": []}', unknown):
+    for text in ("", '{"format": "other", "claims": []}', unknown):
         (tmp_path / "ledger.json").write_text(text)
         with pytest.raises(LedgerError, match=r"ledger\.json"):
             read(tmp_path)
@@ -65,14 +64,6 @@ def test_a_result_takes_the_place_of_a_claim_not_run_and_of_no_other():
     assert ledger([claim(), tested]) == ledger([tested, claim()]) == {"x": tested}
     with pytest.raises(LedgerError, match=r"comes from r\.json x and s\.json x"):
         ledger([tested, claim(ours=2.0, source="s.json x")])
-
-
-def test_places_in_a_result():
-    record = {"summary": {"m": [{"mean": 3}, {"mean": 4}]}}
-    assert at(record, "summary/m/1/mean") == 4
-    for place in ("summary/n", "summary/m/2", "summary/m/x"):
-        with pytest.raises(LedgerError, match="is missing"):
-            at(record, place)
 
 
 def test_table_1_becomes_claims():
@@ -132,8 +123,6 @@ def test_numbers_that_moved_are_found(tmp_path):
     assert problems(claims, tmp_path) == []
     (tmp_path / "r.json").write_text(json.dumps(record | {"gain": 1.5}))
     assert problems(claims, tmp_path) == ["x: the ledger says 1.0, r.json gain says 1.5"]
-    (tmp_path / "r.json").unlink()
-    assert "cannot be read" in problems(claims, tmp_path)[0]
 
 
 def test_the_command_makes_and_shows_the_ledger(tmp_path, capsys):
