@@ -16,8 +16,9 @@ from puppetmaster_core.clips.sources import TEST_SEEDS
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.claims import claims_of
 from puppetmaster_core.evaluation.exact import evaluate as exact_evaluate
-from puppetmaster_core.evaluation.progress import Progress, ProgressError
+from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.videos import VideoError, keep_video, kept_videos, model_folder
+from puppetmaster_core.jobs import JobError
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.video import Video
 
@@ -133,8 +134,8 @@ def test_a_second_process_is_refused_and_the_first_keeps_what_it_has(tmp_path):
         words = [sys.executable, "-m", "puppetmaster_core", "evaluate", "--output", str(output)]
         second = subprocess.run(words, capture_output=True, text=True)
         assert second.returncode == 2 and second.stderr.count("\n") == 1
-        assert "another process is scoring into the same output" in second.stderr
-        with pytest.raises(ProgressError), Progress(output):
+        assert "another run is at work here" in second.stderr
+        with pytest.raises(JobError), Progress(output):
             pass
     with Progress(output) as third:  # the lock went with the first; what it had is still there
         third.begin({"seed": 0})

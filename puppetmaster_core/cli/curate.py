@@ -58,16 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--judge", action="store_true", help="ask a vision-language model whether what is kept is realistic")
     add("--judge-model", metavar="MODEL", help="the same, one on this machine: transformers folder or Hub name")
     add("--judge-device", metavar="DEVICE", help="where --judge-model runs (default: a GPU where there is one)")
-    add("--price", type=_price, metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
+    add("--price", metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
     add("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
     add("--json", action="store_true", help="print the report as JSON")
-
-
-def _price(text: str) -> list[float]:
-    prices = [number(0, 1e9)(part) for part in text.split(",")]
-    if len(prices) != 2:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected two numbers such as 2.5,10")
-    return prices
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
@@ -194,7 +187,10 @@ def _judge(arguments: argparse.Namespace):
     """The judge and its price, or None. Raises JudgeError."""
     from puppetmaster_core.curation.judging import Price
 
-    price = Price(*arguments.price or ())
+    try:
+        price = Price(*(number(0, 1e9)(part) for part in arguments.price.split(","))) if arguments.price else Price()
+    except (TypeError, argparse.ArgumentTypeError):
+        raise BadInput(f"got --price {arguments.price!r}, expected two numbers such as 2.5,10") from None
     if arguments.judge_model:
         from puppetmaster_core.curation.local_judge import LocalJudge
 

@@ -7,17 +7,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from puppetmaster_core.files import locked
-
-
-class ProgressError(ValueError):
-    """A result that another process is working on. The message is one line: what it got, what it expected, what to do."""
+from puppetmaster_core.jobs import alone
 
 
 class Progress:
     """Records by key, in memory, and as JSON lines in OUTPUT.progress beside the result that they become.
 
-    `with Progress(output) as progress` keeps other processes out for as long, or raises ProgressError. The file stays, whatever
+    `with Progress(output) as progress` keeps other processes out for as long, or raises JobError. The file stays, whatever
     happens, until `done` says that the result is written.
     """
 
@@ -30,11 +26,7 @@ class Progress:
     def __enter__(self) -> Progress:
         if self.path:
             self.path.touch()
-            try:
-                self._lock.enter_context(locked(self.path))
-            except (BlockingIOError, FileNotFoundError):  # not found: the other one has ended just now
-                raise ProgressError(f"{self.path}: another process is scoring into the same output, expected its own: wait "
-                                    "for it, or choose another --output") from None
+            self._lock.enter_context(alone(self.path))
         return self
 
     def __exit__(self, *_) -> None:
