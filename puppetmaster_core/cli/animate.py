@@ -39,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overlay", action="store_true", help="draw the drags over the video")
     add("--upscale", type=whole(1, 16), metavar="TIMES", help=f"enlarge the frames (default: to about {SHOWN} pixels)")
     add("--fps", type=number(1, 50), help="frames a second (default: the model's)")
-    add("--json", action="store_true", help="print what was done as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

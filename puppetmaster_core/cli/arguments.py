@@ -25,11 +25,13 @@ class BadInput(ValueError):
 
 
 def add_command(commands, name: str, module) -> None:
-    """Add a command of a module to the subparsers of a parser."""
+    """Add a command of a module to the subparsers of a parser. One that only has commands of its own has no `run`."""
     command = commands.add_parser(name, help=module.HELP, description=module.__doc__,
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
-    command.set_defaults(run=getattr(module, "run", None), prog=command.prog, json=False)
     module.add_arguments(command)
+    if hasattr(module, "run"):
+        command.set_defaults(run=module.run, prog=command.prog)
+        command.add_argument("--json", action="store_true", help="print what was done or found as JSON")
 
 
 def ranged(kind: type, least: float, most: float) -> Callable[[str], float]:

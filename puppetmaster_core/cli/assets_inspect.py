@@ -20,7 +20,6 @@ HELP = "say what is in animated .glb and .gltf files"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a .glb or .gltf file (glTF 2.0)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a file, on one line")
 
 
 def run(arguments: argparse.Namespace) -> tuple[None, None]:

@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=whole(0, 10**9), default=0, help="number of each category's first asset (default: 0)")
     add("--output", type=Path, required=True, metavar="DIR", help="a new folder, or one of an earlier run")
     add("--sheet", type=Path, metavar="PICTURE.png", help=f"also draw the first {ON_SHEET} assets")
-    add("--json", action="store_true", help="print a summary as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

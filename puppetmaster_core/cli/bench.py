@@ -35,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--curation", type=whole(1, 10**6), metavar="ASSETS",
         help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
     add("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
-    add("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

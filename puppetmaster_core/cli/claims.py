@@ -19,7 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--results", type=Path, default=Path("results"), metavar="FOLDER", help="of results (default: results)")
     add("--update", action="store_true", help="write FOLDER/ledger.json from the other results in FOLDER")
-    add("--json", action="store_true", help="print the claims as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[list, str]:

@@ -60,7 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--judge-device", metavar="DEVICE", help="where --judge-model runs (default: a GPU where there is one)")
     add("--price", metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
     add("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
-    add("--json", action="store_true", help="print the report as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

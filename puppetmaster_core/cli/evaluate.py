@@ -57,7 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
              "its drags")
     add("--output", type=Path, metavar="SCORES.json",
         help="write the summary and every clip's scores; after a kill the same command goes on from here")
-    add("--json", action="store_true", help="print the summary as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

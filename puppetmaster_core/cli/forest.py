@@ -37,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=whole(0, 2**31 - 1), default=0, help="of the trees and folds (default: 0)")
     add("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
     add("--report", type=Path, metavar="FILE.json", help="write the figures there, as results/ has them")
-    add("--json", action="store_true", help="print what the forest says of itself as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

@@ -49,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
     add("--retry", action="store_true", help="make the shards again in which an asset failed")
     add("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
-    add("--json", action="store_true", help="print the report as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:

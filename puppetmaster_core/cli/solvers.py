@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--only", action="append", metavar="NAME", help="a row, or how its name begins; repeatable")
     add("--seed", type=whole(0, SEEDS - 1), default=0, help="of noise and drags (default: 0)")
     add("--output", type=Path, metavar="ROWS.json", help="write the rows")
-    add("--json", action="store_true", help="print the rows as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[list, str]:

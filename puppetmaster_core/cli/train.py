@@ -59,7 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
     add("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
-    add("--json", action="store_true", help="print where the model is as JSON")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict | None, str]:
