@@ -48,14 +48,14 @@ class Workers:
     """
 
     def __init__(self, function: Callable, count: int = 2, *, time_limit: float | None = None, memory_gb: float | None = None):
-        self._function, self._count, self._idle = function, count, []
+        self._function, self._count, self._idle, self._busy = function, count, [], []
         self._new = partial(_Worker, function, time_limit, memory_gb)
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_) -> None:
-        for worker in self._idle:
+        for worker in self._idle + self._busy:
             worker.end()
 
     def map(self, jobs: Iterable) -> Iterator[Outcome]:
@@ -66,23 +66,19 @@ class Workers:
         if not self._count:
             yield from (Outcome(job, *_do(self._function, job)) for job in jobs)
             return
-        jobs, busy = iter(jobs), []
-        try:
-            while True:
-                for job in islice(jobs, self._count - len(busy)):
-                    busy.append(self._idle.pop() if self._idle else self._new())
-                    busy[-1].give(job)
-                if not busy:
-                    return
-                worker = wait(busy)[0]
-                if outcome := worker.outcome():
-                    busy.remove(worker)
-                    if worker.alive:
-                        self._idle.append(worker)
-                    yield outcome
-        finally:
-            for worker in busy:
-                worker.end()
+        jobs = iter(jobs)
+        while True:
+            for job in islice(jobs, self._count - len(self._busy)):
+                self._busy.append(self._idle.pop() if self._idle else self._new())
+                self._busy[-1].give(job)
+            if not self._busy:
+                return
+            worker = wait(self._busy)[0]
+            if outcome := worker.outcome():
+                self._busy.remove(worker)
+                if worker.alive:
+                    self._idle.append(worker)
+                yield outcome
 
 
 def run_isolated(function: Callable, jobs: Iterable, workers: int = 2, **limits) -> Iterator[Outcome]:
@@ -108,7 +104,7 @@ class _Worker:
 
     def __init__(self, function: Callable, time_limit: float | None, memory_gb: float | None):
         self.job, self.time_limit, self.alive, self.started = None, time_limit, True, False
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(pickle.dumps(function), theirs, time_limit, memory_gb), daemon=True)

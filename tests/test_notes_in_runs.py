@@ -53,12 +53,6 @@ def test_render_counts_assets_with_notes_by_kind(clips):
     assert read_index(clips).column("notes").to_pylist() == [[]] * 2 + [["part left out"]] * 2 + [["texture lost"]] * 2
 
 
-def test_curate_counts_them_too(models, tmp_path, capsys):
-    assert main(["curate", str(models), "--output", str(tmp_path / "run"), "--workers", "1"]) == 0
-    assert json.loads((tmp_path / "run" / "report.json").read_text())["assets with notes"] == COUNTS
-    assert "assets with notes: part left out 1, texture lost 1" in capsys.readouterr().out
-
-
 def test_training_leaves_out_clips_whose_texture_is_lost_unless_asked(clips, tmp_path, capsys):
     found = ShardClips([clips], SIZE, FRAMES, tmp_path)
     assert len(found) == 6 and sorted(found.left_out) == [4, 5]

@@ -18,8 +18,7 @@ import torch
 from torch import nn
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.clips.plan import Plan, settle
-from puppetmaster_core.clips.production import make_shards, open_shards
+from puppetmaster_core.clips.rendering import RenderPlan, render_clips
 from puppetmaster_core.clips.rules import sample_drags
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
@@ -135,9 +134,8 @@ def tensors(record):
 def clips(tmp_path_factory):
     """Six clips of the library, of two groups, in two shards."""
     folder = tmp_path_factory.mktemp("clips")
-    plan = Plan(find_source("library", 6), Filming(size=64, frames=4), assets_a_shard=4)
-    settle(folder, plan)
-    list(make_shards(folder, plan, open_shards(folder, plan), workers=1))
+    plan = RenderPlan(find_source("library", 6), Filming(size=64, frames=4), assets_a_shard=4)
+    list(render_clips(folder, plan, workers=0))
     return folder
 
 
@@ -267,9 +265,8 @@ def test_a_half_written_shard_is_refused(clips, tmp_path):
 
 
 def test_assets_kept_for_judging_are_refused(tmp_path):
-    plan = Plan(find_source("cabinets", 1, 900_001), Filming(size=64, frames=4))
-    settle(tmp_path, plan)
-    list(make_shards(tmp_path, plan, open_shards(tmp_path, plan), workers=1))
+    plan = RenderPlan(find_source("cabinets", 1, 900_001), Filming(size=64, frames=4))
+    list(render_clips(tmp_path, plan, workers=0))
     with pytest.raises(TrainingError, match="cabinet-900001 came, but procedural assets with seeds from 900000 on are kept"):
         ShardClips([tmp_path], 64, 4, tmp_path)
 
@@ -356,9 +353,8 @@ def test_the_recipes_of_all_scales_are_sound(tmp_path):
 def test_mini_trains_from_nothing_to_files_that_fit(tmp_path, monkeypatch):
     """Two steps of each stage at its own size: 256 pixels, 14 frames. At most 40 MB, in files of at most 16."""
     monkeypatch.setattr("puppetmaster_core.training.watch.SHOWN", 0)
-    plan = Plan(find_source("library", 3), Filming(size=256, frames=14))
-    settle(tmp_path / "clips", plan)
-    list(make_shards(tmp_path / "clips", plan, open_shards(tmp_path / "clips", plan), workers=1))
+    plan = RenderPlan(find_source("library", 3), Filming(size=256, frames=14))
+    list(render_clips(tmp_path / "clips", plan, workers=0))
     assert train(MINI, str(tmp_path / "run"), data=[str(tmp_path / "clips")], steps=2, batch_size=1)
     export(tmp_path / "run", tmp_path / "mini")
     sizes = [path.stat().st_size for path in (tmp_path / "mini").rglob("*") if path.is_file()]

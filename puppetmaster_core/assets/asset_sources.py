@@ -30,8 +30,13 @@ class AssetSource(Protocol):
     CATEGORIES: Mapping[str, AssetCategory]
     GROUPS: Mapping[str, tuple[str, ...]]  # categories by a name for several of them; "good", "bad" and "all" are always there
 
+    CORRUPTIONS: Mapping[str, object]  # ways to spoil an animation, by name
+
     def make_asset(self, category: str, seed: int) -> AnimatedAsset:
         """Object number `seed` of a category, the same whenever and wherever it is made."""
+
+    def corrupt(self, asset: AnimatedAsset, clip: int | str, kind: str, seed: int = 0) -> AnimatedAsset:
+        """Animation `clip` of any asset, spoilt in a known way: a label whose truth is known."""
 
     def categories_of(self, name: str) -> tuple[str, ...]:
         """The categories of a name, a group's name, or several with commas between."""

@@ -5,7 +5,6 @@
 examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
-  puppetmaster bench --data
   puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
     add("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     add("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
-    add("--data", action="store_true", help="instead: how fast clips are made and read")
     add("--curation", type=whole(1, 10**6), metavar="ASSETS",
         help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
     add("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
@@ -42,12 +40,6 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
         raise BadInput("got --output without --curation: the others print only")
     if arguments.curation:
         return _curation(arguments.curation, arguments.output)
-    if arguments.data:
-        from puppetmaster_core.clips.speed import as_text as speeds_text
-        from puppetmaster_core.clips.speed import measure
-
-        speeds = list(measure())
-        return {"data": [asdict(speed) | {"rate": speed.rate} for speed in speeds]}, speeds_text(speeds)
 
     import torch
 

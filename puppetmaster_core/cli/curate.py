@@ -4,7 +4,8 @@ ASSETS is a folder of .glb or .gltf files, one such file, 'library' or 'library:
 (library:all holds the bad ones too), or, with a network, 'objaverse:animated' or 'objaverse:IDS.json', which is downloaded first.
 OUTPUT gets animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet, animation.json (the
 ids that are kept), with a judge animation-HQ.json, and report.json. The same command goes on where a run was stopped or killed:
-nothing is lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
+nothing is lost, and at most one part is measured again. An asset that fails, hangs or crashes costs itself only; report.json
+says which and why.
 
 example:
   puppetmaster curate models/ --output curated
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
     add("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
     add("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
-    add("--retry", action="store_true", help="try assets that failed again, and questions to the judge")
+    add("--retry", action="store_true", help="parts with failed assets again, and failed questions to the judge")
     add("--judge", action="store_true", help="ask a vision-language model whether what is kept is realistic")
     add("--judge-model", metavar="MODEL", help="the same, one on this machine: transformers folder or Hub name")
     add("--judge-device", metavar="DEVICE", help="where --judge-model runs (default: a GPU where there is one)")

@@ -2,7 +2,8 @@
 
 SOURCE is a folder of .glb or .gltf files, one such file, 'library' (all good categories of the procedural library, in turn),
 'library:NAME[,NAME]' with categories or groups, or 'cabinets'. The same command goes on where a run was stopped or killed: no
-clip is lost or made twice. An asset that fails, hangs or crashes costs itself only; OUTPUT/report.json says which and why.
+clip is lost or doubled, and at most one shard is made again. An asset that fails, hangs or crashes costs itself only;
+OUTPUT/report.json says which and why.
 
 example:
   puppetmaster render library:storage --count 1000 --size 64 --output clips/storage

@@ -63,7 +63,7 @@ def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder,
                 latents, embeddings, keys = (list(parts) for parts in zip(*encoded, strict=True))
                 with whole_file(path) as partial:
                     save_file({"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}, partial,
-                              metadata={"keys": "\n".join(sum(keys, []))})
+                              metadata={"keys": "\n".join(key for some in keys for key in some)})
             bar.update(len(numbers))
     return target
 

@@ -47,7 +47,7 @@ class RenderPlan:
 
 @dataclass(frozen=True)
 class RenderJob:
-    """Assets to shards: a `jobs.Job`. The record of an asset has its `rows` of the index, and `failures`: asset, cause, detail."""
+    """Assets to shards: a `jobs.Job`. An asset's record has its `rows` of the index, and `failures`: asset, cause, detail."""
 
     folder: Path
     plan: RenderPlan
@@ -93,7 +93,7 @@ class RenderJob:
 
 
 def missing_shards(folder: Path, plan: RenderPlan, retry: bool = False) -> list[int]:
-    """The shards still to be made; a damaged one is made again, and a line says why. retry: also those in which an asset failed."""
+    """The shards still to be made, damaged ones among them, of which a line says why. retry: also those with failed assets."""
     job = RenderJob(folder, plan)
     return [shard for shard in range(len(plan.shards))
             if not is_done(job, shard) or _is_damaged(folder, shard) or (retry and _failures(folder, shard).is_file())]
@@ -101,7 +101,7 @@ def missing_shards(folder: Path, plan: RenderPlan, retry: bool = False) -> list[
 
 def render_shards(folder: Path, plan: RenderPlan, shards: list[int], *, time_limit: float | None = None, **options
                   ) -> Iterator[Outcome]:
-    """Make some shards, as `jobs.run_shards` does with its options: the outcome of every asset, its result a record of RenderJob."""
+    """Make some shards, with the options of `jobs.run_shards`: the outcome of every asset, its result RenderJob's record."""
     shutil.rmtree(folder / "work", ignore_errors=True)  # of a killed run
     yield from run_shards(RenderJob(folder, plan, time_limit), shards, time_limit=time_limit, **options)
     shutil.rmtree(folder / "work", ignore_errors=True)

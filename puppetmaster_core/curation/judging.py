@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ class Judging:
         return self.folder / "pictures" / f"{row['number']:06d}-{row['animation']:03d}.png"
 
     def draw(self, rows: Iterable[dict], source: Source, size: int, **limits) -> Iterator[tuple[str, str]]:
-        """Draw the strips that are missing, in processes with `limits` (see `run_isolated`); (asset, error) of each that fails."""
+        """Draw the strips that are missing, in processes with `limits`, see `run_isolated`; (asset, error) of what fails."""
         todo: dict[int, list[tuple[int, Path]]] = {}
         for row in rows:
             if not self.strip(row).is_file():

@@ -32,16 +32,16 @@ class Corrupted(AnimatedAsset):
 
 
 def corrupt(asset: AnimatedAsset, clip: int | str, kind: str, seed: int = 0) -> Corrupted:
-    """Animation `clip` of an asset, spoilt in the way `kind` of KINDS. Raises ValueError.
+    """Animation `clip` of an asset, spoilt in the way `kind` of CORRUPTIONS. Raises ValueError.
 
     Explode needs three sub-models; the frozen moment, axes, ways and speeds are drawn from `seed`.
     """
-    if kind not in KINDS:
-        raise ValueError(f"corruption {kind!r} asked for: use one of {', '.join(KINDS)}")
+    if kind not in CORRUPTIONS:
+        raise ValueError(f"got corruption {kind!r}, expected one of {', '.join(CORRUPTIONS)}")
     index = asset.clip_index(clip)
     duration = asset.clips[index].duration
     rng = np.random.default_rng([zlib.crc32(kind.encode()), seed])
-    motion = KINDS[kind](rng, asset, index, duration)
+    motion = CORRUPTIONS[kind](rng, asset, index, duration)
     return Corrupted(asset.faces, asset.uv, asset.material, asset.submodel, asset.materials, asset.submodels,
                      [AnimationClip(kind, duration)], asset.category, {**asset.provenance, "kind": kind, "good": False},
                      asset.smooth, asset.colors, asset.emission_uv, base=asset, clip=index, motion=motion)
@@ -156,4 +156,4 @@ def _vertex_parts(asset: AnimatedAsset) -> np.ndarray:
     return part
 
 
-KINDS: dict[str, Callable] = {f.__name__: f for f in (static, tiny, translation, spin, scaling, explode, teleport, jitter)}
+CORRUPTIONS: dict[str, Callable] = {f.__name__: f for f in (static, tiny, translation, spin, scaling, explode, teleport, jitter)}
