@@ -134,7 +134,7 @@ def test_a_scale_that_is_not_shipped_wants_a_model(small, capsys, monkeypatch):
 
 
 def test_the_command_hands_the_exit_code_on(monkeypatch):
-    monkeypatch.setattr("puppetmaster_core.cli.reproduce.subprocess.call", lambda words, **_: 1)
+    monkeypatch.setattr("puppetmaster_core.cli.reproduce.subprocess.call", lambda words: 1)
     with pytest.raises(SystemExit) as ended:
         puppetmaster(["reproduce", "--scale", "smoke"])
     assert ended.value.code == 1

@@ -1,8 +1,9 @@
 """`puppetmaster …`: one file per command.
 
 A command's module has a docstring with an example, HELP (one line), add_arguments(parser) and run(arguments), which gives its
-report, for --json, and the same as text. It imports PyTorch only inside `run`, once the arguments are known to be good. What a
-user can mend, an exception class of this package or a file that the system refuses, becomes exit code 2 and one line.
+report, for --json, and the same as text; or None where it has printed all itself. It imports PyTorch only inside `run`, once the
+arguments are known to be good. What a user can mend, an exception class of this package or a file that the system refuses,
+becomes exit code 2 and one line.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def main(words: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
     arguments = parser().parse_args(words)
     try:
-        report, text = arguments.run(arguments)
-        if report is not None:
+        if shown := arguments.run(arguments):
+            report, text = shown
             print(json.dumps(report, ensure_ascii=False) if arguments.json else text)
         return 0
     except KeyboardInterrupt:

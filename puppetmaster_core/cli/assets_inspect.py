@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a .glb or .gltf file (glTF 2.0)")
 
 
-def run(arguments: argparse.Namespace) -> tuple[None, None]:
+def run(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from puppetmaster_core.assets import load_asset
@@ -43,7 +43,6 @@ def run(arguments: argparse.Namespace) -> tuple[None, None]:
     if failures:
         several = f"{len(failures)} of {count} files cannot be read, the first: "
         raise BadInput(f"{several if count > 1 else ''}{failures[0]}")
-    return None, None
 
 
 def _text(found: dict) -> str:

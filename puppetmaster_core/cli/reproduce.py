@@ -25,12 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="FOLDER", help="a model instead of the shipped one of the scale")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run(arguments: argparse.Namespace) -> None:
     script = CHECKOUT / "book" / "_ext" / "reproduction.py"
     if not script.is_file():
         raise BadInput(f"{CHECKOUT}: no book here, expected a checkout of the project: run this from one")
     need("papermill", "jupytext", extra="notebooks")
     words = ["--scale", arguments.scale, "--root", str(CHECKOUT), *(["--model", arguments.model] if arguments.model else [])]
-    if code := subprocess.call([sys.executable, str(script), *words], stdout=sys.stderr if arguments.json else None):
+    if code := subprocess.call([sys.executable, str(script), *words]):
         sys.exit(code)
-    return {"scale": arguments.scale, "reproduced": True}, f"{arguments.scale}: reproduced"

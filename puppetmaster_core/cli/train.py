@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict | None, str]:
+def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
     check_folder(output)
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict | None, str]:
                  **{name: getattr(arguments, name) for name in SETTINGS})
     pipeline = output / "pipeline"
     if not crew().is_main_process:
-        return None, ""
+        return None
     if target and pipeline.is_dir():
         from puppetmaster_core.training.export import export
 

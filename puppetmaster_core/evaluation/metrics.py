@@ -83,13 +83,13 @@ def moving_region(truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> np.
 
 
 def similarity(video: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Structural similarity of each pixel's window, (N, H, W), mean over channels: what `ssim` is the mean of."""
+    """Structural similarity of each pixel's window, (N, H, W), mean over channels: what SSIM is the mean of."""
     pairs = zip(*_pair(video, truth), strict=True)
     return np.stack([structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)[1].mean(2) for a, b in pairs])
 
 
-def ssim(similarity: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
-    """Structural similarity, −1 to 1, higher is better: the mean of what `similarity` gives, scikit-image's.
+def mean_similarity(similarity: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
+    """SSIM, −1 to 1, higher is better: the mean of what `similarity` gives, as scikit-image has it.
 
     Whole frames leave out the rim, where windows reach over the edge, as scikit-image does. mask: bool (N, H, W), over whose
     pixels the mean is taken; windows reach seven pixels wide, so what surrounds it has a part in it. NaN for an empty mask.
@@ -135,9 +135,9 @@ def picture_scores(video: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "psnr_with_frame_1": psnr(video, truth, frame_1=True),
         "psnr_moving": psnr(video, truth, moving),
         "psnr_still": psnr(video, truth, ~moving),
-        "ssim": ssim(maps),
-        "ssim_with_frame_1": ssim(maps, frame_1=True),
-        "ssim_moving": ssim(maps, moving),
+        "ssim": mean_similarity(maps),
+        "ssim_with_frame_1": mean_similarity(maps, frame_1=True),
+        "ssim_moving": mean_similarity(maps, moving),
         "flicker": flicker(video, truth),
         "edge_energy": edge_energy_ratio(video, truth, moving),
     }
