@@ -65,6 +65,7 @@ def refusal(error: Exception) -> str | None:
         return f"{place}the disk is full ({error.strerror}): make room and start again"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: cannot be read or written ({error.strerror}): choose another place"
-    # weights that make numbers that are none; Ray that cannot start
-    ours = type(error).__module__.startswith("puppetmaster_core.") or isinstance(error, FloatingPointError | ConnectionError)
+    if isinstance(error, FloatingPointError | ConnectionError):  # weights that make numbers that are none; Ray that cannot start
+        return str(error)
+    ours = any(base.__module__.startswith("puppetmaster_core.") for base in type(error).__mro__)
     return str(error) if ours else None
