@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from puppetmaster_core import provenance
-from puppetmaster_core.files import locked, try_writing, whole_file, whole_folder
+from puppetmaster_core.files import locked, whole_file, whole_folder
 
 
 def everything(folder):
@@ -79,14 +79,6 @@ def test_when_the_last_rename_fails_the_old_folder_comes_back(tmp_path, monkeypa
     assert everything(tmp_path) == ["a", "a/part", "a/part/old"]
 
 
-def test_a_place_is_tried_without_a_trace(tmp_path):
-    try_writing(tmp_path / "a.gif")
-    assert not everything(tmp_path)
-    for place in (tmp_path / "none" / "a.gif", tmp_path / ("n" * 300)):
-        with pytest.raises(OSError):
-            try_writing(place)
-
-
 # ---- the commit ------------------------------------------------------------------------------------------------------
 
 
@@ -109,14 +101,6 @@ def test_the_commit_says_whether_there_are_changes_on_top(checkout):
     assert provenance.commit() == head
     (checkout / "file").write_text("2")
     assert provenance.commit() == head + "+"
-
-
-def test_outside_a_checkout_there_is_no_commit(checkout, monkeypatch):
-    (checkout / "site-packages").mkdir()
-    monkeypatch.setattr(provenance, "CHECKOUT", checkout / "site-packages")
-    assert provenance.commit() is None, "it is somebody else's checkout"
-    monkeypatch.setattr(provenance, "CHECKOUT", checkout / "nowhere")
-    assert provenance.commit() is None
 
 
 def test_a_locked_file_is_held_until_the_end(tmp_path):
