@@ -87,9 +87,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
         if arguments.official:
             report["published lists"] = _compared(folder, arguments.official)
         if arguments.arms:
-            from puppetmaster_core.curation.less_is_more import link_arms
-
-            report["arms"] = link_arms(arguments.arms, folder / "animations.parquet", folder / "arms")
+            report["arms"] = _arms(folder, arguments.arms)
         report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
         write_json(folder / "report.json", report)
     return report, summary(folder, report)
@@ -160,6 +158,16 @@ def _compared(folder: Path, official: Path) -> dict:
     ours = {name: json.loads(path.read_text()) for name in LISTS if (path := folder / f"{name}.json").is_file()}
     looked_at = [uid_of(row["asset"]) for row in read_rows(folder / "assets.parquet")]
     return compare_all(ours, looked_at, official)
+
+
+def _arms(folder: Path, clips: Path) -> dict:
+    """Less is more (App. B.2): the two training sets of equal size, and what is in them."""
+    from puppetmaster_core.curation.less_is_more import link_arms
+
+    try:
+        return link_arms(clips, folder / "animations.parquet", folder / "arms")
+    except ValueError as error:  # clips of which no two arms can be made
+        raise BadInput(str(error)) from error
 
 
 def _measure(job, arguments: argparse.Namespace) -> dict:
