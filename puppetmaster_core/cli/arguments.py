@@ -72,10 +72,10 @@ def check_new(path: Path | None) -> None:
     check_file(path)
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: Path, what: str = "a folder") -> None:
     """Raise BadInput where `path` is no folder that can be made or written in."""
     if path.exists() and not path.is_dir():
-        raise BadInput(f"{path}: this is a file, expected a folder: choose another name")
+        raise BadInput(f"{path}: this is a file, expected {what}: choose another name")
     nearest = next(place for place in (path, *path.absolute().parents) if place.is_dir())
     if not os.access(nearest, os.W_OK):
         raise BadInput(f"{path}: cannot be written (Permission denied): choose another place")

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
-    check_folder(output)
+    check_folder(output, "a run folder")
     if target and target.is_dir() and any(target.iterdir()) and not (target / "model_index.json").is_file():
         raise BadInput(f"{target}: something else is there, expected a new folder or one with a model: choose another name")
     output.mkdir(parents=True, exist_ok=True)
