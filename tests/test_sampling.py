@@ -12,7 +12,7 @@ from torch._dynamo.utils import counters
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.cli import main
-from puppetmaster_core.cli.models import load
+from puppetmaster_core.cli.arguments import load
 from puppetmaster_core.latents.pictures import decode, decode_tiled, encode
 from puppetmaster_core.model.speed import channels_last
 from puppetmaster_core.pipeline import build

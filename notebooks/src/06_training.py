@@ -141,10 +141,10 @@ figures.noise_levels(
 # nothing moved. At σ = 80 the answer can only come from the picture and the drags. Below, `tiny` on cabinets it has not seen:
 
 # %%
+from lib.one_step import SIGMAS, one_step_errors
 from puppetmaster_core import PuppetMasterPipeline
 from puppetmaster_core.clips.sources import WATCH_SEEDS, find_source
 from puppetmaster_core.clips.studio import Filming, filmed
-from puppetmaster_core.evaluation.one_step import SIGMAS, one_step_errors
 
 unseen = filmed(
     find_source("cabinets", judged, WATCH_SEEDS),

@@ -108,16 +108,17 @@ import tempfile
 from pathlib import Path
 
 from lib import tables as pages
-from puppetmaster_core import PuppetMasterPipeline
-from puppetmaster_core.evaluation.library import evaluate_library
+from puppetmaster_core import PuppetMasterPipeline, evaluate
+from puppetmaster_core.evaluation.subjects import unseen_subjects
 
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
+size, frames = pipe.config.size, pipe.config.frames
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
-kept = {"model": model, "videos": Path(scratch.name)}
-summary, scores = evaluate_library(
-    pipe, clips, "cabinets", seed=seed, steps=steps or None, **kept
-)
+videos = Path(scratch.name) / "model"
+unseen = unseen_subjects(clips, size, frames, "cabinets")
+results = evaluate(pipe, unseen, seed=seed, steps=steps or None, videos=videos)
+summary, scores = results.summary, results.clips
 pages.table(
     ("row", "PSNR, whole frame", "PSNR, moving region"),
     [
@@ -176,7 +177,6 @@ pages.table(
 # need no weights are off by more than half as much, which is why a table made with them says *rough*.
 
 # %%
-from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.trackers import (
     DenseFlow,
     LucasKanade,
@@ -184,8 +184,7 @@ from puppetmaster_core.evaluation.trackers import (
     tracker_error,
 )
 
-subjects = unseen_subjects(clips, pipe.config.size, pipe.config.frames, "cabinets")
-filmed = [subject.clip for subject in subjects]
+filmed = [one.clip for one in unseen_subjects(clips, size, frames, "cabinets")]
 off = {
     tracker.name: float(np.mean([tracker_error(tracker, clip) for clip in filmed]))
     for tracker in (LucasKanade(), DenseFlow(), Standing())

@@ -1,6 +1,4 @@
-"""The judge of a model on the whole procedural library: directions, places, what it adds up, and how it goes on after a kill."""
-
-import json
+"""What can be judged exactly: directions, places, what is at best reached, and what a model scores in all."""
 
 import numpy as np
 import pytest
@@ -8,22 +6,17 @@ import torch
 from motion_models import SKETCH
 from oracle import Oracle, anchored_smoke
 
-from puppetmaster_core.cli import main
 from puppetmaster_core.clips.displacement import moves
 from puppetmaster_core.clips.sources import TEST_SEEDS, SourceError
-from puppetmaster_core.evaluation import library
 from puppetmaster_core.evaluation.ceilings import ceilings, reconstruct
 from puppetmaster_core.evaluation.claims import claims_of
-from puppetmaster_core.evaluation.library import COPY, MODEL, evaluate_library, evaluate_subject, gap, right_direction, table
+from puppetmaster_core.evaluation.exact import COPY, MODEL, evaluate, evaluate_subject
 from puppetmaster_core.evaluation.masks import mask_overlap, overlap
 from puppetmaster_core.evaluation.places import offsets_of_points
-from puppetmaster_core.evaluation.progress import Progress
-from puppetmaster_core.evaluation.scores import ANCHORED
 from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.travel import PartMotion, part_travel
 from puppetmaster_core.latents.anchoring import PartMotion as Parts
 from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.render import render
 
 KINDS = ("oven", "fan", "butterfly", "snake")  # hinges, more than a half turn, there and back, soft
@@ -71,18 +64,6 @@ def test_a_hinge_turns_on_its_circle_and_a_slider_on_its_line():
     root = np.sqrt(0.5)
     np.testing.assert_allclose(half[:2], [[1, 0, 1], [1 + root, root, 1]], atol=1e-12)
     np.testing.assert_allclose(back[:2], [[1, 0, -2], [1, -1, -2]], atol=1e-12)
-
-
-def test_a_wheel_is_followed_beyond_a_half_turn():
-    """Three steps of 100° are 300°, not −60°: half of it is 150°."""
-    corners = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0], [0, 0, 0.5]])
-
-    def turned(degrees):
-        a = np.deg2rad(degrees)
-        return corners @ np.array([[np.cos(a), np.sin(a), 0], [-np.sin(a), np.cos(a), 0], [0, 0, 1]])
-
-    motion = PartMotion.of(np.stack([turned(a) for a in (0, 100, 200, 300)]))
-    np.testing.assert_allclose(motion.by(np.array([0.5]), 3)[0], turned(150), atol=1e-9)
 
 
 def test_a_part_that_cannot_be_seen_tells_nothing(subjects):
@@ -135,13 +116,6 @@ def test_the_true_video_scores_as_true_and_a_still_one_does_not(subjects, pipeli
     assert still["scores"][MODEL] == still["scores"][COPY] and not any(t > 0 for t in still["travel"][MODEL])
 
 
-def test_directions_are_counted_over_parts_and_drawn_over_clips():
-    found = right_direction([[1.0, -0.5], [0.0, None], [None], [0.25]], np.random.default_rng(0))
-    assert (found["mean"], found["parts"], found["clips"]) == (0.5, 4, 3)
-    assert found["low"] < 0.5 < found["high"]
-    assert right_direction([[None], []], np.random.default_rng(0)) is None
-
-
 def test_unseen_clips_are_of_all_kinds_and_of_the_seeds_kept_for_judging():
     names = [subject.name for subject in unseen_subjects(3, 32, 4)]
     assert len({name.split("-")[0] for name in names}) == 3 and all(int(name.split("-")[1]) >= TEST_SEEDS for name in names)
@@ -158,12 +132,22 @@ def test_what_is_judged_is_what_the_clip_is_labelled_with(subjects, pipeline):
             asked.append(drags)
             return super().__call__(image, drags, **how)
 
-    subject = subjects["oven"]
-    evaluate_subject(Asked(pipeline, subject.clip.frames), subject)
-    np.testing.assert_array_equal(asked[0].points, subject.clip.drags)
+    evaluate_subject(Asked(pipeline, subjects["oven"].clip.frames), subjects["oven"])
+    np.testing.assert_array_equal(asked[0].points, subjects["oven"].clip.drags)
     (straight,) = unseen_subjects(1, 64, 8, "oven", "drag-a-move")
     steps = np.diff(straight.drags(5).points, axis=1)
     np.testing.assert_allclose(steps, steps[:, :1].repeat(7, 1), atol=1e-5)
+
+
+def test_any_clip_can_be_judged_by_its_pictures(subjects, pipeline):
+    """A user's own clip has no known object: no directions, no places."""
+    clip = subjects["oven"].clip
+    found = evaluate(Oracle(pipeline, clip.frames), [clip, clip])
+    assert found.summary[MODEL]["whole"]["mean"] == 100 and found.summary["clips"] == 2
+    assert found.summary["right direction"] is None and found.summary[MODEL]["off place"] is None
+    assert "2 clips" in str(found) and [one["group"] for one in found.clips] == [clip.category] * 2
+    with pytest.raises(ValueError, match="got no clips"):
+        evaluate(pipeline, [])
 
 
 # ---- ceilings ------------------------------------------------------------------------------------------------------------
@@ -216,71 +200,13 @@ def test_what_a_motion_model_moves_is_held_against_what_moves(motion, pipeline):
     assert 0 <= mask_overlap(motion, clip, drags, seed=0) <= 1
 
 
-def test_a_ratio_of_1_has_no_gap():
-    assert gap({"mean": 0.9, "low": 0.8, "high": 1.05}) == pytest.approx({"mean": 0.1, "low": 0, "high": 0.2})
-    assert gap({"mean": 1.3, "low": 1.2, "high": 1.5}) == pytest.approx({"mean": 0.3, "low": 0.2, "high": 0.5})
-
-
 def test_a_motion_models_result_has_its_own_rows_and_bars(motion):
-    summary, scores = evaluate_library(motion, 2, "cabinets", model="some")
-    assert summary["rows"] == ["model", "static copy", "exact motion"] and "exact motion" in table(summary)
+    found = evaluate(motion, unseen_subjects(2, 64, 4, "cabinets"))
+    assert found.summary["rows"] == ["model", "static copy", "exact motion"] and "exact motion" in str(found)
     claims = {claim.id: claim for claim in claims_of("r.json", {"kind": "library", "kinds": "cabinets", "model": "some",
-                                                                "summary": summary})}
-    assert claims["cabinets.some.mask_iou"].ours == np.mean([one["mask IoU"] for one in scores])
+                                                                "summary": found.summary})}
+    assert claims["cabinets.some.mask_iou"].ours == np.mean([one["mask IoU"] for one in found.clips])
     bars = {"psnr_moving_over_static_copy": 8, "psnr_over_static_copy": 4, "psnr_still": 40, "right_direction": 0.95,
             "sharpness_gap": 0.1, "mask_iou": 0.85, "psnr": None}
     assert {name: claims[f"cabinets.some.{name}"].bar for name in bars} == bars
     assert "cabinets.exact_motion_of_some.psnr_moving" in claims
-
-
-# ---- runs ----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(pipeline, tmp_path, monkeypatch):
-    whole, _ = evaluate_library(pipeline, 2, "oven", model="smoke")
-    output, judged = tmp_path / "scores.json", []
-
-    def killed(pipeline, subject, **options):
-        if judged and "alive" not in judged:
-            raise KeyboardInterrupt
-        judged.append(subject.name)
-        return evaluate_subject(pipeline, subject, **options)
-
-    monkeypatch.setattr(library, "evaluate_subject", killed)
-    with pytest.raises(KeyboardInterrupt), Progress(output) as progress:
-        evaluate_library(pipeline, 2, "oven", progress=progress, model="smoke")
-    judged.append("alive")
-    with Progress(output) as progress:
-        again, _ = evaluate_library(pipeline, 2, "oven", progress=progress, model="smoke")
-    assert again == whole and len(judged) == 3 and len(set(judged)) == 3
-
-
-def test_evaluate_writes_what_it_prints_and_the_ledger_reads_it(pipeline, tmp_path, capsys):
-    pipeline.save_pretrained(tmp_path / "model")
-    words = ["evaluate", "--model", str(tmp_path / "model"), "--kinds", "furniture", "--clips", "2", "--json"]
-    assert main([*words, "--output", str(tmp_path / "scores.json")]) == 0
-    printed, written = json.loads(capsys.readouterr().out), json.loads((tmp_path / "scores.json").read_text())
-    assert written["summary"] == printed and len(written["clips"]) == 2 and written["kinds"] == "furniture"
-    assert "2 unseen clips" in table(printed) and printed["rows"][-1] == ANCHORED and ANCHORED in table(printed)
-    assert "commit" in written and written["device"] == "cpu" and written["steps"] == SMOKE.steps
-    claims = {claim.id.rpartition(".")[2]: claim for claim in claims_of("scores.json", {**written, "model": "some"})}
-    gain = claims["psnr_moving_over_static_copy"]
-    assert gain.ours == printed["over static copy"]["moving"]["mean"] and gain.bar == 6.0 and gain.clips == 2
-    assert gain.id == "library_furniture.some.psnr_moving_over_static_copy"
-    ways = {claim.id for claim in claims_of("scores.json", {**written, "model": "some"}) if claim.id.endswith("right_direction")}
-    assert ways == {f"library_furniture.{whose}some.right_direction" for whose in ("", "vae_of_", "anchored_vae_of_")}
-    assert claims["off_place"].better == "lower" and claims["sharpness_gap"].ours == printed["sharpness gap"]["mean"]
-
-
-def test_evaluate_refuses_an_output_before_it_computes(tmp_path, capsys):
-    assert main(["evaluate", "--output", str(tmp_path)]) == 2
-    assert "this is a folder" in capsys.readouterr().err
-    assert main(["evaluate", "--output", str(tmp_path / "no" / "scores.json")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
-
-
-def test_kinds_that_are_not_there_are_refused_before_a_model_is_loaded(capsys, tmp_path):
-    assert main(["evaluate", "--kinds", "ovne", "--model", "no such model"]) == 2
-    assert "did you mean oven" in capsys.readouterr().err
-    assert main(["evaluate", "--kinds", "all", "--data", str(tmp_path)]) == 2
-    assert "--kinds with --data" in capsys.readouterr().err
