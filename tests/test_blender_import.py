@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from puppetmaster_core.assets.load import load_asset
+from puppetmaster_core.assets import load_asset
 from puppetmaster_core.render import blender_python
 
 ASSETS = Path(__file__).parents[2] / "shared" / "data" / "animated_assets"
