@@ -27,7 +27,7 @@ class Joint:
 
     def __post_init__(self):
         if self.kind not in ("fixed", "prismatic", "revolute"):
-            raise ValueError(f"joint kind {self.kind!r} given: use 'fixed', 'prismatic' or 'revolute'")
+            raise ValueError(f"got joint kind {self.kind!r}, expected 'fixed', 'prismatic' or 'revolute': use one of them")
 
     @property
     def moves(self) -> bool:

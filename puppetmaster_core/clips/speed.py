@@ -20,8 +20,7 @@ from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
-from puppetmaster_core.render import Cycles, blender_python, drag_a_move_camera, render
-from puppetmaster_core.render.blender import run_job
+from puppetmaster_core.render import Cycles, blender_python, drag_a_move_camera, render, render_blender
 
 FRAMES = 14
 
@@ -49,8 +48,7 @@ def measure(sizes: tuple[int, ...] = (64, 256), clips: int = 60, workers: int = 
         yield fast_renderer(size)
     if blender_python() is not None:
         for size in sizes:
-            for what, cycles in (("Blender, 16 samples", Cycles(samples=16)), ("Blender, ids and depth only", Cycles(samples=0))):
-                yield blender_renderer(size, what, cycles)
+            yield blender_renderer(size)
     for size in sizes:
         yield from asset_to_shard(size, clips, workers, source)
 
@@ -65,12 +63,12 @@ def fast_renderer(size: int, cabinets: int = 12) -> Speed:
     return Speed("fast rasteriser", size, "frames", cabinets * FRAMES, time.process_time() - began, "CPU")
 
 
-def blender_renderer(size: int, what: str, cycles: Cycles, frames: int = 4) -> Speed:
+def blender_renderer(size: int, samples: int = 16, frames: int = 4) -> Speed:
     """Frames of one cabinet by Blender, its start included."""
     asset, positions, camera = _film(0)
     before = _children()
-    run_job(asset, positions[:frames], [camera], size, cycles=cycles)
-    return Speed(what, size, "frames", frames, _children() - before, "CPU")
+    render_blender(asset, positions[:frames], [camera], size, cycles=Cycles(samples=samples))
+    return Speed(f"Blender, {samples} samples", size, "frames", frames, _children() - before, "CPU")
 
 
 def asset_to_shard(size: int, clips: int, workers: int, source: str) -> Iterator[Speed]:

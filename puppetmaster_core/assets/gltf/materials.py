@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from puppetmaster_core.assets.asset import Material
+from puppetmaster_core.assets.asset import Material, displayed
 from puppetmaster_core.assets.gltf.document import short
 from puppetmaster_core.assets.gltf.errors import LOOK, TEXTURE, AssetError, Report
 from puppetmaster_core.assets.gltf.images import Images
@@ -44,12 +44,6 @@ class Surface:
     material: Material = field(default_factory=lambda: Material((1.0, 1.0, 1.0)))
     base: Laid = field(default_factory=Laid)
     emission: Laid = field(default_factory=Laid)
-
-
-def displayed(linear) -> np.ndarray:
-    """Linear light in [0, 1] as sRGB displays it (IEC 61966-2-1)."""
-    linear = np.clip(linear, 0.0, 1.0)
-    return np.minimum(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * (linear ** (1 / 2.4) - 1) + 1), 1.0)
 
 
 class Materials:
