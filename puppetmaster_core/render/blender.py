@@ -19,8 +19,7 @@ import numpy as np
 from puppetmaster_core.assets.asset import AnimatedAsset, Material, displayed, linear
 from puppetmaster_core.render.camera import Camera
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
-from puppetmaster_core.render.raster import render
-from puppetmaster_core.render.rendering import Rendering, check_positions
+from puppetmaster_core.render.raster import Rendering, check_positions, render
 
 PYTHON_VARIABLE = "PUPPETMASTER_BLENDER_PYTHON"
 SENSOR = 32.0  # mm; the lens then is Camera.focal · 32 mm, 35 mm by default

@@ -3,6 +3,7 @@
 from procedural_library.folder import LibraryError, check_folder, make_library, planned
 from procedural_library.make import CATEGORIES, GROUPS, UnknownCategory, categories_of, make_asset
 from procedural_library.rigged import RiggedAsset
+from procedural_library.sheet import contact_sheet
 
 __all__ = ["CATEGORIES", "GROUPS", "LibraryError", "RiggedAsset", "UnknownCategory", "categories_of", "check_folder",
-           "make_asset", "make_library", "planned"]
+           "contact_sheet", "make_asset", "make_library", "planned"]

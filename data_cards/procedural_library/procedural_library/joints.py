@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from puppetmaster_core.assets.asset import AnimatedAsset
+from puppetmaster_core.assets import AnimatedAsset
 
 
 @dataclass(frozen=True)
