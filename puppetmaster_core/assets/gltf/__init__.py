@@ -1,6 +1,6 @@
 """Reading glTF 2.0 files (.glb, .gltf): containers, accessors, materials, and vertices that move (§4).
 
-Read in this order: errors, document, fields, container, accessors, nodes, animation, primitives, parts, looks, materials,
+Read in this order: errors, document, container, accessors, nodes, animation, primitives, parts, looks, materials,
 surface, asset, reader.
 """
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from puppetmaster_core.assets.gltf.compression import unpack_meshopt
 from puppetmaster_core.assets.gltf.container import Container
-from puppetmaster_core.assets.gltf.document import Document
+from puppetmaster_core.assets.gltf.document import COMPONENTS, WIDTHS, Document
 from puppetmaster_core.assets.gltf.errors import Budget, damaged
-from puppetmaster_core.assets.gltf.fields import COMPONENTS, WIDTHS
 
 
 class Accessors:

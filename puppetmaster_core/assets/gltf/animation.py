@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors
-from puppetmaster_core.assets.gltf.document import checked, short
+from puppetmaster_core.assets.gltf.document import CHANNEL, SAMPLER, checked, short
 from puppetmaster_core.assets.gltf.errors import MOTION, Report, damaged
-from puppetmaster_core.assets.gltf.fields import CHANNEL, SAMPLER
 from puppetmaster_core.assets.gltf.nodes import NodeTree, unit
 
 PATHS = {"translation": ("VEC3", 3), "rotation": ("VEC4", 4), "scale": ("VEC3", 3)}

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors
-from puppetmaster_core.assets.gltf.document import checked
+from puppetmaster_core.assets.gltf.document import NODE_MESH, checked
 from puppetmaster_core.assets.gltf.errors import PART, AssetError, Report, damaged
-from puppetmaster_core.assets.gltf.fields import NODE_MESH
 from puppetmaster_core.assets.gltf.nodes import NodeTree, compose, unit
 from puppetmaster_core.assets.gltf.primitives import Primitive, PrimitiveReader
 

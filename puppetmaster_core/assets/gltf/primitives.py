@@ -11,9 +11,8 @@ import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors, normalised
 from puppetmaster_core.assets.gltf.compression import unpack_draco
-from puppetmaster_core.assets.gltf.document import INDEX, checked, whole
+from puppetmaster_core.assets.gltf.document import INDEX, PRIMITIVE, WIDTHS, checked, whole
 from puppetmaster_core.assets.gltf.errors import MOTION, PART, Report, damaged
-from puppetmaster_core.assets.gltf.fields import PRIMITIVE, WIDTHS
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
 

@@ -20,7 +20,6 @@ from puppetmaster_core.assets.gltf.asset import GltfAsset, Influences, Morph
 from puppetmaster_core.assets.gltf.container import Container, open_container
 from puppetmaster_core.assets.gltf.document import Document, numbers, one_line
 from puppetmaster_core.assets.gltf.errors import KINDS, PART, USUAL, VALUES, AssetError, Budget, DamagedError, Limits, Report
-from puppetmaster_core.assets.gltf.fields import FIELDS, FILE
 from puppetmaster_core.assets.gltf.images import Images
 from puppetmaster_core.assets.gltf.looks import check_extensions
 from puppetmaster_core.assets.gltf.materials import Materials
@@ -50,7 +49,7 @@ def _read(path: Path, limits: Limits) -> GltfAsset:
     report = Report()
     container = open_container(path, limits, report)
     check_extensions(container.json, report)
-    document = Document(container.json, FILE, FIELDS, report)
+    document = Document(container.json, report)
     limits.check("nodes", len(document.json["nodes"]), "nodes")
     accessors = Accessors(document, container, Budget(limits))
     tree = read_nodes(document, report)
