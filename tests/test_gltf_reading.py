@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from gltf_files import QUAD, TRIANGLE, File, compressed, draco_quad, encoded, everything, moving_triangle
+from gltf_files import QUAD, TRIANGLE, File, compressed, draco_quad, everything, moving_triangle
 
 from puppetmaster_core.assets import AnimatedAsset, load_asset
 
@@ -22,6 +22,7 @@ def test_a_sub_model_is_a_node_with_a_mesh(tmp_path):
     hub = file.node(name="hub")
     file.node(parent=hub, mesh=mesh, name="left")
     file.node(parent=hub, mesh=mesh, translation=[5, 0, 0])
+    file.add("nodes", {"mesh": mesh, "name": "in no scene"})
     file.json["meshes"][mesh]["name"] = "wheel"
     asset = loaded(file, tmp_path)
     assert isinstance(asset, AnimatedAsset)
@@ -29,13 +30,6 @@ def test_a_sub_model_is_a_node_with_a_mesh(tmp_path):
     assert asset.submodel.tolist() == [0, 0, 1, 1]
     assert asset.faces.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
     np.testing.assert_allclose(asset.rest()[6:9], np.add(TRIANGLE, [5, 0, 0]))
-
-
-def test_only_the_scene_is_shown(tmp_path):
-    file = File()
-    file.node(mesh=file.mesh(), name="shown")
-    file.add("nodes", {"mesh": 0, "name": "in no scene"})
-    assert loaded(file, tmp_path).submodels == ["shown"]
 
 
 def test_glb_and_gltf_with_the_buffer_inside_or_beside_are_one(tmp_path):
@@ -128,16 +122,6 @@ def test_specular_glossiness_counts_as_base_colour(tmp_path):
     material = loaded(file, tmp_path).materials[0]
     assert material.color == (0, 1, 0)
     np.testing.assert_array_equal(material.texture, DOTS)
-
-
-def test_pictures_beside_the_file_and_large_ones_made_smaller(tmp_path):
-    file = moving_triangle()
-    (tmp_path / "big.png").write_bytes(encoded(np.zeros((100, 4000, 3))))
-    texture = file.add("textures", {"source": file.add("images", {"uri": "big.png"})})
-    file.json["meshes"][0]["primitives"][0] |= {"material": file.add("materials", {
-        "pbrMetallicRoughness": {"baseColorTexture": {"index": texture}}})}
-    file.json["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"] = file.accessor([[0, 0]] * 3)
-    assert loaded(file, tmp_path).materials[0].texture.shape == (51, 2048, 3)
 
 
 def test_corners_with_one_place_and_one_normal_are_smooth(tmp_path):
