@@ -11,7 +11,7 @@ import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors, normalised
 from puppetmaster_core.assets.gltf.compression import unpack_draco
-from puppetmaster_core.assets.gltf.document import INDEX, PRIMITIVE, WIDTHS, checked, whole
+from puppetmaster_core.assets.gltf.document import INDEX, PRIMITIVE, WIDTHS, checked, short, whole
 from puppetmaster_core.assets.gltf.errors import MOTION, PART, Report, damaged
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
@@ -81,10 +81,13 @@ class PrimitiveReader:
             self.accessors.budget.charge(self._accessor(name)["count"] * 32, self.where)
         faces, attributes = unpack_draco(view, self.where)
         self.accessors.budget.charge(faces.nbytes + sum(a.nbytes for a in attributes.values()), self.where)
-        named = {name: draco["attributes"][name] for name in self.attributes if name in draco["attributes"]}
-        if strange := [name for name, index in named.items() if index not in attributes]:
-            raise damaged(self.where, f"no Draco data for {strange[0][:40]!r}", "some")
-        return faces, {name: attributes[index] for name, index in named.items()}
+        named = {}
+        for name in set(self.attributes) & set(draco["attributes"]):
+            index = whole().check(draco["attributes"][name], f"Draco's {short(name)} of {self.where}", self.report)
+            if index not in attributes:
+                raise damaged(self.where, f"no Draco data for {short(name)}", "some")
+            named[name] = attributes[index]
+        return faces, named
 
     def _optional(self, name: str, vertices: int, *kinds: str) -> np.ndarray | None:
         """An attribute that the triangles can do without: None where there is none, or (reported) it is of no use."""
