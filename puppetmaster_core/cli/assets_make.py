@@ -60,10 +60,10 @@ def _draw(sheet: Path, plan: list[tuple[str, int]]) -> None:
     from tqdm import tqdm
 
     from puppetmaster_core.assets import asset_source
-    from puppetmaster_core.render.contact_sheet import contact_sheet
 
-    make_asset = asset_source().make_asset
-    assets = ((f"{category} {seed}", make_asset(category, seed)) for category, seed in tqdm(plan, desc="drawing", unit="asset"))
-    picture = Image.fromarray(contact_sheet(assets))
+    source = asset_source()
+    assets = ((f"{category} {seed}", source.make_asset(category, seed))
+              for category, seed in tqdm(plan, desc="drawing", unit="asset"))
+    picture = Image.fromarray(source.contact_sheet(assets))
     with whole_file(sheet) as partial, open(partial, "wb") as file:
         picture.save(file, "PNG", optimize=True)

@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source
+from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source, load_asset
 from puppetmaster_core.assets.gltf.document import one_line
-from puppetmaster_core.assets.load import load_asset
 
 ENDINGS = (".glb", ".gltf")
 KINDS = ("library", "files")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from puppetmaster_core.assets.asset import AnimatedAsset
+from puppetmaster_core.assets import AnimatedAsset
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Joint:
 
     def __post_init__(self):
         if self.kind not in ("fixed", "prismatic", "revolute"):
-            raise ValueError(f"joint kind {self.kind!r} given: use 'fixed', 'prismatic' or 'revolute'")
+            raise ValueError(f"got joint kind {self.kind!r}, expected 'fixed', 'prismatic' or 'revolute': use one of them")
 
     @property
     def moves(self) -> bool:

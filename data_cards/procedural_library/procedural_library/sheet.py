@@ -10,9 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from puppetmaster_core.assets.asset import AnimatedAsset
-from puppetmaster_core.render.camera import drag_a_move_camera
-from puppetmaster_core.render.raster import render
+from puppetmaster_core.assets import AnimatedAsset
 
 CAPTION = 14  # pixels under each picture
 
@@ -26,7 +24,7 @@ def contact_sheet(assets: Iterable[tuple[str, AnimatedAsset]], *, columns: int =
     """
     tiles = [_tile(caption, asset, size, moments, seed + i) for i, (caption, asset) in enumerate(assets)]
     if not tiles or columns < 1:
-        raise ValueError(f"{len(tiles)} assets and {columns} columns given, wanted at least one of each")
+        raise ValueError(f"got {len(tiles)} assets and {columns} columns, expected at least one of each: give more")
     rows = -(-len(tiles) // columns)
     high, wide = tiles[0].shape[:2]
     sheet = np.full((rows * high, min(columns, len(tiles)) * wide, 3), 255, np.uint8)
@@ -37,6 +35,8 @@ def contact_sheet(assets: Iterable[tuple[str, AnimatedAsset]], *, columns: int =
 
 
 def _tile(caption: str, asset: AnimatedAsset, size: int, moments: tuple[float, ...], seed: int) -> np.ndarray:
+    from puppetmaster_core.render import drag_a_move_camera, render  # the compiler behind it takes long to load
+
     duration = asset.clips[0].duration
     # The view holds every position of the whole animation, not of the drawn moments alone.
     path = np.stack([asset.vertices(0, s * duration) for s in np.linspace(0, 1, 5)])
