@@ -157,10 +157,10 @@ class _Worker:
     def _said(self, detail: str = "") -> str:
         """The traceback, and the end of what came on stderr since this worker's last failure."""
         end = self.log.seek(0, os.SEEK_END)
-        self.log.seek(max(0, end - TAIL))
-        text = self.log.read().decode("utf-8", "replace")
+        self.log.seek(max(0, end - 10 * TAIL))
+        text = self.log.read().decode("utf-8", "replace").partition("\nExtension modules: ")[0]  # faulthandler's long last line
         self.log.truncate(0)
-        return (detail[-TAIL:] + text).strip()
+        return (detail[-TAIL:] + text[-TAIL:]).strip()
 
 
 # ---- the worker's own life -----------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats.qmc import Halton
 
 from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.clips.tracks import SurfacePoints
@@ -96,12 +95,19 @@ def spread(poses: Iterable[np.ndarray], faces: np.ndarray, points: int) -> Surfa
     total = np.cumsum(area if area.sum() > 0 else np.ones(len(faces)))
     face = np.searchsorted(total, (np.arange(points) + 0.5) / points * total[-1])
     face = np.minimum(face, len(faces) - 1)
-    sequence = Halton(2, scramble=False)
-    sequence.fast_forward(1)  # past (0, 0)
-    root, along = sequence.random(points).T
-    root = np.sqrt(root)
+    root, along = np.sqrt(_halton(points, 2)), _halton(points, 3)
     weights = np.stack([1 - root, root * (1 - along), root * along], 1)
     return SurfacePoints(face, weights)
+
+
+def _halton(count: int, base: int) -> np.ndarray:
+    """The first numbers of Halton's sequence, in (0, 1). (SciPy's takes a second to import, in every worker.)"""
+    out, index, share = np.zeros(count), np.arange(1, count + 1), 1.0
+    while index.any():
+        share /= base
+        out += share * (index % base)
+        index //= base
+    return out
 
 
 def _steps(cloud: np.ndarray) -> np.ndarray:
