@@ -2,7 +2,7 @@
 // painter.py). Letters: S pixels a side of what the network sees, W of the picture, P = W² pixels.
 
 import { bicubic, enlarged, halved } from "./layers.js";
-import { tensor } from "./operations.js";
+import { tensor } from "./tensors.js";
 
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const [FIRM, TOLD] = [4, 0.3]; // as in anchoring.py; how far the picture tells where a mask ends
