@@ -89,6 +89,9 @@ def test_a_path_may_leave_the_picture(page):
     desk = Desk(page)
     desk.press((200, 100), (300, 110))
     np.testing.assert_allclose(desk.points()[0, -1], (300, 110), atol=0.5)
+    assert desk.status() == ""
+    desk.press((-4, 60), (60, 60))
+    assert desk.status() == "A drag begins beside the picture, where nothing is to be moved."
 
 
 def test_points_lie_above_lines_and_each_moves_alone(page):
