@@ -17,7 +17,7 @@ from pairs import KERNEL
 CELLS = [
     "from PIL import Image\n"
     "from puppetmaster_core.editor import DragEditor\n"
-    "editor = DragEditor(Image.new('RGB', (64, 64), 'teal'))\n"
+    "editor = DragEditor(Image.new('RGB', (64, 64), 'teal'), live=False)\n"
     "editor",
     "while not editor.takes: editor.wait(1)\n"
     "take = editor.takes[-1]\n"

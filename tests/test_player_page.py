@@ -46,24 +46,6 @@ def test_films_side_by_side_keep_step_and_shorter_ones_wait(page):
     assert page.get_by_role("checkbox").count() == 0  # nothing to draw over them
 
 
-def test_a_line_below_says_how_they_were_made(page):
-    show(page, Player({"one": GREYS, "two": GREYS}, alt="greys", note="tiny: 64 × 64 pixels"))
-    assert page.locator(".pm-note").inner_text() == "tiny: 64 × 64 pixels"
-    assert page.get_by_role("img", name="greys: two").is_visible()
-    show(page, Player(GREYS))
-    assert page.locator(".pm-note").count() == 0
-
-
-def test_tracks_of_a_clip(page):
-    tracks = np.linspace((0.2, 0.8), (0.8, 0.8), 14)[None]
-    clip = SimpleNamespace(frames=GREYS, tracks=tracks, visibility=np.ones((1, 14), bool))
-    show(page, Player(clip))
-    scrub(page, 13)
-    assert pixel(page, 0.8, 0.8) == [18 * 13] * 3
-    page.get_by_label("tracks").check()
-    assert pixel(page, 0.8, 0.8) != [18 * 13] * 3
-
-
 def test_a_track_has_its_parts_colour_and_is_a_ring_where_hidden(page):
     tracks = np.full((1, 14, 2), 0.5)
     clip = SimpleNamespace(frames=GREYS, tracks=tracks, visibility=np.arange(14)[None] < 7, drags=None)

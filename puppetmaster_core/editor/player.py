@@ -46,7 +46,7 @@ class Player(anywidget.AnyWidget):
             raise ValueError("got no videos, expected at least one")
         films = [_film(label, video, drags, alt) for label, video in videos.items()]
         for offset in _offsets(motion, videos.values()):
-            films.append(film(motion_colours(offset)) | {"label": "motion", "alt": "where the first frame's pixels go, as colours"})
+            films.append(film(motion_colours(offset)) | {"label": "motion", "alt": "where pixels of frame 1 go, as colours"})
         for name, colours in (("track_colours", track_colours), ("drag_colours", drag_colours)):
             films = [film | {name: list(colours)} for film in films] if colours else films
         rate = fps or next((video.fps for video in videos.values() if hasattr(video, "fps")), 7.0)

@@ -2,7 +2,7 @@
 
 import { antialiased, enlarged, halved } from "./layers.js";
 import { atPicture, coarser, composed, moved } from "./motion.js";
-import { tensor } from "./operations.js";
+import { tensor } from "./tensors.js";
 import { makePlayer } from "./tape.js";
 
 export const SIDE = 64; // pixels a side that the network sees

@@ -106,7 +106,11 @@ export function withEngine(model, load) {
       if (!worker) { failed("The model is not here yet: wait a moment, then ask again."); return; }
       if (message.kind === "suggest") { worker.postMessage({ kind: "suggest" }); return; }
       const drags = inSquare(message.record);
-      if (message.kind === "live") { film = null; worker.postMessage({ kind: "live", id: message.id, drags, seed: message.seed }); return; }
+      if (message.kind === "live") {
+        if (film) { film = null; busy({ state: "idle" }); } // it would be of drags that are no more
+        worker.postMessage({ kind: "live", id: message.id, drags, seed: message.seed });
+        return;
+      }
       film = { id: Math.max(0, ...self.get("shown_takes").map((one) => one.id)) + 1, record: message.record, seed: message.seed, begun: performance.now(), frames: [] };
       busy({ state: "drawing" });
       worker.postMessage({ kind: "video", id: film.id, drags, seed: message.seed });

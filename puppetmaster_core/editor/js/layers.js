@@ -1,7 +1,8 @@
 // The layers of a network among PyTorch's operations: those that multiply matrices, that normalise, and that read between pixels.
 
 import { makeMatrices } from "./matrix.js";
-import { OPERATIONS, blank, expand, permute, sizeOf, softmax, tensor } from "./operations.js";
+import { OPERATIONS, softmax } from "./operations.js";
+import { blank, expand, permute, sizeOf, tensor } from "./tensors.js";
 
 
 

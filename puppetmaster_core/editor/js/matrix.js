@@ -1,6 +1,6 @@
 // Products of matrices and convolutions, by the kernel of kernels.js.
 
-import { blank } from "./operations.js";
+import { blank } from "./tensors.js";
 
 const round16 = (n) => (n + 15) & ~15;
 

@@ -2,8 +2,8 @@
 // painter.py). Letters: S pixels a side of what the network sees, W of the picture, P = W² pixels.
 
 import { halved } from "./layers.js";
-import { tensor } from "./operations.js";
 import { resized, snap } from "./snap.js";
+import { tensor } from "./tensors.js";
 
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py

@@ -1,7 +1,7 @@
 // Masks with the picture's edges: the guided filter (the package's snap.py). Letters: K masks, s and S pixels a side.
 
 import { bicubic, enlarged, halved } from "./layers.js";
-import { tensor } from "./operations.js";
+import { tensor } from "./tensors.js";
 
 const [RADIUS, RIDGE, STEEP, PASSES, COARSE] = [1 / 32, 1e-3, 2, 2, 128]; // as in snap.py
 const PAIRS = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]; // of colours

@@ -3,7 +3,8 @@
 import { makeLayers } from "./layers.js";
 import { makeKernels } from "./kernels.js";
 import { makeMemory } from "./memory.js";
-import { OPERATIONS, blank, sizeOf, tensor, workIn } from "./operations.js";
+import { OPERATIONS } from "./operations.js";
+import { blank, sizeOf, tensor, workIn } from "./tensors.js";
 
 const halfOf = (bits) => { // a half-precision number
   const [sign, exponent, rest] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
