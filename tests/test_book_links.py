@@ -25,8 +25,7 @@ from puppetmaster_core.model.released import RELEASED
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.render.blender import Cycles
-from puppetmaster_core.training.denoiser import Recipe
-from puppetmaster_core.training.loop import RunSettings
+from puppetmaster_core.training.config import Recipe, RunSettings
 from sources import piece
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -82,21 +82,22 @@ def run(arguments: argparse.Namespace) -> None:
 
     from puppetmaster_core.checkpoints import ModelError
     from puppetmaster_core.clips.records import ClipError
-    from puppetmaster_core.training.crew import crew
-    from puppetmaster_core.training.run import STAGES, TrainingError, train
+    from puppetmaster_core.training.config import STAGES, TrainingError
+    from puppetmaster_core.training.distributed import this_process
+    from puppetmaster_core.training.run import train
 
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     try:
         done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
                      weights=arguments.weights, config=config, max_seconds=arguments.max_seconds, untextured=arguments.untextured,
                      **{name: getattr(arguments, name) for name in SETTINGS})
-        if target and crew().is_main_process and (output / "pipeline").is_dir():
+        if target and this_process().is_main_process and (output / "pipeline").is_dir():
             from puppetmaster_core.training.export import export
 
             export(output, target)
     except (TrainingError, ClipError, ModelError, FloatingPointError) as error:
         raise BadInput(str(error)) from error
-    if not crew().is_main_process:
+    if not this_process().is_main_process:
         return
     report = {"done": done, "pipeline": str(output / "pipeline") if (output / "pipeline").is_dir() else None}
     print(json.dumps(report) if arguments.json else f"{'trained' if done else 'time is up, the same command goes on'}: {output}")

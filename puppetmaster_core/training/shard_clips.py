@@ -23,9 +23,9 @@ from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore, damage
 from puppetmaster_core.clips.sources import WATCH_SEEDS
 from puppetmaster_core.files import write_json
-from puppetmaster_core.training.crew import crew
-from puppetmaster_core.training.records import saving
-from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.checkpoint import saving
+from puppetmaster_core.training.config import TrainingError
+from puppetmaster_core.training.distributed import this_process
 
 LOST = "its asset lost a texture, so its colours are wrong: mend the file and render again, or train with --untextured"
 LABELS = ("displacement", "field_parts", "drags")  # of which drags are drawn
@@ -52,7 +52,7 @@ class ShardClips:
             if not untextured:
                 self.left_out |= {number: LOST for number in self._lost() if number not in self.left_out}
             if len(self.left_out) == len(self):
-                raise ClipError(f"no clip came that can be used, wanted some; the first: {next(iter(self.left_out.values()))}")
+                raise ClipError(f"got no clip that can be used, expected some; the first: {next(iter(self.left_out.values()))}")
             self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
@@ -94,7 +94,7 @@ class ShardClips:
         try:
             return Mixture.of(self._groups(), seed=seed, allow_missing=True)
         except ValueError as error:
-            raise TrainingError(f"{self.stores[0].folder}: no clip with a drag came, wanted some: {error}") from None
+            raise TrainingError(f"{self.stores[0].folder}: got no clip with a drag, expected some: {error}") from None
 
     def _lost(self) -> list[int]:
         """The clips whose assets lost a texture."""
@@ -129,7 +129,7 @@ class ShardClips:
             return
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
-        if crew().is_main_process:
+        if this_process().is_main_process:
             tqdm.write(f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: "
                        f"{next(iter(self.left_out.values()))}", file=sys.stderr)
         whole = next(number for number in range(len(self)) if number not in self.left_out)
@@ -153,15 +153,15 @@ def _digest(words: Iterable[str]) -> str:
 def _check_store(store: ClipStore, size: int, frames: int) -> None:
     """Raise TrainingError or ClipError unless the clips fit, their shards are whole, and none is kept for judging."""
     if not len(store):
-        raise ClipError(f"{store.folder}: no clips came, wanted some: make them with puppetmaster render")
-    for name, wanted in (("size", size), ("frames", frames)):
-        if odd := sorted(set(store.column(name)) - {wanted}):
-            raise TrainingError(f"{store.folder}: clips with {name} {odd[0]} came, this model wants {wanted}: render them with "
-                                f"--{name} {wanted}")
+        raise ClipError(f"{store.folder}: got no clips, expected some: make them with puppetmaster render")
+    for name, expected in (("size", size), ("frames", frames)):
+        if odd := sorted(set(store.column(name)) - {expected}):
+            raise TrainingError(f"{store.folder}: got clips with {name} {odd[0]}, expected {expected}: render them with --{name} "
+                                f"{expected}")
     kept = [asset for asset, seed, source in zip(*(store.column(c) for c in ("asset", "seed", "source")), strict=True)
             if source.startswith("procedural") and seed >= WATCH_SEEDS]
     if kept:
-        raise TrainingError(f"{store.folder}: {kept[0]} came, but procedural assets with seeds from {WATCH_SEEDS} on are kept "
-                            "for judging: render others")
+        raise TrainingError(f"{store.folder}: got {kept[0]}, but procedural assets with seeds from {WATCH_SEEDS} on are kept for "
+                            "judging: render others")
     if wrong := damage(store.folder, store.index):
         raise ClipError(f"{wrong}, render it again: the same puppetmaster render command does")
