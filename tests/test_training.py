@@ -65,7 +65,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
 
 def test_a_folder_keeps_to_one_run(tmp_path):
     run(tmp_path, steps=4)
-    for wrong, changes in (("seed=0, this one has seed=1", {"seed": 1}), ("clips=toy, this one has clips=more", {"data": "more"})):
+    for wrong, changes in (("seed=0, this one has seed=1", {"seed": 1}), ("clips=toy, this one has clips=b", {"data": "b"})):
         with pytest.raises(TrainingError, match=f"holds a run with {wrong}: use another folder"):
             run(tmp_path, **changes)
     run(tmp_path, steps=6)  # going on for longer is the same run
