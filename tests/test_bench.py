@@ -52,9 +52,8 @@ def test_a_guided_step_at_the_papers_size():
 def test_a_guided_video_is_timed_in_every_way():
     rows, why_not = guided_video(SMOKE, steps=1, repeats=1, backend="eager")
     assert why_not is None
-    assert [row.name for row in rows] == ["as released, eager", "every saving, eager", "every saving, channels last",
-                                          "every saving, compiled"]
-    assert rows[0].flops > rows[1].flops == rows[2].flops == rows[3].flops
+    assert [row.name for row in rows] == ["as released, eager", "every saving, eager", "every saving, compiled"]
+    assert rows[0].flops > rows[1].flops == rows[2].flops
 
 
 def test_bench_prints_every_way(capsys):

@@ -14,9 +14,8 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError, find_model
 from puppetmaster_core.model import DragUNet
-from puppetmaster_core.model.alignment import CACHE_LINE, align_weights
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.model.svd import explain_sizes
+from puppetmaster_core.model.svd import CACHE_LINE, align_weights, explain_sizes
 from puppetmaster_core.sampling import SVD
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
