@@ -65,15 +65,6 @@ def test_bench_prints_every_way(capsys):
     assert all(f"\n{way}" in text for way in WAYS) and "not compiled: no compiler" in text
 
 
-def test_bench_counts_the_papers_size_without_weights(capsys, monkeypatch):
-    monkeypatch.setattr("puppetmaster_core.cli.bench.SVD", SMOKE)  # whose steps are counted in a second
-    monkeypatch.setattr("puppetmaster_core.model.svd.explain_sizes", lambda *_: [("the paper's settings", 1_706_681_450)])
-    assert main(["bench", "--scale", "paper", "--device", "cpu"]) == 0
-    printed = capsys.readouterr().out
-    assert "1,706,681,450" in printed and "released settings" in printed
-    assert " ms" not in printed, "no time without a GPU"
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there(capsys):
     assert main(["bench", "--device", "cuda"]) == 2
