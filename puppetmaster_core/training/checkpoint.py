@@ -15,7 +15,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -91,12 +91,14 @@ def finished(settings: RunSettings) -> bool:
 def alone(folder: Path) -> Iterator[None]:
     """Keep other runs out of `folder` while this one works; its main process does. Raises TrainingError."""
     (folder / ".lock").touch()
-    try:
-        with locked(folder / ".lock") if this_process().is_main_process else nullcontext():
-            yield
-    except BlockingIOError:
-        raise TrainingError(f"{folder}: another process is training here, expected none: wait for it, or choose another "
-                            "folder") from None
+    with ExitStack() as stack:
+        try:
+            if this_process().is_main_process:
+                stack.enter_context(locked(folder / ".lock"))
+        except BlockingIOError:
+            raise TrainingError(f"{folder}: another process is training here, expected none: wait for it, or choose another "
+                                "folder") from None
+        yield
 
 
 @contextmanager

@@ -49,11 +49,10 @@ class ShardClips:
                 _check_store(store, size, frames)
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
             self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
-            if not untextured:
-                self.left_out |= {number: LOST for number in self._lost() if number not in self.left_out}
-            if len(self.left_out) == len(self):
-                raise ClipError(f"got no clip that can be used, expected some; the first: {next(iter(self.left_out.values()))}")
-            self._leave_out(cache / f"left_out-{self._stored}.json")
+            lost = [i for i, notes in enumerate(self._column("notes")) if TEXTURE in (notes or ()) and not untextured]
+            self.left_out |= {number: LOST for number in lost if number not in self.left_out}
+            if self.left_out:
+                self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
 
@@ -67,9 +66,12 @@ class ShardClips:
 
     @cached_property
     def _stored(self) -> str:
-        keys = (f"{shard}/{key}/{length}" for store in self.stores
-                for shard, key, length in zip(*(store.column(name) for name in ("shard", "key", "length")), strict=True))
-        return _digest(keys)
+        columns = map(self._column, ("shard", "key", "length"))
+        return _digest(f"{shard}/{key}/{length}" for shard, key, length in zip(*columns, strict=True))
+
+    def _column(self, name: str) -> list:
+        """One column of the index, a value a clip."""
+        return [value for store in self.stores for value in store.column(name)]
 
     @cached_property
     def groups(self) -> dict[str, int]:
@@ -96,14 +98,9 @@ class ShardClips:
         except ValueError as error:
             raise TrainingError(f"{self.stores[0].folder}: got no clip with a drag, expected some: {error}") from None
 
-    def _lost(self) -> list[int]:
-        """The clips whose assets lost a texture."""
-        notes = [notes for store in self.stores for notes in store.column("notes")]
-        return [number for number, kinds in enumerate(notes) if TEXTURE in (kinds or ())]
-
     def _groups(self) -> np.ndarray:
-        groups = np.array([group for store in self.stores for group in store.column("group")], dtype=object)
-        groups[[drags == 0 for store in self.stores for drags in store.column("drags")]] = "no drag"
+        groups = np.array(self._column("group"), dtype=object)
+        groups[np.array(self._column("drags")) == 0] = "no drag"
         for number, reason in self.left_out.items():
             groups[number] = TEXTURE if reason == LOST else "cannot be read"
         return groups.astype(str)
@@ -124,17 +121,18 @@ class ShardClips:
         return found
 
     def _leave_out(self, path: Path) -> None:
-        """Write which clips are left out, say so, and let the first that is not stand for them."""
-        if not self.left_out:
-            return
+        """Write which clips are left out, say so, and let the first that is not stand for them. Raises ClipError for all."""
+        first = next(iter(self.left_out.values()))
+        if len(self.left_out) == len(self):
+            raise ClipError(f"got no clip that can be used, expected some; the first: {first}")
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
         if this_process().is_main_process:
-            tqdm.write(f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: "
-                       f"{next(iter(self.left_out.values()))}", file=sys.stderr)
-        whole = next(number for number in range(len(self)) if number not in self.left_out)
+            said = f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: {first}"
+            tqdm.write(said, file=sys.stderr)
+        whole = next(place for number, place in enumerate(self._place) if number not in self.left_out)
         for number in self.left_out:
-            self._place[number] = self._place[whole]
+            self._place[number] = whole
 
     def _damage(self, number: int) -> str:
         """Why a clip's frames or labels cannot be read; "": they can."""
