@@ -106,7 +106,7 @@ def pick_frames(frames: int, step: int, recipe: Recipe, rng: np.random.Generator
 
 
 def random_drags(draw: Callable[[np.random.Generator, DragRules], np.ndarray], rng: np.random.Generator, max_drags: int,
-                 straight: float) -> tuple[np.ndarray, np.ndarray]:
+                 straight: float) -> tuple[Tensor, Tensor]:
     """Drags of a training item: points (K_max, N, 2) and present (K_max,). draw: a clip's drags (K, N, 2) by some rules.
 
     With probability `straight` they are Drag-a-Move's, straight lines; where nothing ends elsewhere than it began, the paper's.
@@ -116,8 +116,8 @@ def random_drags(draw: Callable[[np.random.Generator, DragRules], np.ndarray], r
     if rules.straight and not len(paths):
         paths = draw(rng, replace(PAPER, max_drags=max_drags))
     if not len(paths):  # a part so small that the field misses it
-        return np.zeros((max_drags, paths.shape[1], 2), np.float32), np.zeros(max_drags, bool)
-    return tuple(one.numpy() for one in Drags(paths).tensors(max_drags))
+        return torch.zeros(max_drags, paths.shape[1], 2), torch.zeros(max_drags, dtype=torch.bool)
+    return Drags(paths).tensors(max_drags)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Items:
 
     def drags(self, draw: Callable, rng: np.random.Generator, shown: np.ndarray) -> dict[str, np.ndarray]:
         points, present = random_drags(draw, rng, self.max_drags, self.recipe.straight)
-        return {"points": points[:, shown], "present": present}
+        return {"points": points.numpy()[:, shown], "present": present.numpy()}
 
 
 @dataclass(frozen=True)
