@@ -316,7 +316,7 @@ def test_a_run_folder_in_use_is_left_alone(tmp_path):
 
 
 def test_a_run_does_not_go_on_with_another_recipe_or_network(trained, clips, tmp_path):
-    given = {"data": [str(clips)], "steps": 4}
+    given = {"data": [str(clips)], "steps": 4, "warmup_steps": 1}
     with pytest.raises(TrainingError, match=r"holds a run with drag_dropout=0.1, this one has drag_dropout=0.9: use another"):
         train(TRAINED, str(trained), config={"recipe": {"drag_dropout": 0.9}}, **given)
     wider = replace(TRAINED, unet={**TRAINED.unet, "modulation_channels": (16, 32)})
