@@ -63,14 +63,6 @@ def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5, flops:
 # ---- the slow ways ---------------------------------------------------------------------------------------------------
 
 
-def _attend(attn, hidden_states: Tensor, source: Tensor, rows: int = 1, mask: Tensor | None = None) -> Tensor:
-    """Plain attention of hidden_states to source, whose keys and values are copied for so many rows each."""
-    q, k, v = (project(x).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-               for project, x in ((attn.to_q, hidden_states), (attn.to_k, source), (attn.to_v, source)))
-    k, v = (x.repeat_interleave(rows, dim=0) for x in (k, v))
-    return attn.to_out[0](F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2))
-
-
 class ExpandedAllToFirst:
     """All-to-first attention as released: keys and values of frame 1 copied for every frame."""
 
@@ -79,7 +71,11 @@ class ExpandedAllToFirst:
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, **_) -> Tensor:
         frames = self.context.frames
-        return _attend(attn, hidden_states, first_frames(hidden_states, frames), frames)
+        source = first_frames(hidden_states, frames)
+        q, k, v = (project(x).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+                   for project, x in ((attn.to_q, hidden_states), (attn.to_k, source), (attn.to_v, source)))
+        k, v = (x.repeat_interleave(frames, dim=0) for x in (k, v))
+        return attn.to_out[0](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
 class DiffusersCrossAttention:
@@ -90,12 +86,14 @@ class DiffusersCrossAttention:
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, **_) -> Tensor:
         tokens, mask = encoder_hidden_states, self.context.token_mask
-        if mask is None or tokens.shape[1] == 1:
-            return _attend(attn, hidden_states, tokens)
-        rows = tokens.shape[0] // self.context.batch
-        temporal = hidden_states.shape[1] == self.context.frames and rows != self.context.frames
-        mask = (mask[:, 0].repeat_interleave(rows, dim=0) if temporal else mask.flatten(0, 1))[:, None, None]
-        return _attend(attn, hidden_states, tokens, mask=mask)
+        if mask is not None and tokens.shape[1] > 1:
+            rows = tokens.shape[0] // self.context.batch
+            temporal = hidden_states.shape[1] == self.context.frames and rows != self.context.frames
+            mask = (mask[:, 0].repeat_interleave(rows, dim=0) if temporal else mask.flatten(0, 1))[:, None, None]
+        q, k, v = (project(x).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+                   for project, x in ((attn.to_q, hidden_states), (attn.to_k, tokens), (attn.to_v, tokens)))
+        mask = mask if tokens.shape[1] > 1 else None
+        return attn.to_out[0](F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2))
 
 
 @contextmanager
