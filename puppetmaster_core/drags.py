@@ -136,20 +136,19 @@ class Drags:
         """
         import torch
 
-        check_count(len(self), max_drags)
-        points = torch.zeros(max_drags, self.frames, 2)
-        points[: len(self)] = torch.tensor(self.points)
-        present = torch.arange(max_drags) < len(self)
-        return points.to(device), present.to(device)
+        present = torch.ones(len(self), dtype=torch.bool)
+        return tuple(one.to(device) for one in pad_drags(torch.tensor(self.points), present, max_drags))
 
 
-def check_count(count: int, max_drags: int) -> None:
-    """DragError when `count` drags are more than a model encodes."""
-    if count > max_drags:
-        raise DragError(
-            f"got {count} drags, this checkpoint encodes at most {max_drags}: "
-            f"draw fewer, or train with max_drags={count}"
-        )
+def pad_drags(points: torch.Tensor, present: torch.Tensor, max_drags: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """points (…, K, N, 2) and present (…, K) with absent drags behind them, K_max in all. Raises DragError for more."""
+    from torch.nn.functional import pad
+
+    missing = max_drags - points.shape[-3]
+    if missing < 0:
+        raise DragError(f"got {points.shape[-3]} drags, this checkpoint encodes at most {max_drags}: draw fewer, or train with "
+                        f"max_drags={points.shape[-3]}")
+    return pad(points, (0, 0, 0, 0, 0, missing)), pad(present, (0, missing))
 
 
 def distinct_paths(paths: np.ndarray, threshold: float, size: int, generator: np.random.Generator | None) -> np.ndarray:

@@ -18,9 +18,9 @@ from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training.data import cache_latents
+from puppetmaster_core.training.config import TrainingError
+from puppetmaster_core.training.latents import cache_latents
 from puppetmaster_core.training.run import train
-from puppetmaster_core.training.settings import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
 SIZE, FRAMES = SMOKE.size, SMOKE.frames
@@ -156,7 +156,7 @@ def test_a_clip_damaged_after_the_start_is_an_error_that_names_it(clips, tmp_pat
 def test_clips_that_are_all_damaged_are_refused(clips, tmp_path):
     for number in range(6):
         overwrite(clips, number, "labels.npz")
-    with pytest.raises(TrainingError, match=r"no clip came that can be used, wanted some; the first: .*shard-000000\.tar"):
+    with pytest.raises(TrainingError, match=r"got no clip that can be used, expected some; the first: .*shard-000000\.tar"):
         ShardClips([clips], SIZE, FRAMES, tmp_path)
     assert not list(tmp_path.glob("unreadable*"))
 

@@ -7,7 +7,7 @@ from gltf_files import File, encoded
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.shards import ClipStore, read_index
-from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.config import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
 SIZE, FRAMES = 32, 4
@@ -68,7 +68,7 @@ def test_where_no_clip_is_left_the_cause_is_given(models, tmp_path):
     (alone / "c.glb").write_bytes((models / "c_texture.glb").read_bytes())
     assert main(["render", str(alone), "--output", str(tmp_path / "clips"), "--size", str(SIZE), "--frames", str(FRAMES),
                  "--workers", "1"]) == 0
-    with pytest.raises(TrainingError, match=r"no clip came that can be used, .* lost a texture"):
+    with pytest.raises(TrainingError, match=r"got no clip that can be used, .* lost a texture"):
         ShardClips([tmp_path / "clips"], SIZE, FRAMES, tmp_path)
 
 

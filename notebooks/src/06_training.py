@@ -123,7 +123,7 @@ print(f"{len(sliced)} steps in {slices} starts: every loss is the same to the la
 
 # %%
 from puppetmaster_core.presets import MINI, TINY
-from puppetmaster_core.training.denoiser import Recipe
+from puppetmaster_core.training.config import Recipe
 
 shifted = {
     f"{p.name}: mean {p.training['recipe']['sigma_mean']:g}": p.training["recipe"][

@@ -69,15 +69,16 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
         raise BadInput(f"{target}: something else is there, expected a new folder or one with a model: choose another name")
     output.mkdir(parents=True, exist_ok=True)
 
-    from puppetmaster_core.training.crew import crew
-    from puppetmaster_core.training.run import STAGES, train
+    from puppetmaster_core.training.config import STAGES
+    from puppetmaster_core.training.distributed import this_process
+    from puppetmaster_core.training.run import train
 
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
                  weights=arguments.weights, config=config, max_seconds=arguments.max_seconds, untextured=arguments.untextured,
                  **{name: getattr(arguments, name) for name in SETTINGS})
     pipeline = output / "pipeline"
-    if not crew().is_main_process:
+    if not this_process().is_main_process:
         return None
     if target and pipeline.is_dir():
         from puppetmaster_core.training.export import export

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from puppetmaster_core.clips.displacement import BEHIND, in_order, moves
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.latents.painter import Moved, Painter
-from puppetmaster_core.training.feed import Batch, as_pictures, row_rng
+from puppetmaster_core.training.batches import Batch, as_pictures, row_rng
+from puppetmaster_core.training.config import RunSettings
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.motion_clips import MotionClips
-from puppetmaster_core.training.settings import RunSettings
 
 FRAMES = 3  # of a clip in one item, beside frame 1
 LARGE_EVERY = 3  # updates, of which one is of larger clips

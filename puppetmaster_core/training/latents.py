@@ -1,6 +1,6 @@
-"""What a denoiser trains on beside clips: drags drawn anew for each item, and the latents that the VAE makes of clips.
+"""The latents that a scale's own VAE makes of its clips, encoded on first use.
 
-Letters: n clips, N frames, K drags, C latent channels, (h, w) latent grid.
+Letters: n clips, N frames, C latent channels, (h, w) latent grid.
 """
 
 from __future__ import annotations
@@ -8,43 +8,24 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
-from torch import Tensor
 from tqdm import tqdm
 
-from puppetmaster_core.clips.rules import DRAG_A_MOVE, PAPER, DragRules
-from puppetmaster_core.drags import Drags
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.pictures import downscale, encode
 from puppetmaster_core.pictures import to_tensor
-from puppetmaster_core.training.records import saving
+from puppetmaster_core.training.checkpoint import saving
 from puppetmaster_core.training.shard_clips import ShardClips
 
 
-def random_drags(draw: Callable[[np.random.Generator, DragRules], np.ndarray], rng: np.random.Generator, max_drags: int,
-                 straight: float) -> tuple[Tensor, Tensor]:
-    """Drags of a training item: points (K_max, N, 2) and present (K_max,). draw: a clip's drags (K, N, 2) by some rules.
-
-    With probability `straight` they are Drag-a-Move's, straight lines; where nothing ends elsewhere than it began, the paper's.
-    """
-    rules = replace(DRAG_A_MOVE if rng.random() < straight else PAPER, max_drags=max_drags)
-    paths = draw(rng, rules)
-    if rules.straight and not len(paths):
-        paths = draw(rng, replace(PAPER, max_drags=max_drags))
-    if not len(paths):  # a part so small that the field misses it
-        return torch.zeros(max_drags, paths.shape[1], 2), torch.zeros(max_drags, dtype=torch.bool)
-    return Drags(paths).tensors(max_drags)
-
-
 def latents_file(folder: Path, vae_weights: bytes, clips: ShardClips) -> Path:
-    """Where the latents of these clips by this VAE are kept."""
-    return folder / f"latents-{len(clips)}-{clips.digest}-{hashlib.sha256(vae_weights).hexdigest()[:8]}.npy"
+    """Where latents of these clips by this VAE are cached: other weights or other clips make another file."""
+    code = hashlib.sha256(clips.digest.encode() + vae_weights).hexdigest()[:8]
+    return folder / f"latents-{len(clips)}-{code}.npy"
 
 
 @torch.no_grad()

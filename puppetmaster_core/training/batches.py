@@ -6,10 +6,10 @@ is the same however many processes and rounds it is split over.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 import torch
@@ -39,34 +39,14 @@ def as_pictures(frames: Tensor) -> Tensor:
     return frames.movedim(-1, -3).float() / 127.5 - 1
 
 
-class Feed:
-    """Batches make(step, rows) for `jobs` in their order, up to `ahead` of them made before they are asked for.
-
-    waited: seconds that were spent waiting for a batch. What `make` raises is raised where its batch is asked for.
-    """
-
-    def __init__(self, make: Callable[[int, range], Batch], jobs: Iterator[tuple[int, range]], workers: int = 2,
-                 ahead: int | None = None):
-        self.waited = 0.0
-        self._make, self._jobs = make, jobs
-        self._pool, self._pending = ThreadPoolExecutor(workers, "feed"), deque()
-        for _ in range(ahead or 2 * workers):
-            self._ask()
-
-    def __next__(self) -> Batch:
-        began = time.perf_counter()
-        batch = self._pending.popleft().result()
-        self.waited += time.perf_counter() - began
-        self._ask()
-        return batch
-
-    def _ask(self) -> None:
-        job = next(self._jobs, None)
-        if job is not None:
-            self._pending.append(self._pool.submit(self._make, *job))
-
-    def __enter__(self) -> Feed:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+def prefetch(make: Callable[[int, range], Batch], jobs: Iterator[tuple[int, range]], workers: int = 2) -> Iterator[Batch]:
+    """Batches make(step, rows) of `jobs` in their order, twice as many as `workers` made before they are asked for."""
+    with ThreadPoolExecutor(workers, "batches") as pool:
+        pending = deque(pool.submit(make, *job) for job in islice(jobs, 2 * workers))
+        try:
+            while pending:
+                batch = pending.popleft().result()
+                pending.extend(pool.submit(make, *job) for job in islice(jobs, 1))
+                yield batch
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,10 +1,12 @@
-"""What a denoiser makes of unseen clips while it trains, as pictures for the log."""
+"""Procedural clips of a run: rendered to train on where none are given, and unseen ones that it is watched on."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
+from puppetmaster_core.clips import rendering
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.sources import WATCH_SEEDS, find_source
 from puppetmaster_core.clips.studio import Filming, film
@@ -12,9 +14,34 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.overlay import draw_drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
-from puppetmaster_core.training.crew import crew
+from puppetmaster_core.training.config import Plan, TrainingError
+from puppetmaster_core.training.distributed import this_process
 
 SHOWN = 4  # unseen clips in the sample strips
+
+
+def render_clips(plan: Plan, count: int | None) -> list[str]:
+    """Folders of `count` clips in the run's folder, half of them cabinets, half of the whole library; None: the recipe's number.
+
+    What is there already is kept. Raises TrainingError where the scale has no such number, or the clips would be those that are
+    kept for judging.
+    """
+    preset = plan.preset
+    if "clips" not in plan.recipe:
+        raise TrainingError(f"the scale {preset.name!r} got no clips: render some at {preset.size} pixels with "
+                            "`puppetmaster render`, and name their folder")
+    count, folders = count or plan.recipe["clips"], []
+    if count > WATCH_SEEDS:
+        raise TrainingError(f"got clips={count}, but seeds from {WATCH_SEEDS} on are kept for judging: ask for fewer")
+    for source, assets in (("library", count - count // 2), ("cabinets", count // 2)):
+        if not assets:
+            continue
+        folder = plan.folder / "clips" / source
+        clips = rendering.RenderPlan(find_source(source, assets), Filming(size=preset.size, frames=preset.frames))
+        for _ in tqdm(rendering.render_clips(folder, clips), total=assets, desc=f"rendering {source}", mininterval=5):
+            pass
+        folders.append(str(folder))
+    return folders
 
 
 def unseen(preset: Preset) -> list[Clip]:
@@ -27,10 +54,10 @@ def unseen(preset: Preset) -> list[Clip]:
     return clips
 
 
-def watching(pipeline: PuppetMasterPipeline, preset: Preset):
+def sampler(pipeline: PuppetMasterPipeline, preset: Preset):
     """The `sample` of a training run (`loop.fit`): in all processes or in none."""
-    shown = unseen(preset) if crew().is_main_process else []
-    return (lambda _: strips(pipeline, shown)) if SHOWN else None
+    shown = unseen(preset) if this_process().is_main_process else []
+    return (lambda: strips(pipeline, shown)) if SHOWN else None
 
 
 def strips(pipeline: PuppetMasterPipeline, clips: list[Clip]) -> dict[str, torch.Tensor]:
