@@ -34,7 +34,8 @@ class PartMotion:
         if not len(masks):
             nothing = picture.new_zeros(size, size)
             return nothing.expand(frames, 2, -1, -1), nothing, nothing.expand(frames, -1, -1)
-        masks, fields = snap(masks, picture), resized(fields, size)
+        if size > masks.shape[-1]:
+            masks, fields = snap(masks, picture), resized(fields, size)
         weight, owner = masks.max(0)
         weight = torch.where(masks.sum(0) > 0.5, masks.sum(0).clamp(max=1), weight)
         weight = (FIRM * (weight - 0.5) + 0.5).clamp(0, 1)

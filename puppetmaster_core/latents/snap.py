@@ -14,15 +14,16 @@ RADIUS = 1 / 32  # of the windows, in picture widths
 RIDGE = 1e-3  # of the regression, in squared colours of [−1, 1]
 STEEP = 2.0  # how much steeper a mask's edge is made after each pass
 PASSES = 2
+SURE = 0.9  # what is this sure is left alone: a thin part would be smoothed away
 COARSE = 128  # pixels a side at which the functions are fitted (He and Sun 2015, https://arxiv.org/abs/1505.00996)
 
 
 def snap(masks: Tensor, picture: Tensor) -> Tensor:
     """masks (K, s, s) in [0, 1], s ≤ S, at the size of picture (3, S, S) in [−1, 1] and with its edges."""
-    masks = resized(masks, picture.shape[-1])
+    masks = found = resized(masks, picture.shape[-1])
     for _ in range(PASSES):
-        masks = (STEEP * (_guided(masks, picture) - 0.5) + 0.5).clamp(0, 1)
-    return masks
+        found = (STEEP * (_guided(found, picture) - 0.5) + 0.5).clamp(0, 1)
+    return found.where(masks <= SURE, 1.0).where(masks >= 1 - SURE, 0.0)
 
 
 def resized(fields: Tensor, size: int) -> Tensor:

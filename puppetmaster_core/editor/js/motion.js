@@ -16,7 +16,8 @@ export function atPicture(masks, fields, W, first) {
   const used = [];
   for (let k = 0; k < masks.shape[0]; k++) if (masks.data.subarray(k * S * S, (k + 1) * S * S).some((value) => value > 0.1)) used.push(k);
   const P = W * W;
-  const own = snap(used.map((k) => tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S))), first, W);
+  const seen = used.map((k) => tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S)));
+  const own = W > S ? snap(seen, first, W) : seen.map((mask) => mask.data);
   const [owner, weight] = [new Uint8Array(P), new Float32Array(P)];
   for (let p = 0; p < P; p++) {
     let sum = 0;
