@@ -14,7 +14,7 @@ RADIUS = 1 / 32  # of the windows, in picture widths
 RIDGE = 1e-3  # of the regression, in squared colours of [−1, 1]
 STEEP = 2.0  # how much steeper a mask's edge is made after each pass
 PASSES = 2
-SURE = 0.9  # what is this sure is left alone: a thin part would be smoothed away
+SURE = 0.97  # what is this sure is left alone: a thin part would be smoothed away
 COARSE = 128  # pixels a side at which the functions are fitted (He and Sun 2015, https://arxiv.org/abs/1505.00996)
 
 

@@ -3,7 +3,7 @@
 import { bicubic, enlarged, halved } from "./layers.js";
 import { tensor } from "./tensors.js";
 
-const [RADIUS, RIDGE, STEEP, PASSES, SURE, COARSE] = [1 / 32, 1e-3, 2, 2, 0.9, 128]; // as in snap.py
+const [RADIUS, RIDGE, STEEP, PASSES, SURE, COARSE] = [1 / 32, 1e-3, 2, 2, 0.97, 128]; // as in snap.py
 const PAIRS = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]; // of colours
 
 export const resized = (x, S) => (x.shape.at(-1) === S ? x : enlarged(x, [S, S], bicubic));
