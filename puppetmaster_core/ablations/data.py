@@ -114,12 +114,12 @@ def _coded(store: ClipStore, code: LinearCode, number: int) -> dict[str, np.ndar
 
 def training_clips(folder: Path, count: int, bad: bool = False) -> tuple[LinearCode, TrainingClips]:
     """The code, and the good or the bad clips, all made on first use."""
-    good = render_clips(folder / "cabinets", "cabinets", count)
+    good = render_clips(folder / f"cabinets-{count}", "cabinets", count)
     code = make_code(good)
     if not bad:
-        return code, coded(good, code, len(good), folder / "cabinets.npz")
-    assets = render_clips(folder / "bad", "library:bad", round(BAD_ASSETS * count))
-    return code, coded(assets, code, min(len(assets), len(good)), folder / "bad.npz")
+        return code, coded(good, code, len(good), folder / f"cabinets-{count}.npz")
+    assets = render_clips(folder / f"bad-{count}", "library:bad", round(BAD_ASSETS * count))
+    return code, coded(assets, code, min(len(assets), len(good)), folder / f"bad-{count}.npz")
 
 
 def shuffled(count: int, steps: int, batch: int, seed: int) -> Sequence[np.ndarray]:

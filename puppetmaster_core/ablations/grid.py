@@ -1,7 +1,7 @@
 """The grid: every arm with every seed, each a file of its own in the results' folder, done or not, never half.
 
     results/ablations/D-0.json    settings, parameters, seconds, the curve of the loss, every score of every judged clip
-    results/ablations/D-0.webp    videos of the first judged clips, of seed 0
+    results/ablations/D-0.webp    videos of the first judged clips, of seed 0; beside truth.webp, truth.json has their drags
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.provenance import commit
 from puppetmaster_core.training.denoiser import Recipe
 
-COPY = "static-copy"  # its file, beside the arms'
+COPY, TRUTH = "static-copy", "truth"  # files beside the arms'
 SHOWN = 4  # judged clips whose videos are kept
 SEEDS = (0, 1, 2)
 
@@ -90,15 +90,20 @@ class Grid:
         if not self.path(COPY).is_file():
             made = [static_copy(clip.frames) for clip in self.judged]
             self._write(self.path(COPY), {"scores": scores(made, self.judged)})
+        if not self.path(TRUTH).is_file():
+            some = self.judged[:SHOWN]
+            save_strip(self.path(TRUTH).with_suffix(".webp"), [clip.frames for clip in some])
+            self._write(self.path(TRUTH), {"drags": [clip.path[clip.present].round(5).tolist() for clip in some]})
         for seed in seeds:
             for arm in arms:
                 path = self.path(arm.name, seed)
                 done = path.is_file()
                 if not done:
-                    self._run(arm, seed)
+                    self.run_arm(arm, seed)
                 yield path, not done
 
-    def _run(self, arm: Arm, seed: int) -> None:
+    def run_arm(self, arm: Arm, seed: int) -> None:
+        """Train, sample and judge one arm with one seed, and write its file."""
         code, good = self.good
         torch.manual_seed(seed)
         network = arm.build()

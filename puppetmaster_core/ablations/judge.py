@@ -56,7 +56,7 @@ def score(video: np.ndarray, clip: JudgedClip) -> dict[str, float]:
 def _motion(video: np.ndarray, clip: JudgedClip, still: np.ndarray) -> dict[str, float]:
     """What points say. still: offsets of what is not dragged, pixels at 256."""
     frames = len(video)
-    shares = [(part, *_shares(video, part)) for part in clip.parts if part.drawn.size]
+    shares = [(part, *shares_of(video, part)) for part in clip.parts if part.drawn.size]
     ways = [whole for _, whole, _ in shares]
     origins = [_at(off, each) for part, _, each in shares for off in part.origins]  # (N − 1,) a drag
     off = [float(_at(part.points, each).mean()) for part, _, each in shares]
@@ -76,7 +76,7 @@ def _motion(video: np.ndarray, clip: JudgedClip, still: np.ndarray) -> dict[str,
     }
 
 
-def _shares(video: np.ndarray, part: DraggedPart) -> tuple[float, np.ndarray]:
+def shares_of(video: np.ndarray, part: DraggedPart) -> tuple[float, np.ndarray]:
     """Which share of its way the part is at: in all frames together, and the number of the share in each (N − 1,)."""
     frame = np.nonzero(part.where)[0]
     error = np.square(part.drawn.astype(np.float32) - video[1:][part.where]).sum(-1)  # (S, T)

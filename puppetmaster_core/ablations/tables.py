@@ -170,7 +170,7 @@ def result(loaded: dict, command: str) -> dict:
     if tables["drags"].get("D"):
         claims.append({"id": "table2.wrong_direction", "what": "drags that move the wrong way, row D", "unit": "%",
                        "better": "lower", "digits": 0, "place": "Table 2", "paper": 1, "scale": "ablation",
-                       "at": "tables/drags/D/wrong", "note": "the paper counts by hand; ours judges parts by what they look like"})
+                       "at": "tables/drags/D/wrong", "note": "the paper counts by hand; ours, by what parts look like"})
     return {"kind": "ablations", "command": command, "commit": runs[0]["commit"], "device": runs[0]["device"],
             "seconds": round(sum(run["seconds"] for run in runs), 1), "seeds": sorted({run["seed"] for run in runs}),
             "tables": tables, "orderings": {name: gain for name, gain in settled.items() if gain}, "claims": claims}

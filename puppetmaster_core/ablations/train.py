@@ -135,7 +135,7 @@ def scores(made: list[np.ndarray], clips: list[JudgedClip]) -> dict[str, list[fl
 def settings_of(folder: Path, seed: int, **changes) -> RunSettings:
     """The scale's, for a run that leaves nothing in its folder but logs."""
     given = {**ABLATION.training["denoiser"], **changes}
-    never = {name: 10**8 for name in ("checkpoint_every", "log_every", "sample_every")}
+    never = dict.fromkeys(("checkpoint_every", "log_every", "sample_every"), 10 ** 8)
     return RunSettings(output=str(folder), seed=seed, workers=1, **never, **given)
 
 
