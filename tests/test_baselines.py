@@ -24,7 +24,7 @@ def built(name):
     torch.manual_seed(0)
     net = moved_a_little(MECHANISMS[name](**ABLATION.unet | {"reference_scale": 0.0}))
     if hasattr(net, "masks"):
-        net.masks = torch.zeros(B, 2, G, G)
+        net.masks = torch.zeros(B, 5, G, G)
         net.masks[:, :, 2:4, 2:4] = 1
     return net
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import maximum_filter
 from tqdm import tqdm
 
 from puppetmaster_core.ablations.data import masks_of
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.motion import PAPER_SIZE, foreground_points
+from puppetmaster_core.evaluation.places import PATCH
 from puppetmaster_core.evaluation.subjects import Subject, unseen_subjects
 from puppetmaster_core.evaluation.travel import POSITIONS, TELLING, PartMotion
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.render import render
-
-LOCAL = ABLATION.frames - 1  # frames that are judged: all but the first
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,6 @@ def _dragged(subject: Subject, drawn, drags: Drags, part: int) -> DraggedPart:
 
 def _undragged(subject: Subject, drawn, parts: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Points on what is not dragged: where they are, and in which frames that can be told."""
-    from scipy.ndimage import maximum_filter
-
-    from puppetmaster_core.evaluation.places import PATCH
-
     dragged = np.isin(drawn.part_ids, parts)
     x, y = foreground_points((drawn.face[0] >= 0) & ~dragged[0]).astype(int).T
     surface = SurfacePoints(drawn.face[0][y, x], drawn.barycentric[0][y, x].astype(np.float64))

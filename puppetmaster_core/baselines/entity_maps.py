@@ -24,7 +24,7 @@ def encoder(channels: int) -> nn.Sequential:
 
 
 class EntityMaps(Branched):
-    """masks (B, K, h, w) of the dragged parts in frame 1, set before each call.
+    """masks (B, K_max, h, w) of the dragged parts in frame 1, set before each call.
 
     An entity's embedding is the mean of the picture's own latents over its mask: here they stand for diffusion features.
     """

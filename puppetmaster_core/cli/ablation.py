@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, whole
+from puppetmaster_core.files import try_writing
 from puppetmaster_core.provenance import CHECKOUT
 
 RESULTS, WORK = Path("results/ablations"), Path("runs/ablation")
@@ -30,6 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     from puppetmaster_core.files import write_json
 
     results, work = arguments.results or CHECKOUT / RESULTS, arguments.work or CHECKOUT / WORK
+    _try_folders(results, work)
     given = {name: getattr(arguments, name) for name in ("steps", "clips", "judged") if getattr(arguments, name) is not None}
     try:
         chosen = arms.chosen(arguments.table or (), arguments.arms or ())
@@ -46,6 +48,15 @@ def run(arguments: argparse.Namespace) -> None:
     for name in arguments.table or arms.TABLES:
         print(f"\n{tables.text(loaded, name)}")
     print(f"\n{tables.orderings_text(loaded)}")
+
+
+def _try_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try_writing(folder / "trial")
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be written ({error.strerror}), expected a folder: choose another place") from None
 
 
 def refuse(arguments: argparse.Namespace) -> None:
