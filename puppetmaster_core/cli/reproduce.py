@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ablation.add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
     if arguments.scale == "ablation":
         if arguments.model:
             raise BadInput("got --model with --scale ablation, which trains its own: leave one out")
