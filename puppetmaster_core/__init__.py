@@ -13,12 +13,13 @@ _HOMES = {
     "DragUNet": "model",
     "PuppetMasterPipeline": "pipeline",
     "encode_drags": "encoding",
+    "evaluate": "evaluation.exact",
     "load_asset": "assets",
     "motion_metrics": "curation",
 }
 
-__all__ = ["DragUNet", "Drags", "PuppetMasterPipeline", "__version__", "encode_drags", "load_asset",
-           "motion_metrics"]
+__all__ = ["DragUNet", "Drags", "PuppetMasterPipeline", "__version__", "encode_drags", "evaluate",
+           "load_asset", "motion_metrics"]
 
 
 def __getattr__(name: str):

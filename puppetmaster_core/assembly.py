@@ -1,4 +1,4 @@
-"""The modules of a pipeline: assembled from SVD's folder, and checked against each other before anything is computed."""
+"""The modules of a pipeline: with random weights or from a folder, and checked against each other before anything is computed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKLTemporalDecoder
+from diffusers import AutoencoderKLTemporalDecoder, EDMDPMSolverMultistepScheduler, EulerDiscreteScheduler
 from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
@@ -15,14 +15,19 @@ from puppetmaster_core.latents.field import CHANNELS
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.pictures import downscale
-from puppetmaster_core.model import DragUNet
-from puppetmaster_core.model.alignment import align_weights
-from puppetmaster_core.model.svd import read_modules
+from puppetmaster_core.model import DragUNet, svd
+from puppetmaster_core.model.svd import align_weights
 from puppetmaster_core.presets import SVD, Preset
 from puppetmaster_core.sampling import make_solver, rehearse
 from puppetmaster_core.tensor_files import ModelError, check_complete, variant_of
 
 MODULES = ("vae", "image_encoder", "unet", "scheduler")
+# What a folder's modules may be, by the names of their classes, and what each calls its precision; schedulers have none.
+KINDS = {"AutoencoderKLTemporalDecoder": (AutoencoderKLTemporalDecoder, "torch_dtype"),
+         "MotionCodec": (MotionCodec, "torch_dtype"),
+         "CLIPVisionModelWithProjection": (CLIPVisionModelWithProjection, "dtype"), "DragUNet": (DragUNet, "torch_dtype"),
+         "EulerDiscreteScheduler": (EulerDiscreteScheduler, None),
+         "EDMDPMSolverMultistepScheduler": (EDMDPMSolverMultistepScheduler, None)}
 
 
 def settings_of(preset: Preset) -> dict:
@@ -48,66 +53,43 @@ def make_modules(preset: Preset, seed: int, without: Container[str] = ()) -> dic
     return made
 
 
-def assemble_svd(folder: Path, options: dict) -> dict:
-    """SVD with drag layers, App. C.1, or with the authors' network.
-
-    Modules and settings of a pipeline from Stable Video Diffusion's folder, in diffusers' layout.
+def read_pipeline(folder: Path, options: Mapping) -> dict:
+    """Modules and settings from the folder of a model of ours, or of SVD in diffusers' layout, which becomes one (App. C.1).
 
     options: those of `PuppetMasterPipeline.from_pretrained`. Modules among them are taken as they are; unet may be the file of
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
     """
-    dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
-    wanted = options.get("variant")
-    given = {name: options[name] for name in MODULES if name in options}
-    modules = given | read_modules(folder, set(MODULES) - given.keys(), wanted, dtype)
-    if "unet" not in given:
-        modules["unet"] = DragUNet.from_svd(folder, variant=variant_of(folder / "unet", wanted), torch_dtype=dtype)
-    elif not isinstance(given["unet"], nn.Module):
-        modules["unet"] = nn.Module.to(DragUNet.from_released(given["unet"], **options.get("unet_config", {})), dtype)
-    for name in {"vae", "image_encoder"} - given.keys():
-        check_complete(folder / name, modules[name].state_dict(), wanted)
-        align_weights(modules[name])
-    rehearse(modules["scheduler"])
-    known = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor}
-    known["null_picture"] = modules["unet"].config.token_mask  # with the authors' convention, the authors' null
-    plain = checkpoints.SETTINGS.keys() | {"qualities"}
-    return modules | known | {name: value for name, value in options.items() if name in plain}
+    index = checkpoints.read_index(folder)
+    modules = {name: options[name] if name in options else _read_module(folder / name, index[name][1], options)
+               for name in MODULES}
+    if not isinstance(modules["unet"], nn.Module):
+        released = DragUNet.from_released(modules["unet"], **options.get("unet_config", {}))
+        modules["unet"] = nn.Module.to(released, _dtype(options))
+    settings = index
+    if index.get("_class_name") == checkpoints.SVD_CLASS:
+        settings = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor,
+                                       "null_picture": modules["unet"].config.token_mask}  # the authors' convention, their null
+    return modules | {name: value for name, value in (settings | options).items() if name in checkpoints.PLAIN}
 
 
-def read_apart(folder: Path, options: Mapping) -> dict:
-    """The options for a model whose modules have their weights in different variants: those modules, and variant=None.
-
-    options: those of `PuppetMasterPipeline.from_pretrained`, with dtype. Raises what the libraries raise.
-    """
-    own = checkpoints.read_index(folder).get("vae", ("", ""))[1]
-    latents = MotionCodec if own == "MotionCodec" else AutoencoderKLTemporalDecoder
-    makers = {"vae": (latents, "torch_dtype"), "image_encoder": (CLIPVisionModelWithProjection, "dtype"),
-              "unet": (DragUNet, "torch_dtype")}
-    variants = {name: variant_of(folder / name, options.get("variant")) for name in makers.keys() - options.keys()}
-    if len(set(variants.values())) < 2:
-        return {"variant": next(iter(variants.values()), None)}
-    dtype = options.get("dtype", options.get("torch_dtype", torch.float32))
-    read = {"variant": None}
-    for name in (name for name, variant in variants.items() if variant):
-        kind, key = makers[name]
-        weights = {"variant": variants[name], "use_safetensors": True, key: dtype}
-        read[name] = kind.from_pretrained(folder / name, **weights).eval()
-    return read
+def _read_module(folder: Path, kind: str, options: Mapping):
+    """A module by the name of its class, whole, in the variant of its weights that is there (`variant_of`)."""
+    variant, dtype = variant_of(folder, options.get("variant")), _dtype(options)
+    if kind == svd.NAME:
+        return DragUNet.from_svd(folder, variant=variant, torch_dtype=dtype)
+    if kind not in KINDS:
+        raise ModelError(f"{folder}: got a {kind}, expected one of {', '.join(KINDS)}: get the model again")
+    maker, precision = KINDS[kind]
+    if precision is None:
+        rehearse(scheduler := maker.from_pretrained(folder))
+        return scheduler
+    module = maker.from_pretrained(folder, variant=variant, use_safetensors=True, **{precision: dtype}).eval()
+    check_complete(folder, module.state_dict(), variant)
+    return align_weights(module)
 
 
-def check_loaded(folder: Path, modules: Mapping, given: Container[str], variant: str | None = None) -> None:
-    """Raise ModelError, or what a scheduler raises, for modules of a loaded model that are not as its files should have them.
-
-    given: names of modules that came from elsewhere; variant: of the files, where a module has it.
-    """
-    loaded = {name: modules[name] for name in MODULES if name not in given}
-    for name, module in loaded.items():
-        if name != "image_encoder":  # transformers checks its settings itself
-            checkpoints.check_kinds(folder / name, module)
-    if "scheduler" in loaded:
-        rehearse(loaded.pop("scheduler"))
-    for name, module in loaded.items():
-        check_complete(folder / name, module.state_dict(), variant)
+def _dtype(options: Mapping) -> torch.dtype:
+    return options.get("dtype", options.get("torch_dtype", torch.float32))
 
 
 def check_precision(unet: DragUNet, device: torch.device) -> None:

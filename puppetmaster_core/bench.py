@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.attention import first_frames
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.model.speed import channels_last, compile_network
+from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.presets import Preset
 
 
@@ -204,9 +204,7 @@ def guided_video(preset: Preset, steps: int, repeats: int = 3, device: str = "cp
     Compiling is not timed.
     """
     one = problem(preset, device, dtype=dtype)
-    last = replace(one, net=channels_last(copy.deepcopy(one.net)))
-    ways = {"as released, eager": partial(_video_as_released, one), "every saving, eager": partial(_video, one),
-            "every saving, channels last": partial(_video, last)}
+    ways = {"as released, eager": partial(_video_as_released, one), "every saving, eager": partial(_video, one)}
     flops = {name: _flops_of(work, steps) for name, work in ways.items()}
     why_not = None
     if backend:

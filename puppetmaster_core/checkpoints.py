@@ -6,7 +6,6 @@ command finds a bad model before it has spent seconds on importing PyTorch.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -26,13 +25,12 @@ NO_WEIGHTS = ("scheduler", "feature_extractor")  # components of settings only
 INDEX = "model_index.json"
 # Plain settings of the pipeline and the network: of which kind, from where to where.
 SETTINGS = {
-    "size": (int, 1, 65_536), "frames": (int, 2, 10_000), "steps": (int, 1, 1000), "max_drags": (int, 1, 10_000),
-    "latent_scale": (Real, 0, 1e6), "residual": (bool, False, True), "anchor": (Real, 0, 2),
-    "min_guidance": (Real, 1, 1000), "max_guidance": (Real, 1, 1000),
-    "null_picture": (bool, False, True),
+    "size": (int, 1, 65_536), "frames": (int, 2, 10_000), "max_drags": (int, 1, 10_000),
+    "latent_scale": (Real, 0, 1e6), "residual": (bool, False, True), "anchor": (Real, 0, 2), "null_picture": (bool, False, True),
     "fps": (Real, 1, 1000), "motion_bucket": (Real, 0, 1e6), "noise_augmentation": (Real, 0, 1e3),
 }
-SAMPLING = ("solver", "steps", "min_guidance", "max_guidance", "interval")  # what a quality may name
+PLAIN = (*SETTINGS.keys() - {"max_drags"}, "steps", "min_guidance", "max_guidance", "qualities")  # of the pipeline; the last
+# four say how it samples, which `sampling.Sampling` checks
 KINDS = {int: "a whole number", Real: "a number", bool: "true or false,"}
 
 
@@ -75,11 +73,6 @@ def fetch(name_or_path, download: Callable[[str], str], without: Container[str] 
     return folder
 
 
-def is_svd(folder: Path) -> bool:
-    """Whether a folder holds Stable Video Diffusion as diffusers lays it out, and not a model of ours. Raises ModelError."""
-    return read_index(folder).get("_class_name") == SVD_CLASS
-
-
 def read_index(folder: Path) -> dict:
     """model_index.json of a model's folder: its classes by component, its plain settings. Raises ModelError."""
     with readable(folder):
@@ -109,15 +102,6 @@ def check_settings(record: Mapping) -> None:
         value = record.get(name, least)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or not least <= value <= most:
             raise ModelError(f"got {name}={value!r}, expected {KINDS[kind]} from {least:,} to {most:,}: correct it")
-    if record.get("min_guidance", 1) > record.get("max_guidance", 1000):
-        came = f"guidance from {record['min_guidance']} to {record['max_guidance']}"
-        raise ModelError(f"got {came}, expected weights that do not fall: correct it")
-    qualities = record.get("qualities")
-    named = qualities.values() if isinstance(qualities, Mapping) else () if qualities is None else (qualities,)
-    for one in named:
-        if not isinstance(one, Mapping) or one.keys() - SAMPLING:
-            raise ModelError(f"got qualities with {one!r}, expected for each name some of {', '.join(SAMPLING)}: correct it")
-        check_settings(one)
 
 
 def check_model(folder: Path, without: Container[str] = (), variant: str | None = None) -> None:
@@ -134,16 +118,6 @@ def check_model(folder: Path, without: Container[str] = (), variant: str | None 
             read_config(folder, component)
         if component not in NO_WEIGHTS:
             tensor_shapes(folder / component, variant)
-
-
-def check_kinds(folder: Path, module) -> None:
-    """Raise ModelError where a setting of a diffusers module is of another kind than its constructor's default."""
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
-        value, kind = module.config.get(name), type(parameter.default)
-        # One number may stand for a list of them, and the other way round.
-        fitting = {bool: bool, int: int | list | tuple, float: Real, str: str, tuple: int | list | tuple}.get(kind, object)
-        if value is not None and not isinstance(value, fitting):
-            raise ModelError(f"{folder}: got {name}={value!r}, expected something like {parameter.default!r}: get it again")
 
 
 @contextmanager

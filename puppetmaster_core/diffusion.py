@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -73,8 +74,8 @@ def frame_guidance(frames: int, minimum: float = 1.0, maximum: float = MAX_GUIDA
 
     Raises ValueError for weights that fall, or start below 1.
     """
-    if not 1 <= minimum <= maximum < math.inf:
-        raise ValueError(f"got guidance from {minimum} to {maximum}: it starts at 1 or more and does not fall")
+    if not all(isinstance(weight, Real) for weight in (minimum, maximum)) or not 1 <= minimum <= maximum < math.inf:
+        raise ValueError(f"got guidance from {minimum!r} to {maximum!r}, expected numbers from 1 on that do not fall: correct it")
     return torch.linspace(minimum, maximum, frames)
 
 

@@ -1,12 +1,12 @@
 """Drag-a-Move clips as the authors published them: a pickle a clip, or the same arrays as .npz, beside a .gif of the video.
 
-Letters: N frames, K drags, (h, w) latent grid. The test clips are for judging: nothing is trained or tuned on them.
+Letters: N frames, K drags. The test clips are for judging: nothing is trained or tuned on them.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.encoding import split_released
 from puppetmaster_core.restricted_pickle import PickleRefused, read_arrays
 
-WANTED = "wanted a Drag-a-Move clip with an array 'drags' (N frames, K drags, 4) of numbers: get it again"
+EXPECTED = "expected a Drag-a-Move clip with an array 'drags' (N frames, K drags, 4) of numbers: get it again"
 PICKLES = (".pkl", ".pickle")
 LARGEST_PICTURE = 2048  # pixels a side of a video
 
@@ -28,10 +28,6 @@ class DragAMoveClip:
     id: str
     frames: np.ndarray  # (N, size, size, 3) uint8, the true video on white
     drags: Drags  # straight lines, an even pace: only their ends are truth
-    latents: np.ndarray | None = None  # (N, 4, h, w) of SVD's VAE, scaled by 0.18215
-    cond_latent: np.ndarray | None = None  # (4, h, w) of frame 1, not scaled
-    embedding: np.ndarray | None = None  # (1, 1024) of frame 1 by CLIP
-    about: dict = field(default_factory=dict)  # category, GAPartNet instance, camera, range of motion, number of drags
 
 
 def read_index(folder: str | Path) -> list[dict]:
@@ -47,10 +43,10 @@ def read_index(folder: str | Path) -> list[dict]:
                 return index
         except (OSError, ValueError, AttributeError, RecursionError):
             pass
-        raise DragError(f"{folder / 'index.json'}: cannot be read, wanted a list of clips, each with its id")
+        raise DragError(f"{folder / 'index.json'}: cannot be read, expected a list of clips, each with its id")
     ids = {path.stem for suffix in (".npz", *PICKLES) for path in folder.glob(f"*{suffix}")}
     if not ids:
-        raise DragError(f"{folder}: no clips came, wanted a folder of Drag-a-Move clips with an index.json")
+        raise DragError(f"{folder}: got no clips, expected a folder of Drag-a-Move clips with an index.json")
     return [{"id": name} for name in sorted(ids)]
 
 
@@ -59,14 +55,11 @@ def read_clip(folder: str | Path, entry: dict | str, size: int = 256) -> DragAMo
     entry = {"id": entry} if isinstance(entry, str) else entry
     stem = Path(folder) / entry["id"]
     found = [stem.with_suffix(suffix) for suffix in (".npz", *PICKLES) if stem.with_suffix(suffix).is_file()]
-    path = found[0] if found else stem.with_suffix(".npz")
-    arrays = _arrays(path)
-    drags = _drags(path, arrays.get("drags"))
+    drags = read_released(found[0] if found else stem.with_suffix(".npz"))
     frames = read_video(stem.with_suffix(".gif"), size)
     if len(frames) != drags.frames:
-        raise DragError(f"{stem}: a video of {len(frames)} frames came with drags over {drags.frames}, wanted as many")
-    more = {name: _number_array(path, name, arrays.get(name)) for name in ("latents", "cond_latent", "embedding")}
-    return DragAMoveClip(entry["id"], frames, drags, **more, about=dict(entry))
+        raise DragError(f"{stem}: got a video of {len(frames)} frames and drags over {drags.frames}, expected as many")
+    return DragAMoveClip(entry["id"], frames, drags)
 
 
 def read_video(path: str | Path, size: int | None = None) -> np.ndarray:
@@ -81,9 +74,9 @@ def read_video(path: str | Path, size: int | None = None) -> np.ndarray:
             shape = (size, size) if size else video.size
             return np.stack([np.asarray(picture.resize(shape, Image.Resampling.LANCZOS)) for picture in pictures])
     except FileNotFoundError:
-        raise DragError(f"{path}: no such file, wanted the clip's video") from None
+        raise DragError(f"{path}: no such file, expected the clip's video") from None
     except Exception:  # damaged pictures raise nearly anything
-        raise DragError(f"{path}: cannot be read, wanted a .gif of at most {LARGEST_PICTURE} pixels a side") from None
+        raise DragError(f"{path}: cannot be read, expected a .gif of at most {LARGEST_PICTURE} pixels a side") from None
 
 
 def read_released(path: Path) -> Drags:
@@ -91,54 +84,37 @@ def read_released(path: Path) -> Drags:
 
     path: .npz, or the authors' .pkl, of which only arrays are taken (see restricted_pickle).
     """
-    return _drags(path, _arrays(path).get("drags"))
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a clip's file."""
-    try:
-        if Path(path).suffix.lower() in PICKLES:
-            return read_arrays(path)
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as clip:
-            return {name: clip[name] for name in clip.files if name in ("drags", "latents", "cond_latent", "embedding")}
-    except FileNotFoundError:
-        raise DragError(f"{path}: no such file, {WANTED}") from None
-    except PickleRefused as error:
-        raise DragError(f"{path}: {error}; {WANTED}") from None
-    except Exception:  # damaged bytes raise nearly anything: zlib.error, BadZipFile, SyntaxError, MemoryError, …
-        raise DragError(f"{path}: cannot be read, {WANTED}") from None
-
-
-def _drags(path: Path, array: np.ndarray | None) -> Drags:
+    array = _array(path)
     if array is None:
-        raise DragError(f"{path}: cannot be read, {WANTED}")
+        raise DragError(f"{path}: cannot be read, {EXPECTED}")
     array = array[0] if array.ndim == 4 and len(array) == 1 else array  # a batch of one
     if array.dtype.kind not in "iuf" or array.ndim != 3 or array.shape[2] != 4 or 0 in array.shape:
-        raise DragError(f"{path}: 'drags' came as {array.dtype} {array.shape}, {WANTED}")
+        raise DragError(f"{path}: got 'drags' as {array.dtype} {array.shape}, {EXPECTED}")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which Drags refuses
         points, present = split_released(torch.from_numpy(array.astype(np.float32)))  # (K, N, 2), (N, K)
     if not present.any():
-        raise DragError(f"{path}: no drags came, at least one is wanted: draw one")
+        raise DragError(f"{path}: got no drags, expected at least one: draw one")
     used = present.any(dim=0)
     for k in (used & ~present.all(dim=0)).nonzero().flatten()[:1]:
-        raise DragError(f"{path}: drag {k + 1} is absent from some frames, wanted drags that last the whole clip")
+        raise DragError(f"{path}: drag {k + 1} is absent from some frames, expected drags that last the whole clip")
     try:
         return Drags(points[used].numpy())
     except DragError as error:
         raise DragError(f"{path}: {error}") from None
 
 
-DIMENSIONS = {"latents": 4, "cond_latent": 3, "embedding": 2}
-
-
-def _number_array(path: Path, name: str, array: np.ndarray | None) -> np.ndarray | None:
-    """float32, a batch of one unpacked; None where the clip has none."""
-    if array is None:
-        return None
-    array = array[0] if array.ndim == DIMENSIONS[name] + 1 and len(array) == 1 else array
-    if array.dtype.kind != "f" or array.ndim != DIMENSIONS[name]:
-        raise DragError(f"{path}: {name!r} came as {array.dtype} {array.shape}, wanted {DIMENSIONS[name]} axes of numbers")
-    return array.astype(np.float32)
+def _array(path: Path) -> np.ndarray | None:
+    try:
+        if Path(path).suffix.lower() in PICKLES:
+            return read_arrays(path).get("drags")
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as clip:
+            return clip["drags"] if "drags" in clip.files else None
+    except FileNotFoundError:
+        raise DragError(f"{path}: no such file, {EXPECTED}") from None
+    except PickleRefused as error:
+        raise DragError(f"{path}: {error}; {EXPECTED}") from None
+    except Exception:  # damaged bytes raise nearly anything: zlib.error, BadZipFile, SyntaxError, MemoryError, …
+        raise DragError(f"{path}: cannot be read, {EXPECTED}") from None
 
 
 def _is_id(name) -> bool:

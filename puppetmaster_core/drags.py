@@ -127,13 +127,7 @@ class Drags:
         pair goes (None: a fresh one, different from call to call).
         """
         generator = np.random.default_rng() if generator is None else generator
-        points = self.pixels((size, size))
-        distances = ((points[:, None] - points[None]) ** 2).sum(axis=(2, 3))  # (K, K)
-        kept = np.ones(len(self), dtype=bool)
-        for pair in combinations(range(len(self)), 2):
-            if kept[list(pair)].all() and distances[pair] <= threshold * self.frames:
-                kept[generator.choice(pair)] = False
-        return Drags(self.points[kept])
+        return Drags(self.points[distinct_paths(self.points.astype(float), threshold, size, generator)])
 
     def tensors(self, max_drags: int, device=None) -> tuple[torch.Tensor, torch.Tensor]:
         """points (K_max, N, 2) float32 and present (K_max,) bool; absent drags come last and are zero.
@@ -142,20 +136,34 @@ class Drags:
         """
         import torch
 
-        check_count(len(self), max_drags)
-        points = torch.zeros(max_drags, self.frames, 2)
-        points[: len(self)] = torch.tensor(self.points)
-        present = torch.arange(max_drags) < len(self)
-        return points.to(device), present.to(device)
+        present = torch.ones(len(self), dtype=torch.bool)
+        return tuple(one.to(device) for one in pad_drags(torch.tensor(self.points), present, max_drags))
 
 
-def check_count(count: int, max_drags: int) -> None:
-    """DragError when `count` drags are more than a model encodes."""
-    if count > max_drags:
-        raise DragError(
-            f"got {count} drags, this checkpoint encodes at most {max_drags}: "
-            f"draw fewer, or train with max_drags={count}"
-        )
+def pad_drags(points: torch.Tensor, present: torch.Tensor, max_drags: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """points (…, K, N, 2) and present (…, K) with absent drags behind them, K_max in all. Raises DragError for more."""
+    from torch.nn.functional import pad
+
+    missing = max_drags - points.shape[-3]
+    if missing < 0:
+        raise DragError(f"got {points.shape[-3]} drags, this checkpoint encodes at most {max_drags}: draw fewer, or train with "
+                        f"max_drags={points.shape[-3]}")
+    return pad(points, (0, 0, 0, 0, 0, missing)), pad(present, (0, missing))
+
+
+def distinct_paths(paths: np.ndarray, threshold: float, size: int, generator: np.random.Generator | None) -> np.ndarray:
+    """Which of the paths (K, N, 2) stay (K,) bool, so that no two are near: §4's rule, see `Drags.without_near_duplicates`.
+
+    generator None: the released code's rule instead, by which the later of two goes where their distances, not squared, sum up
+    to threshold · N pixels or less.
+    """
+    gap = (paths[:, None] - paths[None]) * size  # (K, K, N, 2)
+    distance = np.linalg.norm(gap, axis=-1).sum(2) if generator is None else (gap**2).sum(axis=(2, 3))
+    kept = np.ones(len(paths), bool)
+    for pair in combinations(range(len(paths)), 2):
+        if kept[list(pair)].all() and distance[pair] <= threshold * paths.shape[1]:
+            kept[pair[1] if generator is None else generator.choice(pair)] = False
+    return kept
 
 
 def resample_path(path: np.ndarray, frames: int) -> np.ndarray:

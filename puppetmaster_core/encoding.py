@@ -7,9 +7,8 @@ There they hold where inside the cell the point lies, so that no resolution lose
 """
 
 import torch
-import torch.nn.functional as F
 
-from puppetmaster_core.drags import Drags, check_count
+from puppetmaster_core.drags import Drags, pad_drags
 
 # Which cell a coordinate p, measured in cells, falls into. Borders of cells are p = 0, 1, 2, …
 CELL_OF = {
@@ -39,8 +38,7 @@ def encode_drags(
     Raises DragError when K > max_drags, ValueError for shapes that do not fit.
     """
     points = torch.tensor(drags.points) if isinstance(drags, Drags) else drags
-    present = _present_by_frame(points, present)  # (…, N, K)
-    check_count(points.shape[-3], max_drags)
+    points, present = pad_drags(points, _present_by_frame(points, present), max_drags)  # (…, K_max, N, 2), (…, N, K_max)
 
     v = points.transpose(-3, -2)  # (…, N, K, 2)
     places = [v[..., :1, :, :].expand_as(v), v, v[..., -1:, :, :].expand_as(v)]  # u, v^n, v^N
@@ -54,9 +52,7 @@ def encode_drags(
     here = in_row & in_col & present[..., None, None, None]  # (…, N, K, 3, h, w)
 
     code = torch.where(here.unsqueeze(-3), offset[..., None, None], -1.0)  # (…, N, K, 3, 2, h, w)
-    channels_per_drag = code.shape[-4] * code.shape[-3]
-    missing = channels_per_drag * (max_drags - points.shape[-3])
-    return F.pad(code.flatten(-5, -3), (0, 0, 0, 0, 0, missing), value=-1.0)  # (…, N, c·K_max, h, w)
+    return code.flatten(-5, -3)  # (…, N, c·K_max, h, w)
 
 
 def cells(points: torch.Tensor, size: int | tuple[int, int], convention: str = "paper"):
@@ -94,7 +90,7 @@ def _present_by_frame(points: torch.Tensor, present: torch.Tensor | None) -> tor
         )
     *batch, drags, frames, _ = points.shape
     if present is None:
-        return torch.ones(1, 1, dtype=torch.bool, device=points.device)
+        return torch.ones(1, drags, dtype=torch.bool, device=points.device)
     if tuple(present.shape) == (*batch, drags):
         return present.bool()[..., None, :]
     if tuple(present.shape) == (*batch, frames, drags):

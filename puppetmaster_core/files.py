@@ -1,5 +1,4 @@
-"""Files and folders that appear whole or not at all, written beside their place and renamed into it; a lock on one; arrays that
-may be damaged."""
+"""Files and folders that appear whole or not at all, written beside their place and renamed into it; a lock on one."""
 
 from __future__ import annotations
 
@@ -11,10 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 _numbers = count()  # two threads of one process write to two names
 

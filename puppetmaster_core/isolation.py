@@ -1,13 +1,15 @@
-"""Jobs from outside, each of which may hang, crash or eat the memory: what one costs, it costs alone.
+"""Worker processes with limits: a job that raises, hangs, crashes or eats the memory costs itself only, and says why.
 
-A few worker processes take one job at a time. A job that raises, takes too long or kills its worker becomes an `Outcome` with
-the reason and what was written to stderr; the worker is replaced and the others go on.
+A worker that fails a job is replaced, and the others go on. A worker's time limit is the kernel's alarm clock, which ends the
+process whatever it hangs in. (Pools such as pebble's share one pipe and its lock among workers, know no limit for each step of a
+job, and lose what a crashed worker wrote to stderr.)
 """
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -15,12 +17,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 
 TAIL = 2000  # characters of stderr that are kept of a failure
-START = 300.0  # seconds a worker may take to import what it needs
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
@@ -36,158 +39,163 @@ class Outcome:
     cpu_seconds: float = 0.0  # of its worker, for this job
 
 
-def run_isolated(function: Callable, jobs: Iterable, *, workers: int = 2, time_limit: float | None = None,
-                 memory_gb: float | None = None) -> Iterator[Outcome]:
-    """Outcomes of function(job), in the order in which they are done. Jobs are taken from the iterable as workers come free.
+class Workers:
+    """A few processes, of one thread each, that call `function` for one job at a time: `with Workers(…) as workers`.
 
-    function: importable by name; it, the jobs and the results are pickled between our own processes. time_limit: seconds a
-    job, from when its worker has started, and again from each `still_going()` of a job of several steps. memory_gb:
-    address space of a worker. Each worker computes with one thread.
-    Raises RuntimeError, with their stderr, where workers cannot even start.
+    function: importable by name; it, the jobs and the results are pickled between our own processes. count: processes; 0: jobs
+    are done in this process, without limits. time_limit: seconds a job, and again from each `restart_time_limit()` in it.
+    memory_gb: address space of a process.
     """
-    jobs, pool = iter(jobs), []
-    try:
-        for job in jobs:
-            pool.append(_Worker(function, memory_gb))
-            pool[-1].give(job, time_limit)
-            if len(pool) == max(1, workers):
-                break
-        while pool:
-            left = min(worker.deadline for worker in pool) - time.monotonic()
-            wait([worker.pipe for worker in pool], timeout=min(max(0.0, left), 60.0))
-            for i, worker in enumerate(list(pool)):
-                outcome = worker.outcome()
-                if outcome is None:
-                    continue
+
+    def __init__(self, function: Callable, count: int = 2, *, time_limit: float | None = None, memory_gb: float | None = None):
+        self._function, self._count, self._idle, self._busy = function, count, [], []
+        self._new = partial(_Worker, function, time_limit, memory_gb)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_) -> None:
+        for worker in self._idle + self._busy:
+            worker.end()
+
+    def map(self, jobs: Iterable) -> Iterator[Outcome]:
+        """Outcomes in the order in which they are done. Jobs are taken from the iterable as workers come free.
+
+        Raises RuntimeError, with their stderr, where workers cannot even start.
+        """
+        if not self._count:
+            yield from (Outcome(job, *_do(self._function, job)) for job in jobs)
+            return
+        jobs = iter(jobs)
+        while True:
+            for job in islice(jobs, self._count - len(self._busy)):
+                self._busy.append(self._idle.pop() if self._idle else self._new())
+                self._busy[-1].give(job)
+            if not self._busy:
+                return
+            worker = wait(self._busy)[0]
+            if outcome := worker.outcome():
+                self._busy.remove(worker)
+                if worker.alive:
+                    self._idle.append(worker)
                 yield outcome
-                try:
-                    job = next(jobs)
-                except StopIteration:
-                    worker.end()
-                    pool[i] = None
-                    continue
-                if not worker.alive:
-                    worker.end()
-                    worker = pool[i] = _Worker(function, memory_gb)
-                worker.give(job, time_limit)
-            pool = [worker for worker in pool if worker]
-    finally:
-        for worker in pool:
-            if worker:
-                worker.end()
 
 
-def still_going(steps: int = 1) -> None:
-    """Called in a job: a step is done, its time starts anew; the next `steps` are done in one. Outside a worker nothing is."""
-    if _to_parent is not None:
-        _to_parent.send(("began", steps))
+def run_isolated(function: Callable, jobs: Iterable, workers: int = 2, **limits) -> Iterator[Outcome]:
+    """Outcomes of function(job), in the order in which they are done; for the limits see `Workers`."""
+    with Workers(function, workers, **limits) as pool:
+        yield from pool.map(jobs)
 
 
-_to_parent = None  # a worker's pipe
+def restart_time_limit(steps: int = 1) -> None:
+    """Called in a job of several steps: its time starts anew, now for `steps` at once. Outside a worker nothing happens."""
+    if _time_limit:
+        signal.setitimer(signal.ITIMER_REAL, _time_limit * steps)
 
 
-@dataclass
+_time_limit = 0.0  # seconds, of the worker that this process is; 0: none
+
+
+# ---- the worker, seen from its parent ------------------------------------------------------------------------------------
+
+
 class _Worker:
     """A process, our end of its pipe, and its stderr."""
 
-    function: Callable
-    memory_gb: float | None
-    alive: bool = True
-    started: bool = False
-    deadline: float = float("inf")
-    job: object = None
-    limit: float | None = None
-    log: object = field(default_factory=tempfile.TemporaryFile)
-
-    def __post_init__(self):
+    def __init__(self, function: Callable, time_limit: float | None, memory_gb: float | None):
+        self.job, self.time_limit, self.alive, self.started = None, time_limit, True, False
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        with _environment(ONE_THREAD):
-            self.process = context.Process(target=_work, args=(self.function, theirs, self.memory_gb, os.getpid()), daemon=True)
-            with stderr_to(self.log):
-                self.process.start()
+        self.process = context.Process(target=_work, args=(pickle.dumps(function), theirs, time_limit, memory_gb), daemon=True)
+        with stderr_to(self.log):
+            self.process.start()
         theirs.close()
 
-    def give(self, job, limit: float | None) -> None:
-        self.job, self.limit = job, limit
-        self.deadline = time.monotonic() + START if limit else float("inf")  # until it says that it began
+    def fileno(self) -> int:
+        return self.pipe.fileno()
+
+    def give(self, job) -> None:
+        self.job = job
         with suppress(OSError):  # a worker that died at its start is seen by `outcome`
             self.pipe.send(job)
 
     def outcome(self) -> Outcome | None:
-        """What became of the job, or None while it goes on."""
+        """What became of the job; None: the worker has only just started."""
         try:
-            if self.pipe.poll():
-                kind, *message = self.pipe.recv()
-                if kind == "began":
-                    self.started = True
-                    self.deadline = time.monotonic() + (self.limit or float("inf")) * message[0]
-                    return None
-                result, error, detail, *used = message
-                return Outcome(self.job, result, error, self._said(detail) if error else "", *used)
+            message = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            self.alive = False
+            cause, said = self._cause(self.process.exitcode), self._said()
+            self.end()
             if not self.started:
-                raise RuntimeError(f"a worker process cannot start ({_cause(self.process.exitcode)}):\n{self._said()}") from None
-            return Outcome(self.job, error=f"its process died ({_cause(self.process.exitcode)})", detail=self._said())
-        if time.monotonic() < self.deadline:
+                raise RuntimeError(f"a worker process cannot start ({cause}):\n{said}") from None
+            return Outcome(self.job, error=cause, detail=said)
+        if not self.started:
+            self.started = True
             return None
-        self._kill()
-        self.alive = False
-        return Outcome(self.job, error=f"took longer than {self.limit:g} s", detail=self._said())
+        result, error, detail, *used = message
+        return Outcome(self.job, result, error, self._said(detail) if error else "", *used)
 
     def end(self) -> None:
-        self._kill()
+        """End the process and those it started, Blender's for instance."""
+        self.alive = False
+        with suppress(OSError):  # its group is gone, or not there yet
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
         self.pipe.close()
         self.log.close()
 
-    def _kill(self) -> None:
-        """End the worker and the processes it started, Blender's for instance."""
-        try:
-            if self.process.exitcode is None and os.getpgid(self.process.pid) == self.process.pid:
-                os.killpg(self.process.pid, signal.SIGKILL)
-        except (OSError, AttributeError):  # it is gone; or there are no groups here
-            pass
-        self.process.kill()
-        self.process.join()
+    def _cause(self, code: int) -> str:
+        if code == -signal.SIGALRM:
+            return f"took longer than {self.time_limit:g} s"
+        if code == -signal.SIGKILL:
+            return "its process died (killed: out of memory?)"
+        return f"its process died ({f'exit code {code}' if code >= 0 else signal.Signals(-code).name})"
 
     def _said(self, detail: str = "") -> str:
         """The traceback, and the end of what came on stderr since this worker's last failure."""
         end = self.log.seek(0, os.SEEK_END)
-        self.log.seek(max(0, end - TAIL))
-        text = self.log.read().decode("utf-8", "replace")
+        self.log.seek(max(0, end - 10 * TAIL))
+        text = self.log.read().decode("utf-8", "replace").partition("\nExtension modules: ")[0]  # faulthandler's long last line
         self.log.truncate(0)
-        return (detail[-TAIL:] + text).strip()
+        return (detail[-TAIL:] + text[-TAIL:]).strip()
 
 
-def _work(function: Callable, pipe, memory_gb: float | None, parent: int) -> None:
-    """A worker's life: it ends with its parent, whose end of the pipe closes."""
+# ---- the worker's own life -----------------------------------------------------------------------------------------------
+
+
+def _work(packed: bytes, pipe, time_limit: float | None, memory_gb: float | None) -> None:
+    global _time_limit
+    os.environ.update(ONE_THREAD)
+    function = pickle.loads(packed)  # our own; packed until now, as its modules read the environment when they are imported
+    _time_limit = time_limit or 0.0
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
-    if hasattr(os, "setpgrp"):
-        os.setpgrp()
-    global _to_parent
-    _to_parent = pipe
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which ends the process
+    os.setpgrp()
     faulthandler.enable()
-    _limit_memory(memory_gb)
-    while True:
-        try:
-            job = pipe.recv()
-        except (EOFError, OSError):
-            return
-        if os.getppid() != parent:
-            return
-        pipe.send(("began", 1))
-        began = time.process_time()
-        try:
-            message = (function(job), None, "")
-        except Exception as error:
-            message = (None, _one_line(error), traceback.format_exc())
-        sys.stderr.flush()
-        try:
-            pipe.send(("ended", *message, _most_memory_mb(), time.process_time() - began))
-        except OSError:
-            return
+    if memory_gb and sys.platform.startswith("linux"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (int(memory_gb * 2**30),) * 2)
+    with suppress(EOFError, OSError):  # the parent is gone
+        pipe.send("started")
+        while True:
+            pipe.send(_do(function, pipe.recv()))
+
+
+def _do(function: Callable, job) -> tuple:
+    """Result, error, traceback, the most memory of this process, CPU seconds of the job."""
+    began, result, error, detail = time.process_time(), None, None, ""
+    restart_time_limit()
+    try:
+        result = function(job)
+    except Exception as problem:
+        error, detail = _one_line(problem), traceback.format_exc()
+    restart_time_limit(0)  # no limit until the next job
+    sys.stderr.flush()
+    return result, error, detail, _most_memory_mb(), time.process_time() - began
 
 
 def _one_line(error: Exception) -> str:
@@ -196,43 +204,11 @@ def _one_line(error: Exception) -> str:
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def _cause(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit code {code}"
-    return "killed: out of memory?" if -code == signal.SIGKILL else signal.Signals(-code).name
-
-
-def _limit_memory(gigabytes: float | None) -> None:
-    if gigabytes and sys.platform.startswith("linux"):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
-
-
 def _most_memory_mb() -> float:
-    """Of this process. `ru_maxrss` alone would count what its parent held: Linux passes it on to what a process starts."""
+    """Of this process. `ru_maxrss` would count what its parent held: Linux passes that on to what a process starts."""
     with suppress(OSError, StopIteration), open("/proc/self/status") as file:
         return int(next(line for line in file if line.startswith("VmHWM:")).split()[1]) / 2**10
-    try:
-        import resource
-    except ImportError:  # not a Unix
-        return 0.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables for the processes that are started inside."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return 0.0
 
 
 @contextmanager

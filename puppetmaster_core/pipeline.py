@@ -17,22 +17,13 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.assembly import (
-    assemble_svd,
-    check_loaded,
-    check_modules,
-    check_precision,
-    make_modules,
-    read_apart,
-    settings_of,
-)
+from puppetmaster_core.assembly import check_modules, check_precision, make_modules, read_pipeline, settings_of
 from puppetmaster_core.diffusion import MAX_GUIDANCE, draw_noise, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.pictures import LatentSpace, check_tile
 from puppetmaster_core.latents.protocol import Latents, MotionLatents, PictureLatents, Seen
 from puppetmaster_core.model import DragConditioning, DragUNet
-from puppetmaster_core.model.alignment import align_weights
 from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
@@ -80,37 +71,30 @@ class PuppetMasterPipeline(DiffusionPipeline):
         motion_bucket: float = 127.0,
         noise_augmentation: float = 0.0,
     ):
-        settings = {name: value for name, value in locals().items() if name in checkpoints.SETTINGS or name == "qualities"}
+        settings = {name: value for name, value in locals().items() if name in checkpoints.PLAIN}
         super().__init__()
         checkpoints.check_settings(settings)
         check_modules(vae, image_encoder, unet, size)
         self.register_modules(vae=vae, image_encoder=image_encoder, unet=unet, scheduler=scheduler)
         self.register_to_config(**settings)
+        for quality in (None, *(qualities or ())):
+            self.sampling(quality)  # what cannot be is refused here
 
     @classmethod
     def from_pretrained(cls, name_or_path, **options) -> PuppetMasterPipeline:
-        """A shipped model ("tiny"), a folder, or a hub id OWNER/NAME (downloaded); further options as in diffusers.
+        """A shipped model ("tiny"), a folder, or a hub id OWNER/NAME (downloaded).
 
         "svd", or any folder or hub id with Stable Video Diffusion in diffusers' layout, becomes a drag model: the U-Net gets
-        new drag layers (`DragUNet.from_svd`), or is the authors' where `unet` is their checkpoint's file. variant="fp16"
-        takes the smaller files where a module has them. Weights load in float32 unless dtype says otherwise, and from
-        safetensors only. Raises ModelError.
+        new drag layers (`DragUNet.from_svd`), or is the authors' where `unet` is their checkpoint's file. options: modules and
+        settings of the constructor to take instead; variant="fp16" takes the smaller files where a module has them; dtype,
+        float32 unless given; those of diffusers for the hub. Weights load from safetensors only. Raises ModelError.
         """
         if options.setdefault("use_safetensors", True) is not True:
             raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
         own_unet = {"unet"} & options.keys()
         folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet, options.get("variant"))
-        if checkpoints.is_svd(folder):
-            with checkpoints.loading(folder):
-                return cls(**assemble_svd(folder, options))
-        if "torch_dtype" not in options:  # what older versions of diffusers called it
-            options.setdefault("dtype", torch.float32)
         with checkpoints.loading(folder):
-            pipeline = super().from_pretrained(folder, **options | read_apart(folder, options))
-            check_loaded(folder, pipeline.components, options, options.get("variant"))
-        for name in {"vae", "image_encoder"} - options.keys():
-            align_weights(pipeline.components[name])
-        return pipeline
+            return cls(**read_pipeline(folder, options))
 
     def save_pretrained(self, save_directory, **options) -> None:
         """Save to a folder in diffusers' layout: variant ("fp16"), and parts of at most max_shard_size ("16MB").

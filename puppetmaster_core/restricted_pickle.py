@@ -1,8 +1,8 @@
 """Pickles from outside, read without running anything of theirs: a dictionary of arrays comes out, or an error.
 
 Plain `pickle.load` calls whatever the file names. Here every name that a pickled dictionary of tensors or arrays needs stands
-for a small function of this file, which checks what it is given; any other name, and any opcode such files do without, is
-refused before the first one runs. Nothing of a file's choice is imported.
+for a small function of this file, which checks what it is given; any other name is refused, and nothing of a file's choice is
+imported. (`torch.load` with `weights_only` does the same for what `torch.save` wrote, but does not read Python's own pickles.)
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -20,12 +19,6 @@ import numpy as np
 
 LARGEST = 2**28  # bytes; the authors' test clips have well under one million
 TORCH_SAVE = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # how `torch.save` began before it wrote zip files
-
-# No INST, OBJ, NEWOBJ, EXT (other ways to call), PERSID (the reader's own objects), POP and DUP (never written).
-OPCODES = """PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT LONG LONG1 LONG4 BININT BININT1 BININT2 FLOAT BINFLOAT
-    UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
-    EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS
-    GLOBAL STACK_GLOBAL REDUCE BUILD PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET"""
 
 
 class PickleRefused(ValueError):
@@ -40,43 +33,29 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise PickleRefused(f"more than {LARGEST} bytes came, wanted a clip's few arrays")
+        raise PickleRefused(f"got more than {LARGEST} bytes, expected a clip's few arrays")
     try:
         saved = data.startswith(TORCH_SAVE) or zipfile.is_zipfile(io.BytesIO(data))
-        return _arrays(_torch_load(data) if saved else _load(data))
+        return _arrays(_torch_load(data) if saved else _Unpickler(io.BytesIO(data)).load())
     except PickleRefused:
         raise
     except Exception as error:  # damaged bytes raise nearly anything
         raise PickleRefused(f"damaged or no pickle ({type(error).__name__})") from None
 
 
-def _load(data: bytes):
-    count = 0
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-        if opcode.name not in OPCODES.split():
-            raise PickleRefused(f"the opcode {opcode.name} came, which no dictionary of arrays needs")
-        if opcode.name == "GLOBAL":
-            _stand_in(*argument.split(" ", 1))
-        if "PUT" in opcode.name and int(argument) > count:  # a table of 2^32 places in a file of ten bytes
-            raise PickleRefused("a memo place out of order came")
-    return _Unpickler(io.BytesIO(data)).load()
+class _Unpickler(pickle._Unpickler):
+    """Python's own, not C's: what it remembers is a dictionary, where C's makes a table of as many places as a file says."""
 
-
-class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str):
-        return _stand_in(module, name)
-
-
-def _stand_in(module: str, name: str):
-    try:
-        return _STAND_INS[f"{module}.{name}"]
-    except KeyError:
-        raise PickleRefused(f"the name {f'{module}.{name}'[:80]!r} came, which no dictionary of arrays needs") from None
+        try:
+            return _STAND_INS[f"{module}.{name}"]
+        except KeyError:
+            raise PickleRefused(f"got the name {f'{module}.{name}'[:80]!r}, which no dictionary of arrays needs") from None
 
 
 def _arrays(value) -> dict[str, np.ndarray]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise PickleRefused(f"{type(value).__name__.strip('_')} came, wanted a dictionary of arrays by name")
+        raise PickleRefused(f"got {type(value).__name__.strip('_')}, expected a dictionary of arrays by name")
     return {key: _array(key, item) for key, item in value.items()}
 
 
@@ -86,7 +65,7 @@ def _array(key: str, value) -> np.ndarray:
     value = value.tensor if isinstance(value, _Tensor) else value
     if type(value).__module__ == "torch" and type(value).__name__ == "Tensor":
         return (value.float() if value.dtype.itemsize == 2 else value).numpy()  # bfloat16 is none of NumPy's
-    raise PickleRefused(f"{key[:40]!r} is {type(value).__name__.strip('_')}, wanted an array")
+    raise PickleRefused(f"{key[:40]!r} is {type(value).__name__.strip('_')}, expected an array")
 
 
 class _Call:
@@ -101,7 +80,7 @@ class _Call:
         return self.function(*arguments)
 
     def __setstate__(self, state):
-        raise PickleRefused("a change to a name came, which no dictionary of arrays makes")
+        raise PickleRefused("got a change to a name, which no dictionary of arrays makes")
 
 
 # ---- NumPy ---------------------------------------------------------------------------------------------------------------
@@ -112,12 +91,12 @@ class _Type:
 
     def __init__(self, code, *_):
         if code not in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"):
-            raise PickleRefused(f"an array of type {str(code)[:20]!r} came, wanted numbers")
+            raise PickleRefused(f"got an array of type {str(code)[:20]!r}, expected numbers")
         self.code, self.order = code, "<"
 
     def __setstate__(self, state):
         if state[1] not in ("<", ">", "|", "=") or any(field is not None for field in state[2:5]):
-            raise PickleRefused("an array of records came, wanted numbers")
+            raise PickleRefused("got an array of records, expected numbers")
         self.order = state[1]
 
 
@@ -130,7 +109,7 @@ class _Array:
     def __setstate__(self, state):
         _, shape, self.type, fortran, data = state
         if not (isinstance(self.type, _Type) and isinstance(data, bytes)):
-            raise PickleRefused("an array without numbers came")
+            raise PickleRefused("got an array without numbers")
         self.state = [int(side) for side in shape], "F" if fortran else "C", data
 
     def array(self) -> np.ndarray:
@@ -158,7 +137,7 @@ def _frombuffer(data, kind, shape, order, axes=None) -> _Array:
 def _encode(text: str, coding: str) -> bytes:
     """How protocol 2 writes bytes."""
     if coding != "latin1" or not isinstance(text, str):
-        raise PickleRefused("text in another coding came")
+        raise PickleRefused("got text in another coding")
     return text.encode("latin1")
 
 
@@ -187,19 +166,19 @@ class _Tensor(_Call):
         import torch
 
         if not isinstance(storage, torch.storage.TypedStorage):
-            raise PickleRefused("a tensor without numbers came")
+            raise PickleRefused("got a tensor without numbers")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # typed storages are what old files hold
             storage, kind = storage.untyped(), storage.dtype
         numbers, stored = math.prod(size), storage.nbytes() // kind.itemsize
         if numbers > stored:  # a stride of 0 makes terabytes of one number
-            raise PickleRefused(f"a tensor of {numbers} numbers came, stored are {stored}")
+            raise PickleRefused(f"got a tensor of {numbers} numbers, stored are {stored}")
         self.tensor = torch.empty(0, dtype=kind).set_(storage, offset, size, stride).clone()
 
 
 def _ordered(*items):
     if items:
-        raise PickleRefused("a filled OrderedDict came, wanted a dictionary")
+        raise PickleRefused("got a filled OrderedDict, expected a dictionary")
     return {}
 
 

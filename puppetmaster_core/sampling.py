@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,7 +18,7 @@ from diffusers import EDMDPMSolverMultistepScheduler, EulerDiscreteScheduler
 from diffusers.schedulers import AysSchedules
 from torch import Tensor
 
-from puppetmaster_core.diffusion import SIGMA_MAX, SIGMA_MIN, guide
+from puppetmaster_core.diffusion import SIGMA_MAX, SIGMA_MIN, frame_guidance, guide
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.model import DragConditioning, DragUNet
 
@@ -55,9 +55,7 @@ class Sampling:
             raise ValueError(f"got solver={self.solver!r}, expected one of {', '.join(SOLVERS)}")
         if isinstance(self.steps, bool) or not isinstance(self.steps, Integral) or not 1 <= self.steps <= 1000:
             raise ValueError(f"got steps={self.steps!r}, expected a whole number from 1 to 1000")
-        for name in ("min_guidance", "max_guidance"):
-            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), Real):
-                raise ValueError(f"got {name}={getattr(self, name)!r}, expected a number from 1 on")
+        frame_guidance(2, self.min_guidance, self.max_guidance)
         if self.interval is not None and not _is_interval(self.interval):
             raise ValueError(f"got a guidance interval of {self.interval!r}, expected two noise levels σ, the lower one first")
 
@@ -66,8 +64,11 @@ class Sampling:
         """A model's own sampling, changed by what `quality` names among `qualities`, then by what is given and not None."""
         if quality is not None and quality not in list(qualities):
             raise ValueError(f"got quality={quality!r}, expected one of {', '.join(qualities)}")
-        named = dict(qualities[quality]) if quality is not None else {}
-        named |= {name: value for name, value in given.items() if value is not None}
+        named = qualities[quality] if quality is not None else {}
+        known = [field.name for field in fields(cls)]
+        if not isinstance(named, Mapping) or named.keys() - known:
+            raise ValueError(f"got quality {quality!r} as {named!r}, expected some of {', '.join(known)}: correct it")
+        named = {**named, **{name: value for name, value in given.items() if value is not None}}
         if isinstance(named.get("interval"), list):  # as JSON has it
             named["interval"] = tuple(named["interval"])
         return replace(own, **named)

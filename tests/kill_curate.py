@@ -28,7 +28,7 @@ from puppetmaster_core.curation.judge import KEY, MODEL, URL
 from puppetmaster_core.curation.tables import lasting
 
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload(["puppetmaster_core.curation.run", "puppetmaster_core.curation.judging", "sklearn.ensemble",
+FORKS.set_forkserver_preload(["puppetmaster_core.curation.verdicts", "puppetmaster_core.curation.judging", "sklearn.ensemble",
                               "skops.io", "puppetmaster_core.cli.curate"])
 
 
@@ -51,10 +51,9 @@ class Run:
         return process
 
     def done(self, folder: Path) -> int:
-        """How many assets are done: pieces, and whole parts."""
-        whole = {int(path.stem.partition("-")[2]) for path in folder.glob("index/assets-*.parquet")}
-        assets = sum(min(self.part, self.count - part * self.part) for part in whole)
-        return assets + sum(int(path.parent.name) not in whole for path in folder.glob("work/*/*.json"))
+        """How many assets are done: those of the parts that are there."""
+        whole = [int(path.stem.partition("-")[2]) for path in folder.glob("index/assets-*.parquet")]
+        return sum(min(self.part, self.count - part * self.part) for part in whole)
 
 
 def command(words: list[str], judge: str, log: str) -> None:

@@ -28,9 +28,8 @@ def start(folder: Path, source: str, *more: str) -> subprocess.Popen:
 
 
 def done(folder: Path) -> int:
-    """How far a run is: pieces and shards that are there. Grows by each; a shard replaces its pieces."""
-    shards = len(list(folder.glob("index/*.parquet")))
-    return shards * 4 + len(list(folder.glob("work/*.json")))
+    """How far a run is: assets of the shards that are there, and those of the shard in hand."""
+    return 4 * len(list(folder.glob("index/*.parquet"))) + len(list(folder.glob("work/*/*.tar")))
 
 
 def kill_when(process: subprocess.Popen, folder: Path, progress: int) -> bool:

@@ -8,7 +8,7 @@ from puppetmaster_core.presets import TINY
 WIDTHS = (8, 16, 16)
 SKETCH = replace(
     TINY, name="sketch", frames=4,
-    vae={"parts_widths": WIDTHS, "parts_fine": 8, "painter_widths": WIDTHS, "painter_fine": 8, "enlarge_channels": 4,
+    vae={"parts_widths": WIDTHS, "parts_fine": 8, "painter_widths": WIDTHS, "painter_fine": 8,
          "scale": 16.0},
     unet=TINY.unet | {"in_channels": 48 + MotionCodec.given_channels(5, WIDTHS), "block_out_channels": (32, 32),
                       "num_attention_heads": (1, 1), "num_frames": 4},

@@ -13,7 +13,7 @@ def test_the_library_is_found_by_its_entry_point():
 
 
 def test_a_source_that_is_not_installed_is_one_clear_error():
-    with pytest.raises(AssetSourceError, match=r"^asset source 'furniture_shop' is not .*procedural_library.*pip install"):
+    with pytest.raises(AssetSourceError, match=r"^got asset source 'furniture_shop'.*procedural_library.*pip install"):
         asset_source("furniture_shop")
 
 

@@ -52,9 +52,8 @@ def test_a_guided_step_at_the_papers_size():
 def test_a_guided_video_is_timed_in_every_way():
     rows, why_not = guided_video(SMOKE, steps=1, repeats=1, backend="eager")
     assert why_not is None
-    assert [row.name for row in rows] == ["as released, eager", "every saving, eager", "every saving, channels last",
-                                          "every saving, compiled"]
-    assert rows[0].flops > rows[1].flops == rows[2].flops == rows[3].flops
+    assert [row.name for row in rows] == ["as released, eager", "every saving, eager", "every saving, compiled"]
+    assert rows[0].flops > rows[1].flops == rows[2].flops
 
 
 def test_bench_prints_every_way(capsys):
@@ -64,15 +63,6 @@ def test_bench_prints_every_way(capsys):
     assert report["guided video"][0]["name"] == "as released, eager" and report["steps"] == 2
     text = as_text(report | {"not compiled": "no compiler"})
     assert all(f"\n{way}" in text for way in WAYS) and "not compiled: no compiler" in text
-
-
-def test_bench_counts_the_papers_size_without_weights(capsys, monkeypatch):
-    monkeypatch.setattr("puppetmaster_core.cli.bench.SVD", SMOKE)  # whose steps are counted in a second
-    monkeypatch.setattr("puppetmaster_core.model.svd.explain_sizes", lambda *_: [("the paper's settings", 1_706_681_450)])
-    assert main(["bench", "--scale", "paper", "--device", "cpu"]) == 0
-    printed = capsys.readouterr().out
-    assert "1,706,681,450" in printed and "released settings" in printed
-    assert " ms" not in printed, "no time without a GPU"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

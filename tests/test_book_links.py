@@ -25,8 +25,7 @@ from puppetmaster_core.model.released import RELEASED
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.render.blender import Cycles
-from puppetmaster_core.training.denoiser import Recipe
-from puppetmaster_core.training.loop import RunSettings
+from puppetmaster_core.training.config import Recipe, RunSettings
 from sources import piece
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +41,7 @@ def test_every_equation_has_its_function_and_its_test():
 
 
 def test_a_broken_link_is_found(tmp_path, monkeypatch):
-    wrong = equations.Equation("eq-9", "Eq. 9", ("puppetmaster_core.drags.gone", "puppetmaster_core.drags.check_count"),
+    wrong = equations.Equation("eq-9", "Eq. 9", ("puppetmaster_core.drags.gone", "puppetmaster_core.drags.pad_drags"),
                                ("test_drags.py::test_gone", "test_diffusion.py::test_noise_levels_are_log_normal"))
     monkeypatch.setattr(equations, "EQUATIONS", (wrong,))
     (tmp_path / "book").mkdir()
@@ -50,9 +49,9 @@ def test_a_broken_link_is_found(tmp_path, monkeypatch):
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     lines = "\n".join(equations.problems(tmp_path))
     assert "differ: eq-8, eq-9" in lines and "drags.py has no 'gone'" in lines
-    assert "neither puppetmaster_core.drags.check_count nor its module's first lines name Eq. 9" in lines
+    assert "neither puppetmaster_core.drags.pad_drags nor its module's first lines name Eq. 9" in lines
     assert "tests/test_drags.py::test_gone is not there" in lines
-    assert "test_noise_levels_are_log_normal uses none of gone, check_count" in lines
+    assert "test_noise_levels_are_log_normal uses none of gone, pad_drags" in lines
 
 
 def test_an_equation_shows_its_code_and_its_test():

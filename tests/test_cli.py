@@ -18,8 +18,6 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
 
-DRAG_A_MOVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "drag_a_move"
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
@@ -41,11 +39,6 @@ def folder(tmp_path, monkeypatch):
 def animate(model, *more, image="door.png", drags="door.json", output="door.gif"):
     words = ["animate", image, "--drags", drags, "--output", output, "--model", model, *more]
     return main([str(word) for word in words])
-
-
-def gif_frames(path):
-    with Image.open(path) as file:
-        return np.stack([np.asarray(file.convert("RGB")) for n in range(file.n_frames) if file.seek(n) is None])
 
 
 # ---- animate ---------------------------------------------------------------------------------------------------------
@@ -76,11 +69,6 @@ def test_options_reach_the_pipeline(folder, model, capsys):
         assert (folder / "door" / f"frame_{n:03d}.png").read_bytes() == (folder / "wanted" / f"frame_{n:03d}.png").read_bytes()
 
 
-def test_a_shipped_model_is_found_by_name(folder, model, monkeypatch):
-    monkeypatch.setattr("puppetmaster_core.checkpoints.SHIPPED", model.parent)
-    assert animate("smoke", output="door.mp4") == 0 and (folder / "door.mp4").stat().st_size > 1000
-
-
 def test_drags_of_another_size_of_the_same_picture_fit(folder, model):
     Drags.from_pixels([[[40, 60], [140, 60]]], (180, 120)).to_json("large.json", image_size=(180, 120))
     assert animate(model) == 0 and animate(model, drags="large.json", output="large.gif") == 0
@@ -94,13 +82,6 @@ def test_a_clip_in_the_layout_of_drag_a_move_works(folder, model):
     frames = [Image.fromarray(np.full((32, 32, 3), value, np.uint8)) for value in (200, 0)]
     frames[0].save(folder / "clip.gif", save_all=True, append_images=frames[1:])
     assert animate(model, image="clip.gif", drags="clip.npz", output="out.gif") == 0
-
-
-@pytest.mark.skipif(not DRAG_A_MOVE.exists(), reason="the Drag-a-Move clips are not there")
-def test_a_clip_of_drag_a_move_works(folder, model):
-    clip = min(DRAG_A_MOVE.glob("*.npz"))
-    assert animate(model, image=clip.with_suffix(".gif"), drags=clip) == 0
-    assert gif_frames(folder / "door.gif").shape == (4, 256, 256, 3)
 
 
 def test_the_command_runs_as_a_module_and_is_quiet(folder, model):
@@ -160,24 +141,15 @@ def weights(model, change):
     change(next(copied.glob("unet/*.safetensors")))
 
 
-def setting(*pairs, file="model_index.json"):
-    """A copy of the model where names have other values: name, value, name, value, …"""
-
-    def change(model):
-        path = Path(shutil.copytree(model, "model")) / file
-        record = json.loads(path.read_text()) | dict(zip(pairs[::2], pairs[1::2], strict=True))
-        path.write_text(json.dumps(record))
-
-    return change
+def many_frames(model):
+    """A copy of the model that says in words how many frames it makes."""
+    path = Path(shutil.copytree(model, "model")) / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"frames": "four"}))
 
 
 def pickle_weights(path):
     path.unlink()
     torch.save({}, path.with_suffix(".bin"))
-
-
-def released(**arrays):
-    np.savez("door.npz", **arrays)
 
 
 def deflated():
@@ -192,66 +164,25 @@ def flip(path):
     path.write_bytes(data[:middle] + bytes(255 - byte for byte in data[middle : middle + 40]) + data[middle + 40 :])
 
 
-def huge(_):
-    Image.new("1", (14_000, 14_000)).save("door.png")
-
-
-def bright(_):
-    Image.fromarray(np.full((60, 90), 128, np.float32)).save("door.tif")
-
-
-UNET, SOLVER = "unet/config.json", "scheduler/scheduler_config.json"
 # what is wrong, what the line says, how it is brought about, and the arguments that are not the usual ones
 BAD_INPUT = [
     ("no picture", "gone.png: no such file, expected a picture", None, {"image": "gone.png"}),
-    ("a folder for a picture", "folder: cannot be read", lambda _: Path("folder").mkdir(), {"image": "folder"}),
-    ("an unreadable picture", "door.png: not a picture in a known format", lambda _: text("hello", "door.png"), {}),
     ("half a picture", "door.png: cannot be read", lambda _: cut(Path("door.png"), 3000), {}),
-    ("a very long name for drags", "cannot be read (File name too long)", None, {"drags": "n" * 300}),
-    ("a very long name for a model", "no model 'nnn", None, {"model": "n" * 300}),
     ("a very long name for a picture", "cannot be read (File name too long)", None, {"image": "n" * 300}),
     ("a name of two lines", "a b.png: no such file", None, {"image": "a\nb.png"}),
-    ("no drag file", "gone.json: no such file, expected a JSON file of drags", None, {"drags": "gone.json"}),
     ("malformed JSON", "door.json: not valid JSON (line 1, column 2)", lambda _: text("{"), {}),
-    ("another format", '"format" as None', lambda _: text({}), {}),
-    ("text for numbers", "points", lambda _: drags([[["a", 1], [2, 3]]]), {}),
-    ("numbers that are not finite", "point 2 of drag 1 is (nan, 5)", lambda _: drags([[[5, 5], [float("nan"), 5]]]), {}),
-    ("infinite numbers", "(5, inf)", lambda _: drags([[[5, 5], [5, float("inf")]]]), {}),
-    ("no drags", "no drags", lambda _: drags([]), {}),
     ("drags outside", "drag 1 lies outside the picture (it starts at (-50, 5), expected points from (0, 0) to (",
      lambda _: drags([[[-50, 5], [-9, 9]], [[500, 5], [600, 5]]]), {}),
-    ("one drag outside", "drag 2 lies outside", lambda _: drags([[[5, 5], [9, 9]], [[-50, -5], [-9, -9]]]), {}),
-    ("a drag too far away", "widths and heights of the picture, expected at most 100", lambda _: drags([[[5, 5], [1e8, 5]]]), {}),
-    ("truth values", "points", lambda _: drags([[[True, 1], [2, 3]]]), {}),
     ("an output over the picture", "door.png.gif: this is what you gave", lambda _: shutil.copy("door.png", "door.png.gif"),
      {"image": "door.png.gif", "output": "door.png.gif"}),
-    ("an output that is only an ending", "this is only an ending", None, {"output": ".gif"}),
-    ("a picture of too many pixels", "pixels, expected fewer", huge, {}),
-    ("a grey float picture of other units", "floats up to 128", bright, {"image": "door.tif"}),
     ("drags on another picture", "on a picture of 90×90", lambda _: drags([[[5, 5], [9, 9]]], (90, 90)), {}),
-    ("binary drags", "door.json: cannot be read", lambda _: Path("door.json").write_bytes(b"\xff\x00\x80"), {}),
     ("an unknown model", "no model 'tinny', expected a shipped model", None, {"model": "tinny"}),
-    ("no model in the folder", "no model_index.json there", lambda _: Path("empty").mkdir(), {"model": "empty"}),
     ("a truncated weight file", "cut off", lambda model: weights(model, lambda path: cut(path, 500_000)), {"model": "model"}),
-    ("an empty weight file", "damaged", lambda model: weights(model, lambda path: cut(path, 0)), {"model": "model"}),
     ("a pickled weight file", "which can run code", lambda model: weights(model, pickle_weights), {"model": "model"}),
-    ("a pickle called safetensors", "damaged", lambda model: weights(model, lambda p: torch.save({}, p)), {"model": "model"}),
-    ("words for the frames", "frames='four', expected a whole number", setting("frames", "four"), {"model": "model"}),
-    ("no number for the fps", "fps=None, expected a number", setting("fps", None), {"model": "model"}),
-    ("falling guidance", "guidance from 3 to 2", setting("min_guidance", 3, "max_guidance", 2), {"model": "model"}),
-    ("words for K_max", "max_drags='x'", setting("max_drags", "x", file=UNET), {"model": "model"}),
-    ("words for a number", "addition_time_embed_dim='x'", setting("addition_time_embed_dim", "x", file=UNET), {"model": "model"}),
-    ("a solver that cannot step", "be loaded (x is not", setting("timestep_spacing", "x", file=SOLVER), {"model": "model"}),
-    ("words for a width", "cannot be loaded (", setting("latent_channels", "x", file="vae/config.json"), {"model": "model"}),
+    ("words for the frames", "frames='four', expected a whole number", many_frames, {"model": "model"}),
     ("an output that is a folder", "this is a folder", lambda _: Path("out.gif").mkdir(), {"output": "out.gif"}),
     ("an output in no folder", "none/door.gif: cannot be written (No such file", None, {"output": "none/door.gif"}),
-    ("an unknown kind of output", "expected .gif, .mp4 or a folder", None, {"output": "door.avi"}),
-    ("an empty npz", "no drags", lambda _: released(drags=np.zeros((14, 5, 4))), {"drags": "door.npz"}),
-    ("an npz without drags", "wanted a Drag-a-Move clip", lambda _: released(latents=np.zeros(3)), {"drags": "door.npz"}),
-    ("a pickled npz", "wanted a Drag-a-Move clip", lambda _: released(drags=np.array([{}, 3], object)), {"drags": "door.npz"}),
-    ("a text called npz", "wanted a Drag-a-Move clip", lambda _: text("x", "door.npz"), {"drags": "door.npz"}),
     ("a damaged compressed npz", "cannot be read", lambda _: flip(deflated()), {"drags": "door.npz"}),
-    ("infinity in an npz", "expected finite", lambda _: released(drags=np.full((14, 1, 4), np.inf)), {"drags": "door.npz"}),
 ]
 
 
@@ -280,11 +211,8 @@ def test_more_drags_than_the_model_takes(folder, model, capsys):
     [
         (["--steps", "0"], "'0', expected a whole number from 1 to 1000"),
         (["--steps", "many"], "'many', expected a whole number"),
-        (["--guidance", "0.5"], "'0.5', expected a number from 1 to 100"),
         (["--guidance", "nan"], "'nan', expected a number from 1"),
-        (["--seed", "-1"], "expected a whole number from 0"),
         (["--seed", str(2**32)], "expected a whole number from 0 to 4294967295"),  # would give the video of seed 0
-        (["--upscale", "99"], "expected a whole number from 1 to 16"),
         (["--solver", "heun"], "invalid choice: 'heun'"),
         (["--speed"], "unrecognized arguments: --speed"),
     ],
@@ -297,7 +225,7 @@ def test_bad_options_are_one_line_and_exit_code_2(folder, model, capsys, more, l
     assert not (folder / "door.gif").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["animate"], ["animate", "door.png", "--output", "door.gif"], ["dance"]])
+@pytest.mark.parametrize("words", [[], ["animate", "door.png", "--output", "door.gif"], ["dance"]])
 def test_a_command_without_what_it_needs_is_one_line(words, capsys):
     with pytest.raises(SystemExit) as end:
         main(words)
@@ -322,16 +250,6 @@ def test_what_was_there_stays_when_the_input_is_bad_or_writing_fails(folder, mod
     assert animate(model) == 2
     assert "No space left" in capsys.readouterr().err.splitlines()[-1]
     assert (folder / "door.gif").read_text() == "old" and sorted(os.listdir(folder)) == ["door.gif", "door.json", "door.png"]
-
-
-def test_an_output_without_permission_is_one_line(folder, model, capsys, monkeypatch):
-    def refuse(path, *_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "touch", refuse)  # as root nothing is forbidden
-    assert animate(model) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1 and "door.gif: cannot be written (Permission denied), expected" in err
 
 
 def test_weights_that_are_not_numbers_are_one_line(folder, model, capsys):

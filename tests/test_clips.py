@@ -8,7 +8,7 @@ from toys import baked, cabinet
 
 from procedural_library import make_asset
 from puppetmaster_core.assets import Material
-from puppetmaster_core.clips import Clip, SurfacePoints, sample_drags
+from puppetmaster_core.clips import SurfacePoints, sample_drags
 from puppetmaster_core.clips.rules import DRAG_A_MOVE, straightened
 from puppetmaster_core.clips.sources import TEST_SEEDS
 from puppetmaster_core.render import Camera, drag_a_move_camera, render, visible
@@ -78,17 +78,3 @@ def test_other_drags_of_a_clip_follow_its_rules(clip):
     bare = replace(clip, displacement=np.zeros((0, 0, 0, 2), np.float16))
     np.testing.assert_array_equal(sample_drags(bare, np.random.default_rng(0)).points, clip.drags)
     assert sample_drags(replace(bare, drags=clip.drags[:0]), np.random.default_rng(0)) is None
-
-
-def test_straight_drags_keep_their_ends_and_an_even_pace():
-    path = np.array([[[0.0, 0.0], [0.1, 0.4], [0.6, 0.2]]], np.float32)
-    np.testing.assert_allclose(straightened(path), [[[0, 0], [0.3, 0.1], [0.6, 0.2]]], atol=1e-7)
-
-
-def test_a_clip_comes_back_from_disk(clip, tmp_path):
-    clip.save(tmp_path / "clip.npz")
-    again = Clip.load(tmp_path / "clip.npz")
-    np.testing.assert_array_equal(again.frames, clip.frames)
-    np.testing.assert_array_equal(again.displacement, clip.displacement)
-    assert (again.camera, again.category, again.provenance) == (clip.camera, clip.category, clip.provenance)
-    assert [p.name for p in tmp_path.iterdir()] == ["clip.npz"]

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 
-import duckdb
 import pytest
 from kill_curate import Kill, Run, kill_until_done, tables
 
@@ -15,11 +14,10 @@ from procedural_library.folder import describe
 from procedural_library.glb import to_glb
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.sources import find_source
-from puppetmaster_core.curation import production
-from puppetmaster_core.curation.measure import CurationPlan, measure_asset
+from puppetmaster_core.curation.measuring import CurationJob, CurationPlan
 from puppetmaster_core.curation.metrics import METRICS
-from puppetmaster_core.curation.production import measure_parts, open_parts, tables_of
 from puppetmaster_core.curation.tables import ANIMATIONS, ASSETS, read_rows
+from puppetmaster_core.jobs import run_shards
 
 BAD = ["library:bad", "--count", "8", "--assets-a-part", "3"]
 
@@ -67,14 +65,6 @@ def test_every_kind_of_bad_animation_is_dropped_with_a_reason(whole):
                                                        "plan.json", "ranks", "report.json"]
 
 
-def test_duckdb_reads_the_tables(whole):
-    """The query of the command's help."""
-    query = f"SELECT verdict, count(*), avg(rigid_residual) FROM '{whole}/animations.parquet' GROUP BY ALL"
-    assert [row[:2] for row in duckdb.sql(query).fetchall()] == [("dropped", 8)]
-    joined = f"SELECT count(*) FROM '{whole}/animations.parquet' JOIN '{whole}/assets.parquet' USING (asset, sha256)"
-    assert duckdb.sql(joined).fetchall() == [(8,)]
-
-
 def test_the_table_says_where_everything_comes_from(models, tmp_path, capsys):
     assert curate(models, tmp_path / "run", "--categories", models / "categories.json") == 0
     rows = {row["asset"]: row for row in read_rows(tmp_path / "run" / "animations.parquet")}
@@ -99,27 +89,21 @@ def test_the_table_says_where_everything_comes_from(models, tmp_path, capsys):
     assert "bb22.glb" in capsys.readouterr().err
 
 
-def test_failed_assets_are_tried_again_when_asked_and_no_others(models, tmp_path, capsys):
+def test_parts_with_failed_assets_are_made_again_when_asked_and_no_others(models, tmp_path, capsys):
     here = tmp_path / "models"
     here.mkdir()
     for name in ("aa11.glb", "bb22.glb"):
         (here / name).write_bytes((models / name).read_bytes())
-    assert curate(here, tmp_path / "run", "--json") == 0
+    small = ("--assets-a-part", 1, "--json")
+    assert curate(here, tmp_path / "run", *small) == 0
     (here / "bb22.glb").write_bytes((here / "aa11.glb").read_bytes())
     capsys.readouterr()
-    assert curate(here, tmp_path / "run", "--json") == 0
+    assert curate(here, tmp_path / "run", *small) == 0
     assert json.loads(capsys.readouterr().out)["costs"]["assets measured now"] == 0
-    assert curate(here, tmp_path / "run", "--retry", "--json") == 0
+    assert curate(here, tmp_path / "run", "--retry", *small) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["costs"]["assets measured now"] == 1 and report["failures"] == []
     assert [row["verdict"] for row in read_rows(tmp_path / "run" / "animations.parquet")] == ["animation"] * 2
-
-
-def test_nothing_is_done_twice(whole, monkeypatch):
-    before = tables(whole)
-    monkeypatch.setattr(production, "run_isolated", lambda job, todo, **_: (_ for _ in todo if pytest.fail("measured again")))
-    assert curate(*BAD[:1], whole, *BAD[1:]) == 0
-    assert tables(whole) == before
 
 
 def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, tmp_path):
@@ -129,51 +113,34 @@ def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, tmp_path):
     assert tables(tmp_path / "killed") == tables(whole)
 
 
-def test_a_part_whose_second_table_is_missing_is_finished(whole, tmp_path):
-    """What a kill between a part's two tables leaves: pieces, one table, and a half-written other."""
-    plan = CurationPlan(find_source("library:bad", 8), 3)
-    for number in (3, 4, 5):
-        production._note(production._piece(tmp_path, 1, number), measure_asset(plan.source, number))
-    (tmp_path / "index").mkdir()
-    tables_of(tmp_path, 1)[0].write_bytes(b"PAR1 half")
-    assert open_parts(tmp_path, plan) == [0, 1, 2]
-    done = list(measure_parts(tmp_path, plan, [1]))
-    assert [one.cpu_seconds for one in done] == [0, 0, 0]
-    rows = read_rows(tables_of(tmp_path, 1)[0])
-    assert [row["asset"] for row in rows] == [f"{kind}-000000" for kind in GROUPS["bad"][3:6]]
-
-
 def test_ranks_share_the_work_and_the_last_writes_the_tables(whole, tmp_path, capsys):
     for rank in (1, 0):
         assert curate(*BAD[:1], tmp_path / "run", *BAD[1:], "--rank", rank, "--world-size", 2) == 0
         if rank == 1:
             assert not (tmp_path / "run" / "animations.parquet").exists() and "rank 1 of 2 is done" in capsys.readouterr().out
-            assert [tables_of(tmp_path / "run", part)[1].is_file() for part in range(3)] == [False, True, False]
+            assert [path.stem for path in (tmp_path / "run").glob("index/assets-*")] == ["assets-000001"]
     assert tables(tmp_path / "run") == tables(whole)
 
 
-def hang_or_crash(folder, plan, number):
-    """In place of measuring: asset 1 hangs, asset 2 crashes."""
-    if number == 1:
-        print("reading a file without end", file=sys.stderr, flush=True)
-        time.sleep(600)
-    if number == 2:
-        ctypes.string_at(0)
-    return MEASURE(folder, plan, number)
+class Trap(CurationJob):
+    """Asset 1 hangs, asset 2 crashes."""
+
+    def do(self, number):
+        if number == 1:
+            print("reading a file without end", file=sys.stderr, flush=True)
+            time.sleep(600)
+        if number == 2:
+            ctypes.string_at(0)
+        return super().do(number)
 
 
-MEASURE = production._measure
-
-
-def test_an_asset_that_hangs_or_crashes_costs_itself_and_its_stderr_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(production, "_measure", hang_or_crash)
-    plan = CurationPlan(find_source("library:bad", 4), 4)
-    (tmp_path / "index").mkdir()
-    list(measure_parts(tmp_path, plan, [0], workers=1, time_limit=3.0))
-    rows = read_rows(tables_of(tmp_path, 0)[1])
-    assert [row["error"] for row in rows] == [None, "took longer than 3 s", "its process died (SIGSEGV)", None]
-    assert "reading a file without end" in rows[1]["stderr"] and "hang_or_crash" in rows[2]["stderr"]
-    assert len(read_rows(tables_of(tmp_path, 0)[0])) == 2
+def test_an_asset_that_hangs_or_crashes_costs_itself_and_its_stderr_is_kept(tmp_path):
+    job = Trap(tmp_path, CurationPlan(find_source("library:bad", 4), 4))
+    list(run_shards(job, [0], workers=1, time_limit=3.0))
+    animations, assets = map(read_rows, job.files(0))
+    assert [row["error"] for row in assets] == [None, "took longer than 3 s", "its process died (SIGSEGV)", None]
+    assert "reading a file without end" in assets[1]["stderr"] and "in do" in assets[2]["stderr"]
+    assert len(animations) == 2
 
 
 @pytest.mark.slow  # Ray needs half a minute to start where processors are few
@@ -181,13 +148,6 @@ def test_ray_gives_the_same_tables(whole, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
     assert curate(*BAD[:1], tmp_path / "run", *BAD[1:], "--engine", "ray") == 0
     assert tables(tmp_path / "run") == tables(whole)
-
-
-def test_another_plan_does_not_touch_the_folder(whole, capsys):
-    before = tables(whole)
-    assert curate("library:bad", whole, "--count", 9, "--assets-a-part", 3) == 2
-    assert "count 8, now 9" in capsys.readouterr().err
-    assert tables(whole) == before
 
 
 @pytest.mark.parametrize(("words", "line"), [

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lib.costs import answers_cost, seconds_an_asset, simulate
 from lib.curation_figures import (
     decision_card,
     forest_figure,
@@ -14,10 +15,9 @@ from lib.curation_figures import (
 from lib.exercises import try_rule
 from lib.stand_in_judge import NAME, stand_in_judge
 from procedural_library import GROUPS, make_asset
-from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.judge import Judge
-from puppetmaster_core.curation.judging import Answers, ask_all
+from puppetmaster_core.curation.judging import Judging
 from puppetmaster_core.curation.metrics import motion_metrics
 from puppetmaster_core.curation.pictures import quarters, strip, to_png
 
@@ -105,9 +105,9 @@ def judged(tmp_path):
         strips.append(tmp_path / "pictures" / f"{i:06d}-000.png")
         strips[-1].write_bytes(to_png(strip(np.stack([pictures[0]] * 4) if i == 1 else pictures)))
     with stand_in_judge() as environment:
-        judge = Judge.from_environment(environment)
-        ask_all(judge, Answers(tmp_path, judge.model), strips)
-    return tmp_path, [Answers(tmp_path, NAME).of(path) for path in strips]
+        judging = Judging(tmp_path, Judge.from_environment(environment))
+        judging.ask(strips)
+    return tmp_path, [judging.answer(path) for path in strips]
 
 
 def test_the_stand_in_follows_its_rule_and_errs_as_servers_do(judged):

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from puppetmaster_core.cli import main
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.curation import speed
 from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.curation.records import forest_record, speed_record
+from puppetmaster_core.curation.results import forest_record, speed_record
 from puppetmaster_core.curation.speed import EngineTime, as_text, compare_engines
 from puppetmaster_core.evaluation.claims import rebuild
 from puppetmaster_core.files import write_json
@@ -47,8 +46,3 @@ def test_engines_measure_the_same_assets_and_their_tables_are_compared(monkeypat
     monkeypatch.setattr(speed, "lasting", lambda path: next(tables))
     with pytest.raises(RuntimeError, match="other tables"):
         list(compare_engines(source, workers=1, engines=["local", "local"]))
-
-
-def test_output_without_curation_is_refused(tmp_path, capsys):
-    assert main(["bench", "--output", str(tmp_path / "x.json")]) == 2
-    assert "without --curation" in capsys.readouterr().err

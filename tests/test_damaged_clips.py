@@ -10,23 +10,21 @@ import torch
 from kill_render import digests
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.clips import production
 from puppetmaster_core.clips.features import Features, cache_features
-from puppetmaster_core.clips.plan import Plan, settle
-from puppetmaster_core.clips.production import make_shards, open_shards
 from puppetmaster_core.clips.records import ClipError, frames_of, from_tar, to_members, to_tar
+from puppetmaster_core.clips.rendering import RenderPlan, missing_shards, render_clips
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training.data import cache_latents
+from puppetmaster_core.training.config import TrainingError
+from puppetmaster_core.training.latents import cache_latents
 from puppetmaster_core.training.run import train
-from puppetmaster_core.training.settings import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
 SIZE, FRAMES = SMOKE.size, SMOKE.frames
-PLAN = Plan(find_source("library", 6), Filming(size=SIZE, frames=FRAMES), assets_a_shard=3)
+PLAN = RenderPlan(find_source("library", 6), Filming(size=SIZE, frames=FRAMES), assets_a_shard=3)
 COMMAND = ["render", "library", "--count", "6", "--size", str(SIZE), "--frames", str(FRAMES), "--assets-a-shard", "3",
            "--workers", "1"]
 STAGE = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1}
@@ -37,12 +35,7 @@ TRAINED = replace(SMOKE, residual=True, anchor=0.25, training={"vae": STAGE, "de
 def whole(tmp_path_factory):
     """Six clips of the library in two shards."""
     folder = tmp_path_factory.mktemp("clips") / "whole"
-    settle(folder, PLAN)
-    todo = open_shards(folder, PLAN)
-    for number in range(6):
-        production.film_asset(str(folder), PLAN, number)
-    list(make_shards(folder, PLAN, todo))
-    production.clear_work(folder)
+    list(render_clips(folder, PLAN, workers=0))
     assert len(ClipStore(folder)) == 6
     return folder
 
@@ -78,14 +71,14 @@ def test_a_half_written_shard_is_made_again_by_the_command_that_the_error_names(
     assert main([*COMMAND, "--output", str(clips)]) == 0
     captured = capsys.readouterr()
     assert "3 made now" in captured.out
-    assert f"shard 1 is made again, as {clips}/shard-000001.tar: 5000 bytes came, wanted at least" in captured.err
+    assert f"shard 1 is made again, as {clips}/shard-000001.tar: got 5000 bytes, expected at least" in captured.err
     assert digests(clips) == digests(whole)
     assert len(ShardClips([clips], SIZE, FRAMES, tmp_path)) == 6
 
 
 def test_an_index_that_cannot_be_read_is_made_again(whole, clips):
     cut(clips / "index" / "shard-000000.parquet")
-    with pytest.raises(ClipError, match="wanted an index: render again"):
+    with pytest.raises(ClipError, match="expected an index: render again"):
         ClipStore(clips)
     assert main([*COMMAND, "--output", str(clips)]) == 0
     assert digests(clips) == digests(whole) and ClipStore(clips).index.equals(ClipStore(whole).index)
@@ -97,33 +90,11 @@ def test_an_index_that_cannot_be_read_is_made_again(whole, clips):
     ("failures/shard-000000.json", lambda path: path.write_text('[{"asset"'))])
 @pytest.mark.parametrize("retry", [False, True])
 def test_only_the_damaged_shard_is_to_be_made(clips, capsys, name, damage, retry):
-    assert open_shards(clips, PLAN, retry) == [] and not capsys.readouterr().err
+    assert missing_shards(clips, PLAN, retry) == [] and not capsys.readouterr().err
     (clips / "failures").mkdir()
     damage(clips / name)
-    assert open_shards(clips, PLAN, retry) == [0]
+    assert missing_shards(clips, PLAN, retry) == [0]
     assert f"shard 0 is made again, as {clips / name}: " in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("ending", ["json", "tar"])
-def test_a_damaged_piece_of_an_unfinished_shard_is_made_again(whole, clips, monkeypatch, ending):
-    """The other assets' pieces are kept."""
-    for path in clips.glob("*/shard-000001.parquet"):
-        path.unlink()
-    todo = open_shards(clips, PLAN, retry=True)
-    for number in (3, 4, 5):
-        production.film_asset(str(clips), PLAN, number)
-    cut(clips / "work" / f"000004.{ending}", 20)
-    filmed = []
-
-    def here(function, jobs, **_):
-        for number in jobs:
-            filmed.append(number)
-            yield production.Outcome(number, function(number))
-
-    monkeypatch.setattr(production, "run_isolated", here)
-    assert open_shards(clips, PLAN, retry=True) == todo == [1]
-    list(make_shards(clips, PLAN, todo))
-    assert filmed == [4] and digests(clips) == digests(whole)
 
 
 # ---- clips ---------------------------------------------------------------------------------------------------------------
@@ -185,7 +156,7 @@ def test_a_clip_damaged_after_the_start_is_an_error_that_names_it(clips, tmp_pat
 def test_clips_that_are_all_damaged_are_refused(clips, tmp_path):
     for number in range(6):
         overwrite(clips, number, "labels.npz")
-    with pytest.raises(TrainingError, match=r"no clip came that can be used, wanted some; the first: .*shard-000000\.tar"):
+    with pytest.raises(TrainingError, match=r"got no clip that can be used, expected some; the first: .*shard-000000\.tar"):
         ShardClips([clips], SIZE, FRAMES, tmp_path)
     assert not list(tmp_path.glob("unreadable*"))
 
@@ -207,7 +178,7 @@ def test_a_damaged_clip_has_no_features_until_it_is_mended(whole, clips, capsys)
     overwrite(clips, 1, "00.webp")
     features, times = Features(clips, made := cache_features(clips, *models, batch=2)), []
     assert f"left out: {clips}/shard-000000.tar, clip {ClipStore(clips).column('key')[1]}" in capsys.readouterr().err
-    with pytest.raises(ClipError, match="no features came of clip 1, which could not be read: render its shard again"):
+    with pytest.raises(ClipError, match="got no features of clip 1, which could not be read: render its shard again"):
         features[1]
     for _ in range(2):
         times.append([path.stat().st_mtime_ns for path in sorted(made.iterdir())])

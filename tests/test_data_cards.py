@@ -13,8 +13,7 @@ import pytest
 
 import data_cards
 from procedural_library import CATEGORIES, GROUPS, make_asset
-from puppetmaster_core.clips.plan import Plan, settle
-from puppetmaster_core.clips.production import film_asset, finish_shard
+from puppetmaster_core.clips.rendering import RenderPlan, render_clips
 from puppetmaster_core.clips.shards import SCHEMA, read_index
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
@@ -173,12 +172,8 @@ def test_the_librarys_categories_and_labels_are_in_its_card():
 
 def test_croissant_of_the_library_loads_what_render_writes(tmp_path):
     """Two assets filmed in two shards: a record a clip, with the values of the index; its fields are the index's columns."""
-    plan = Plan(find_source("library:furniture", 2), Filming(size=32, frames=3), assets_a_shard=1)
-    settle(tmp_path / "clips", plan)
-    (tmp_path / "clips" / "work").mkdir()
-    for number in range(2):
-        film_asset(str(tmp_path / "clips"), plan, number)
-        assert finish_shard(tmp_path / "clips", plan, number) == 1
+    plan = RenderPlan(find_source("library:furniture", 2), Filming(size=32, frames=3), assets_a_shard=1)
+    list(render_clips(tmp_path / "clips", plan, workers=0))
     path = shutil.copy(ROOT / "data_cards" / "procedural_library" / "croissant.json", tmp_path / "clips")
     data = mlcroissant.Dataset(path)
     assert [field.name for field in data.metadata.record_sets[0].fields] == SCHEMA.names

@@ -68,5 +68,5 @@ def test_guidance_grows_linearly_over_the_frames():
     torch.testing.assert_close(frame_guidance(5), torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]))
     without, with_drags = torch.zeros(1, 5, 1, 1, 1), torch.ones(1, 5, 1, 1, 1)
     torch.testing.assert_close(guide(with_drags, without, frame_guidance(5)).flatten(), frame_guidance(5))
-    with pytest.raises(ValueError, match="starts at 1 or more"):
+    with pytest.raises(ValueError, match="expected numbers from 1 on"):
         frame_guidance(5, minimum=0.5)

@@ -7,8 +7,6 @@ from test_render import FRONT, slabs
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.displacement import Displacement
 from puppetmaster_core.clips.shards import ClipStore
-from puppetmaster_core.clips.sources import find_source
-from puppetmaster_core.clips.studio import Filming, film
 
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
@@ -39,16 +37,6 @@ def test_what_goes_behind_another_part_is_not_seen():
     field = Displacement.of(asset, np.concatenate([vertices, moved]), FRONT, 32)
     assert field.seen[0, field.parts == 0].all() and not field.seen[1, field.parts == 0].any()
     assert field.seen[:, field.parts == 1].all()
-
-
-def test_a_filmed_clip_keeps_the_field_its_tracks_agree_with():
-    source = find_source("library:box")
-    clip = next(film(source.open(3), 3, source.name(3), Filming(size=48, frames=5, field_size=32))).clip
-    assert clip.displacement.shape == (5, 32, 32, 2) and clip.frames.shape[1] == 48
-    for drag in clip.drags:
-        x, y = np.clip((drag[0] * 32).astype(int), 0, 31)
-        # Half a cell of 32 and the turn of the part in between: well below the way itself.
-        assert np.abs(drag - drag[0] - clip.displacement[:, y, x]).max() < 0.25 * np.abs(drag - drag[0]).max() + 1 / 64
 
 
 @pytest.mark.parametrize("size", [0, 16])

@@ -1,7 +1,6 @@
 """Clips of Drag-a-Move: their drags are read, and whatever is damaged is one DragError."""
 
 import random
-import re
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +37,12 @@ def test_every_published_clip_is_read():
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda a: a * 0, "no drags came"),
-        (lambda a: a[0], r"'drags' came as float32 \(5, 4\), wanted a Drag-a-Move clip"),
-        (lambda a: a[..., :3], r"came as float32 \(14, 5, 3\)"),
-        (lambda a: a[:0], r"came as float32 \(0, 5, 4\)"),
-        (lambda a: a > 0, "came as bool"),
-        (lambda a: a.astype(str), "came as <U"),
+        (lambda a: a * 0, "got no drags"),
+        (lambda a: a[0], r"got 'drags' as float32 \(5, 4\), expected a Drag-a-Move clip"),
+        (lambda a: a[..., :3], r"as float32 \(14, 5, 3\)"),
+        (lambda a: a[:0], r"as float32 \(0, 5, 4\)"),
+        (lambda a: a > 0, "as bool"),
+        (lambda a: a.astype(str), "as <U"),
         (lambda a: a.astype(object), "cannot be read"),
         (lambda a: a * np.arange(14)[:, None, None].clip(0, 1), "drag 1 is absent from some frames"),
         (lambda a: a.astype(float) * 1e300, "expected finite numbers"),
@@ -71,7 +70,7 @@ def test_damaged_files_are_drag_errors_or_drags(array, tmp_path, save):
             read_released(path)
         except DragError as error:
             refused += 1
-            assert "\n" not in str(error) and re.search("wanted|expected", str(error))
+            assert "\n" not in str(error) and "expected" in str(error)
     assert refused > 200
 
 

@@ -8,9 +8,8 @@ from desk import Desk, H, W, drag
 
 
 @pytest.mark.parametrize(("style", "html"), [
-    ("width: 760px", ""), ("width: 431px", ""), ("width: 700px; border: 7px solid; padding: 11px", ""),
+    ("width: 431px", ""), ("width: 700px; border: 7px solid; padding: 11px", "padding-top: 700px"),
     ("width: 500px; transform: scale(1.37); transform-origin: 0 0", ""), ("width: 600px", "zoom: 1.25"),
-    ("width: 640px", "padding-top: 700px"),
 ])
 def test_points_are_the_pictures_own_pixels_at_any_size(page, style, html):
     desk = Desk(page, style=style, html=html)
@@ -90,6 +89,9 @@ def test_a_path_may_leave_the_picture(page):
     desk = Desk(page)
     desk.press((200, 100), (300, 110))
     np.testing.assert_allclose(desk.points()[0, -1], (300, 110), atol=0.5)
+    assert desk.status() == ""
+    desk.press((-4, 60), (60, 60))
+    assert desk.status() == "A drag begins beside the picture, where nothing is to be moved."
 
 
 def test_points_lie_above_lines_and_each_moves_alone(page):

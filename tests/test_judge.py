@@ -1,19 +1,18 @@
 """The realism judge against a server on this machine that misbehaves in every way the network knows."""
 
 import base64
-import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fake_judge import FakeJudge, serving
 from jsonschema import ValidationError, validate
-from PIL import Image
 
 from procedural_library import make_asset
 from puppetmaster_core.cli import main
-from puppetmaster_core.curation.judge import KEY, MODEL, URL, Judge, JudgeError, NoAnswer
-from puppetmaster_core.curation.judging import Answers, BudgetSpent, Price, answer_key, ask_all, bill, read_pictures
+from puppetmaster_core.curation.judge import KEY, MODEL, URL, Judge, JudgeError
+from puppetmaster_core.curation.judging import BudgetSpent, Judging, Price
 from puppetmaster_core.curation.pictures import front_camera, quarters, strip, to_png, unstrip
 from puppetmaster_core.curation.prompt import PROMPT, SCHEMA, MalformedAnswer, parse_answer
 from puppetmaster_core.curation.tables import read_rows
@@ -61,14 +60,6 @@ def test_a_busy_or_stumbling_server_is_asked_again_with_growing_pauses():
     assert waits == [7, 2, 4, 8]
 
 
-def test_a_server_that_stays_busy_is_given_up():
-    with serving(FakeJudge(429)) as server:
-        judge, waits = judge_of(server, tries=3)
-        with pytest.raises(NoAnswer, match="no answer in 3 tries, the last gave status 429"):
-            judge.ask(PICTURES)
-    assert waits == [7, 7] and len(server.heard) == 3
-
-
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_is_not_tried_again_and_never_tells_the_key(status):
     """The server sends the key back in its error."""
@@ -104,83 +95,57 @@ def test_answers_in_a_fence_are_read_and_the_schema_wants_what_the_parser_does()
     assert parse_answer('{"realistic": false, "reason": "' + "a " * 900 + '"}').reason.startswith("a a a")
 
 
-def test_the_environment_names_the_judge():
-    judge = Judge.from_environment({URL: "http://localhost:1/v1/", MODEL: "m", KEY: "k"})
-    assert (judge.url, judge.model, judge.key) == ("http://localhost:1/v1", "m", "k")
-    with pytest.raises(JudgeError, match=f"{URL} and {MODEL} not set"):
-        Judge.from_environment({})
-    for url in ("localhost:8000", "http://user:word@host/v1"):
-        with pytest.raises(JudgeError, match="no http address") as caught:
-            Judge.from_environment({URL: url, MODEL: "m"})
-        assert "word@" not in str(caught.value)
-
-
 # ---- many questions --------------------------------------------------------------------------------------------------------
 
 
 def test_answers_are_bought_once(tmp_path):
     with serving(FakeJudge("realistic", "unrealistic")) as server:
         judge, _ = judge_of(server)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 3)
+        judging, todo = Judging(tmp_path, judge, Price(2.5, 10)), strips(tmp_path, 3)
         for _ in range(2):
-            ask_all(judge, answers, todo, Price(2.5, 10))
+            judging.ask(todo)
         assert len(server.heard) == 3
-        assert [answers.of(path)["realistic"] for path in todo] == [True, False, False]
-        assert Answers(tmp_path, "eyes-2").of(todo[0]) is None  # another model is another question
-    assert bill(answers, Price(2.5, 10)) == {"answers": 3, "of no use": 0, "tokens_in": 3000, "tokens_out": 60, "tries": 3,
+        assert [judging.answer(path)["realistic"] for path in todo] == [True, False, False]
+        assert Judging(tmp_path, replace(judge, model="eyes-2")).answer(todo[0]) is None  # another question
+    assert judging.bill() == {"answers": 3, "of no use": 0, "tokens_in": 3000, "tokens_out": 60, "tries": 3,
                                             "dollars": 0.0081, "model": "eyes-1", "prompt": "puppetmaster.realism/1"}
     assert SECRET not in "".join(path.read_text() for path in (tmp_path / "answers").iterdir())
-
-
-def test_pictures_prompt_and_model_make_a_question(monkeypatch):
-    key = answer_key(PICTURES, "m")
-    assert key == answer_key(list(PICTURES), "m") != answer_key(PICTURES[::-1], "m") != answer_key(PICTURES, "n")
-    monkeypatch.setattr("puppetmaster_core.curation.judging.PROMPT", PROMPT + " Please.")
-    assert answer_key(PICTURES, "m") != key
 
 
 def test_a_malformed_answer_costs_its_item_and_can_be_asked_again(tmp_path):
     with serving(FakeJudge("realistic", "prose", "unrealistic", "realistic")) as server:
         judge, _ = judge_of(server)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 3)
-        ask_all(judge, answers, todo)
-        assert [answers.of(path).get("realistic") for path in todo] == [True, None, False]
-        assert answers.of(todo[1])["said"] == "It looks fine to me." and json.loads(answers.of(todo[0])["said"])["realistic"]
-        assert "It looks fine" in answers.of(todo[1])["error"] and answers.of(todo[1])["tokens_in"] == 1000
-        ask_all(judge, answers, todo)
+        judging, todo = Judging(tmp_path, judge), strips(tmp_path, 3)
+        judging.ask(todo)
+        assert [judging.answer(path).get("realistic") for path in todo] == [True, None, False]
+        assert judging.answer(todo[1])["said"] == "It looks fine to me."
+        assert "It looks fine" in judging.answer(todo[1])["error"] and judging.answer(todo[1])["tokens_in"] == 1000
+        judging.ask(todo)
         assert len(server.heard) == 3
-        ask_all(judge, answers, todo, retry=True)
-        assert len(server.heard) == 4 and answers.of(todo[1])["realistic"] is True
+        judging.ask(todo, retry=True)
+        assert len(server.heard) == 4 and judging.answer(todo[1])["realistic"] is True
 
 
 def test_the_budget_stops_the_run_and_the_run_goes_on_with_a_larger_one(tmp_path):
     """An answer costs $0.0025 + $0.0002: of $0.006 two can be had, the third might be too dear."""
     with serving(FakeJudge()) as server:
         judge, _ = judge_of(server)
-        answers, todo, price = Answers(tmp_path, "eyes-1"), strips(tmp_path, 4), Price(2.5, 10)
+        judging, todo = Judging(tmp_path, judge, Price(2.5, 10)), strips(tmp_path, 4)
         for _ in range(2):
             with pytest.raises(BudgetSpent, match=r"\$0.0054 of \$0.006 are spent"):
-                ask_all(judge, answers, todo, price, 0.006)
+                judging.ask(todo, 0.006)
             assert len(server.heard) == 2
-        ask_all(judge, answers, todo, price, 1.0)
-    assert len(server.heard) == 4 and all(answers.of(path)["realistic"] for path in todo)
-
-
-def test_pictures_that_are_refused_cost_themselves(tmp_path):
-    with serving(FakeJudge(400, "realistic")) as server:
-        judge, _ = judge_of(server)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 2)
-        ask_all(judge, answers, todo)
-    assert "these pictures are refused with status 400" in answers.of(todo[0])["error"] and answers.of(todo[1])["realistic"]
+        judging.ask(todo, 1.0)
+    assert len(server.heard) == 4 and all(judging.answer(path)["realistic"] for path in todo)
 
 
 def test_a_server_that_is_gone_stops_the_run_and_costs_nothing(tmp_path):
     with serving(FakeJudge("realistic", 503)) as server:
         judge, _ = judge_of(server, tries=2)
-        answers, todo = Answers(tmp_path, "eyes-1"), strips(tmp_path, 9)
+        judging, todo = Judging(tmp_path, judge), strips(tmp_path, 9)
         with pytest.raises(JudgeError, match="3 animations in a row"):
-            ask_all(judge, answers, todo)
-    assert [answers.of(path) is None for path in todo] == [False] + [True] * 8
+            judging.ask(todo)
+    assert [judging.answer(path) is None for path in todo] == [False] + [True] * 8
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------------
@@ -197,13 +162,6 @@ def test_four_pictures_from_the_front_hold_the_whole_motion():
     camera = front_camera(np.array([[(-1, -1, 2.0), (1, 1, 0)]]))
     assert (camera.azimuth, camera.elevation) == (0, 0)
     assert camera.project(np.array([-1, -1, 2.0]))[0] >= 0.05 - 1e-9
-
-
-def test_pictures_on_disk_are_the_pictures(tmp_path):
-    pictures = quarters(make_asset("door", 1), 0, 32)
-    (tmp_path / "s.png").write_bytes(to_png(strip(pictures)))
-    read = [np.asarray(Image.open(io.BytesIO(one))) for one in read_pictures(tmp_path / "s.png")]
-    np.testing.assert_array_equal(read, pictures)
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 
 import nbformat
 import pytest
@@ -16,7 +17,7 @@ from pairs import KERNEL
 CELLS = [
     "from PIL import Image\n"
     "from puppetmaster_core.editor import DragEditor\n"
-    "editor = DragEditor(Image.new('RGB', (64, 64), 'teal'))\n"
+    "editor = DragEditor(Image.new('RGB', (64, 64), 'teal'), live=False)\n"
     "editor",
     "while not editor.takes: editor.wait(1)\n"
     "take = editor.takes[-1]\n"
@@ -31,12 +32,10 @@ WATCH_PROGRESS = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The address of a JupyterLab of its own, with a notebook in it."""
-    browser_or_skip()
-    home = tmp_path_factory.mktemp("lab")
-    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+@contextmanager
+def serve(home, sources):
+    """The address of a JupyterLab of its own, with a notebook of these cells in it."""
+    cells = [nbformat.v4.new_code_cell(cell) for cell in sources]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
     nbformat.write(notebook, home / "journey.ipynb")
     with socket.socket() as free:
@@ -62,6 +61,13 @@ def lab(tmp_path_factory):
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    browser_or_skip()
+    with serve(tmp_path_factory.mktemp("lab"), CELLS) as address:
+        yield address
 
 
 @pytest.fixture

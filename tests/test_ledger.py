@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.claims import claims_of, paper_claims, rebuild
-from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, at, ledger, problems, read, write
+from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, ledger, problems, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = {"command": "puppetmaster evaluate", "commit": "abc", "device": "cpu", "seconds": 3.0, "seed": 0}
@@ -40,10 +39,9 @@ def test_a_claim_is_printed_in_its_digits():
     assert claim(paper=246.99).paper_figure == "246.99" and claim().figure == "–"
 
 
-@pytest.mark.parametrize("given", [{"better": "more"}, {"ours": float("nan")}, {"ours": "24"}])
-def test_a_claim_that_is_none(given):
+def test_a_claim_that_is_none():
     with pytest.raises(LedgerError, match="claim 'x'"):
-        claim(**given)
+        claim(ours=float("nan"))
 
 
 def test_a_ledger_is_written_and_read_whole(tmp_path):
@@ -52,7 +50,7 @@ def test_a_ledger_is_written_and_read_whole(tmp_path):
     assert read(tmp_path) == claims and list(claims) == ["a", "x"]
     assert as_text(claims) == (tmp_path / "ledger.json").read_text()
     unknown = '{"format": "puppetmaster.ledger/1", "claims": [{"id": "x", "ow": 1}]}'
-    for text in ("", "[]", '{"format": "other", "claims": []}', unknown):
+    for text in ("", '{"format": "other", "claims": []}', unknown):
         (tmp_path / "ledger.json").write_text(text)
         with pytest.raises(LedgerError, match=r"ledger\.json"):
             read(tmp_path)
@@ -65,14 +63,6 @@ def test_a_result_takes_the_place_of_a_claim_not_run_and_of_no_other():
     assert ledger([claim(), tested]) == ledger([tested, claim()]) == {"x": tested}
     with pytest.raises(LedgerError, match=r"comes from r\.json x and s\.json x"):
         ledger([tested, claim(ours=2.0, source="s.json x")])
-
-
-def test_places_in_a_result():
-    record = {"summary": {"m": [{"mean": 3}, {"mean": 4}]}}
-    assert at(record, "summary/m/1/mean") == 4
-    for place in ("summary/n", "summary/m/2", "summary/m/x"):
-        with pytest.raises(LedgerError, match="is missing"):
-            at(record, place)
 
 
 def test_table_1_becomes_claims():
@@ -132,8 +122,6 @@ def test_numbers_that_moved_are_found(tmp_path):
     assert problems(claims, tmp_path) == []
     (tmp_path / "r.json").write_text(json.dumps(record | {"gain": 1.5}))
     assert problems(claims, tmp_path) == ["x: the ledger says 1.0, r.json gain says 1.5"]
-    (tmp_path / "r.json").unlink()
-    assert "cannot be read" in problems(claims, tmp_path)[0]
 
 
 def test_the_command_makes_and_shows_the_ledger(tmp_path, capsys):
@@ -164,21 +152,6 @@ def test_the_references_agree_with_an_independent_measurement_of_all_100_clips()
     for row, anchor in (("static_copy", 22.50), ("first_last_blend", 25.40)):
         one = claims[f"drag_a_move.{row}.psnr"]
         assert one.low < anchor < one.high and one.clips == 51
-
-
-@pytest.mark.parametrize("row, psnr, ssim, last", [("static copy", 22.50, 0.9465, 0), ("first-last blend", 25.40, 0.9519, 1)])
-def test_their_ssim_is_what_our_clips_have_at_their_psnr(row, psnr, ssim, last):
-    """Both anchors' SSIM lie above our means' intervals, and the missing clips explain it: theirs have more PSNR as well, and a
-    line through ours says what SSIM goes with that. The blend's last frame is the true one: its PSNR is infinite and must have
-    been left out there, its SSIM of 1 was counted; we leave out both."""
-    record = json.loads((ROOT / "results" / "drag_a_move.json").read_text())
-    pairs = [(r["scores"]["psnr"], r["scores"]["ssim"]) for r in record["records"] if r["row"] == row]
-    x, y = np.array(pairs).T
-    counted = (12 * y + 1) / 13 if last else y  # frames 2 to 14
-    line = np.polyfit(x, counted, 1)
-    spread = (counted - np.polyval(line, x)).std(ddof=2)
-    error = spread * np.sqrt(1 / len(x) + (psnr - x.mean()) ** 2 / ((x - x.mean()) ** 2).sum())
-    assert abs(np.polyval(line, psnr) - ssim) < 1.96 * error
 
 
 def test_every_number_of_the_ledger_stands_in_its_result_and_says_how_it_was_made():

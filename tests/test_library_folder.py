@@ -11,9 +11,9 @@ from PIL import Image
 from lib.exercises import bad_kinds
 from procedural_library import make_asset
 from procedural_library.folder import LibraryError, make_library, planned
+from procedural_library.sheet import CAPTION, contact_sheet
 from puppetmaster_core.assets import load_asset
 from puppetmaster_core.cli import main
-from puppetmaster_core.render.contact_sheet import CAPTION, contact_sheet
 
 
 def listed(folder):

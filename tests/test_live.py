@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.editor import DragEditor
 from puppetmaster_core.editor.live_hand import LiveHand
 from puppetmaster_core.editor.maker import Maker
 from puppetmaster_core.live import LivePicture
@@ -70,9 +71,24 @@ def test_suggested_arrows_begin_where_the_network_says_that_something_moves(pipe
     assert found.mask.shape == (64, 64) and found.mask.min() >= 0 and found.mask.max() <= 1
 
 
-def test_models_of_picture_latents_are_refused(picture):
-    with pytest.raises(ValueError, match="expected one of motion latents"):
-        LivePicture(build(SMOKE), picture)
+def test_models_of_picture_latents_are_refused_in_a_word(picture):
+    told = DragEditor(picture, pipeline=build(SMOKE))._hand.measure()
+    assert told["on"] is False and told["why"].startswith("Live dragging is off: got a model of picture latents, expected")
+
+
+def test_the_editor_answers_its_page(pipeline, picture, monkeypatch):
+    editor, heard, done = DragEditor(picture, pipeline=pipeline), [], threading.Event()
+
+    def send(message, buffers):
+        heard.append((message, buffers))
+        done.set()
+
+    monkeypatch.setattr(editor, "send", send)
+    record = {"format": "puppetmaster.drags/1", "image_size": [60, 48], "drags": [{"points": [[20, 20], [30, 20]]}]}
+    editor._heard(None, {"kind": "live", "id": 7, "record": record, "seed": 0}, [])
+    assert done.wait(120)
+    ((message, (rgb,)),) = heard
+    assert message["id"] == 7 and len(rgb) == 3 * message["width"] * message["height"]
 
 
 def test_stale_questions_are_dropped(picture):

@@ -8,11 +8,11 @@ import pytest
 from tiny_eyes import NO, YES, save_idefics3, save_qwen2_vl, teach
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.curation.judge import JudgeError, NoAnswer
-from puppetmaster_core.curation.judging import Answers, Price, ask_all, bill
+from puppetmaster_core.curation.judge import JudgeError
+from puppetmaster_core.curation.judging import Judging, Price
 from puppetmaster_core.curation.local_judge import LocalJudge, inputs_for
 from puppetmaster_core.curation.pictures import to_png
-from puppetmaster_core.curation.prompt import PROMPT, MalformedAnswer
+from puppetmaster_core.curation.prompt import PROMPT
 
 
 def pictures(*levels):
@@ -43,25 +43,6 @@ def test_the_pictures_decide_and_the_answer_is_parsed_as_a_servers(fitted):
     assert reply.tokens_in == inputs_for(judge.processor, BRIGHT)["input_ids"].shape[1] > len(PROMPT)
 
 
-def test_the_model_is_shown_our_prompt_and_four_pictures(fitted):
-    inputs = inputs_for(LocalJudge.load(fitted, "cpu").processor, BRIGHT)
-    assert inputs["pixel_values"].shape[:2] == (1, 4)
-    ids = inputs["input_ids"][0].tolist()
-    words = LocalJudge.load(fitted, "cpu").processor.tokenizer
-    assert ids.count(words.convert_tokens_to_ids("<image>")) == 4 * 4
-    text = [words.convert_ids_to_tokens(i) for i in ids]
-    assert "".join(text[: len(PROMPT)]) == PROMPT and "".join(text[-7:]) == "Answer:"
-
-
-def test_words_that_are_no_answer_cost_that_item(tmp_path, monkeypatch):
-    monkeypatch.setattr("puppetmaster_core.curation.local_judge.LONGEST", 12)
-    save_idefics3(tmp_path, seed=1)
-    reply = LocalJudge.load(tmp_path, "cpu").ask(BRIGHT)
-    with pytest.raises(MalformedAnswer, match="expected JSON"):
-        _ = reply.answer
-    assert reply.tokens_out == 12
-
-
 def test_a_processor_that_wants_videos_does_without_torchvision(tmp_path, monkeypatch):
     """Qwen2-VL's AutoProcessor asks for torchvision, which reads videos; four pictures need none."""
     assert "torchvision" not in sys.modules
@@ -80,25 +61,18 @@ def test_answers_are_kept_by_the_models_files(fitted, tmp_path):
     judge = LocalJudge.load(fitted, "cpu")
     strip = tmp_path / "000000-000.png"
     strip.write_bytes(to_png(np.full((24, 96, 3), 255, np.uint8)))
-    answers = Answers(tmp_path, judge.model)
-    ask_all(judge, answers, [strip], Price(1, 1))
+    judging = Judging(tmp_path, judge, Price(1, 1))
+    judging.ask([strip])
     again = LocalJudge.load(fitted, "cpu")
     assert again.model == judge.model and judge.model.startswith("tiny-eyes@")
-    assert answers.of(strip)["realistic"] is True and bill(answers, Price(1, 1))["answers"] == 1
+    assert judging.answer(strip)["realistic"] is True and judging.bill()["answers"] == 1
     object.__setattr__(again, "network", None)  # cannot be asked
-    ask_all(again, Answers(tmp_path, again.model), [strip])
+    Judging(tmp_path, again).ask([strip])
     other = tmp_path / "tiny-eyes"
     other.mkdir()
     save_idefics3(other, seed=5)
     assert LocalJudge.load(other, "cpu").model.partition("@")[0] == "tiny-eyes"
-    assert Answers(tmp_path, LocalJudge.load(other, "cpu").model).of(strip) is None
-
-
-def test_what_the_model_cannot_do_is_no_answer(fitted):
-    judge = LocalJudge.load(fitted, "cpu")
-    judge.network.generate = lambda **_: (_ for _ in ()).throw(RuntimeError("out of\nmemory"))
-    with pytest.raises(NoAnswer, match=r"cannot answer about these pictures .*out of memory"):
-        judge.ask(BRIGHT)
+    assert Judging(tmp_path, LocalJudge.load(other, "cpu")).answer(strip) is None
 
 
 def damage_weights(folder):
@@ -139,10 +113,3 @@ def test_the_command_asks_the_model_of_a_folder(fitted, tmp_path, capsys):
     answers = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run" / "answers").iterdir()}
     assert main(words) == 0
     assert answers == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run" / "answers").iterdir()}
-
-
-def test_bad_input_is_one_line(tmp_path, capsys):
-    for more, line in ((["--judge-model", str(tmp_path)], "no vision-language model"), (["--judge-device", "cpu"], "give both")):
-        assert main(["curate", "library", "--output", str(tmp_path / "run"), *more]) == 2
-        error = capsys.readouterr().err
-        assert line in error and len(error.splitlines()) == 1 and not (tmp_path / "run").exists()

@@ -4,21 +4,19 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from puppetmaster_core.evaluation.intervals import fvd, interval, shares
 from puppetmaster_core.evaluation.metrics import (
     MAX_PSNR,
-    bootstrap_interval,
     edge_energy_ratio,
     first_last_blend,
     flicker,
     mean_similarity,
     moving_region,
     psnr,
-    psnr_moving,
-    psnr_still,
     similarity,
-    ssim,
     static_copy,
 )
+from puppetmaster_core.evaluation.perceptual import frechet_distance
 
 
 def grey(*values, side=8):
@@ -41,6 +39,8 @@ def test_psnr_by_hand():
     assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0), everywhere) == pytest.approx(-10 * np.log10(0.00505))
     assert psnr(grey(0, 1), grey(0, 0)) == 0
     assert psnr(grey(1, 0), grey(0, 0)) == MAX_PSNR
+    # A method that returns frame 1 untouched gains the cap's share by that alone, where frame 1 counts.
+    assert psnr(grey(0, 0.1, 0.01), grey(0, 0, 0), frame_1=True) == pytest.approx(30 + (MAX_PSNR - 30) / 3)
 
 
 def test_psnr_agrees_with_skimage_and_across_types():
@@ -62,55 +62,12 @@ def test_regions_by_hand():
     assert moving_region(truth, threshold=7 / 255).sum() == expected.sum() + 1
 
     copy = static_copy(truth)
-    assert psnr_moving(copy, truth) == 0  # wrong by 1 everywhere it moves
+    assert psnr(copy, truth, moving) == 0  # wrong by 1 everywhere it moves
     # Still: one pixel off by 8/255 among 2·64 − 16.
-    assert psnr_still(copy, truth) == pytest.approx(-10 * np.log10((8 / 255) ** 2 / 112))
+    assert psnr(copy, truth, ~moving) == pytest.approx(-10 * np.log10((8 / 255) ** 2 / 112))
     blurred = np.where(moving[..., None], 127.5, truth).astype(np.uint8)
-    assert psnr_moving(blurred, truth) == pytest.approx(6, abs=0.05)
-    assert psnr_still(blurred, truth) == MAX_PSNR
-
-
-def test_repeating_frame_1_scores_thirty_decibel_where_it_is_still():
-    truth = np.cumsum(np.random.default_rng(0).integers(0, 4, (5, 16, 16, 3)), axis=0).astype(np.uint8)
-    assert psnr_still(static_copy(truth), truth) >= -20 * np.log10(8 / 255) > 30
-
-
-def test_a_region_without_pixels_has_no_score():
-    still = grey(0.5, 0.5)
-    assert np.isnan(psnr_moving(still, still))
-    assert np.isnan(edge_energy_ratio(still, still))
-
-
-def test_ssim():
-    video, truth = noisy_pair()
-    assert ssim(truth, truth) == pytest.approx(1)
-    frames = [structural_similarity(a, b, channel_axis=2) for a, b in zip(video[1:], truth[1:], strict=True)]
-    assert ssim(video, truth) == pytest.approx(np.mean(frames))
-    spoilt = truth.copy()
-    spoilt[0] = 0
-    assert ssim(spoilt, truth) == pytest.approx(1)
-
-
-def test_frame_1_counts_where_it_is_asked_for():
-    # 0, 20 and 40 dB. A method that returns frame 1 untouched gains the cap's share by that alone.
-    assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0), frame_1=True) == pytest.approx(20)
-    assert psnr(grey(0, 0.1, 0.01), grey(0, 0, 0), frame_1=True) == pytest.approx(30 + (MAX_PSNR - 30) / 3)
-    everywhere = np.ones((3, 8, 8), dtype=bool)
-    assert psnr(grey(1, 0.1, 0.01), grey(0, 0, 0), everywhere, frame_1=True) == pytest.approx(-10 * np.log10(1.0101 / 3))
-    spoilt = (truth := noisy_pair()[1]).copy()
-    spoilt[0] = 255 - spoilt[0]
-    first = structural_similarity(spoilt[0], truth[0], channel_axis=2)
-    assert ssim(spoilt, truth, frame_1=True) == pytest.approx((3 + first) / 4)
-
-
-def test_ssim_of_a_region_is_the_mean_of_its_pixels():
-    video, truth = noisy_pair()
-    maps = np.stack([structural_similarity(a, b, channel_axis=2, full=True)[1] for a, b in zip(video, truth, strict=True)])
-    mask = np.zeros(truth.shape[:3], dtype=bool)
-    mask[0] = mask[1, :5] = mask[3, 2, 2] = True  # frame 1 is not looked at
-    assert ssim(video, truth, mask) == pytest.approx((maps[1, :5].mean(2).sum() + maps[3, 2, 2].mean()) / (5 * 16 + 1))
-    assert mean_similarity(similarity(video, truth), mask) == ssim(video, truth, mask)
-    assert np.isnan(ssim(video, truth, np.zeros_like(mask)))
+    assert psnr(blurred, truth, moving) == pytest.approx(6, abs=0.05)
+    assert psnr(blurred, truth, ~moving) == MAX_PSNR
 
 
 def test_flicker_by_hand():
@@ -149,43 +106,59 @@ def test_edge_energy_by_hand():
     assert edge_energy_ratio(soft, truth, left) == pytest.approx(1 / 4)
 
 
-def test_static_copy():
-    frames = noisy_pair()[0]
-    copy = static_copy(frames)
-    assert copy.shape == frames.shape and copy.dtype == frames.dtype
-    assert (copy == frames[0]).all()
+def test_ssim_is_scikit_images_of_the_frames_asked_for_and_of_a_region():
+    video, truth = noisy_pair()
+    frames = [structural_similarity(a, b, channel_axis=2) for a, b in zip(video, truth, strict=True)]
+    maps = similarity(video, truth)
+    assert mean_similarity(maps) == pytest.approx(np.mean(frames[1:]))
+    assert mean_similarity(maps, frame_1=True) == pytest.approx(np.mean(frames))
+    mask = np.zeros(truth.shape[:3], dtype=bool)
+    mask[0] = mask[1, :5] = mask[3, 2, 2] = True  # frame 1 is not looked at
+    assert mean_similarity(maps, mask) == pytest.approx((maps[1, :5].sum() + maps[3, 2, 2]) / (5 * 16 + 1))
 
 
-def test_bootstrap_interval():
-    values = np.random.default_rng(0).normal(25, 2, size=200)
-    low, high = bootstrap_interval(values, np.random.default_rng(1))
-    assert (low, high) == bootstrap_interval(values, np.random.default_rng(1))
-    # For so many values the interval is the normal one, mean ± 1.96 standard errors.
-    error = values.std() / np.sqrt(200)
-    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
-    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
-    assert bootstrap_interval([3.0], np.random.default_rng(0)) == (3, 3)
-
-
-@pytest.mark.parametrize("values", [[], [1.0, np.nan], [[1.0]]])
-def test_bootstrap_refuses_missing_scores(values):
-    with pytest.raises(ValueError, match="expected one finite number per clip"):
-        bootstrap_interval(values, np.random.default_rng(0))
+def test_a_region_without_pixels_has_no_score():
+    still = grey(0.5, 0.5)
+    moving = moving_region(still)
+    assert np.isnan([psnr(still, still, moving), edge_energy_ratio(still, still)]).all()
+    assert np.isnan(mean_similarity(similarity(still, still), moving))
 
 
 @pytest.mark.parametrize(
     ("video", "mask", "message"),
     [
         (grey(0, 0, 0), None, r"video of shape \(3, 8, 8, 3\), expected that of the truth, \(2, 8, 8, 3\)"),
-        (grey(0, 0)[0], None, r"video of shape \(8, 8, 3\)"),
-        (grey(0), None, r"video of shape \(1, 8, 8, 3\)"),
         (grey(0, 255), None, "video as float64 from 0.0 to 255.0, expected uint8, or floats from 0 to 1"),
-        (grey(0, np.nan), None, "video as float64 from nan to nan"),
-        (grey(0, 255).astype(int), None, "video as int64"),
         (grey(0, 0), np.ones((8, 8), dtype=bool), r"mask as bool \(8, 8\), expected bool \(2, 8, 8\)"),
-        (grey(0, 0), np.ones((2, 8, 8)), "mask as float64"),
     ],
 )
-def test_errors(video, mask, message):
+def test_what_is_no_video_of_the_truth_is_refused(video, mask, message):
     with pytest.raises(ValueError, match=message):
         psnr(video, grey(0, 0), mask)
+
+
+# ---- intervals -------------------------------------------------------------------------------------------------------
+
+
+def test_an_interval_is_the_normal_one_for_many_values_and_leaves_out_what_is_missing():
+    values = np.random.default_rng(0).normal(25, 2, size=200)
+    found, error = interval([*values, None, np.nan], np.random.default_rng(1)), values.std() / np.sqrt(200)
+    assert found == interval(values, np.random.default_rng(1)) and found["clips"] == 200
+    assert found["low"] == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
+    assert found["high"] == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
+    assert interval([3.0], np.random.default_rng(0)) == {"mean": 3, "low": 3, "high": 3, "clips": 1}
+    assert interval([None], np.random.default_rng(0)) is None
+
+
+def test_shares_weigh_items_and_resample_clips():
+    [wrong] = shares([(1, 4), (0, 2), (0, 0)], np.random.default_rng(0))
+    assert (wrong["mean"], wrong["clips"], wrong["items"]) == (pytest.approx(1 / 6), 2, 6)
+    assert (wrong["low"], wrong["high"]) == (0, 0.25)  # one clip twice, or the other
+    assert shares([(0, 0)], np.random.default_rng(0)) == []
+
+
+def test_fvd_has_a_jackknifes_interval():
+    own, true = (np.random.default_rng(k).normal(size=(6, 3)) + k for k in range(2))
+    found = fvd(list(zip(own, true, strict=True)))
+    assert found["mean"] == frechet_distance(own, true) and found["low"] < found["mean"] < found["high"]
+    assert fvd([([0.0], [1.0])] * 2) is None

@@ -1,21 +1,9 @@
 """The training mixture of App. C.1: its frequencies, and an order that seed and number of the draw alone decide."""
 
-from itertools import islice
-
 import numpy as np
 import pytest
-from torch.utils.data import DataLoader
 
-from puppetmaster_core.clips.loading import DrawnClips
 from puppetmaster_core.clips.mixture import BLOCK, WEIGHTS, Mixture, group_of
-
-
-class Squares:
-    """Stands for a ClipStore."""
-
-    def __getitem__(self, number):
-        return number**2
-
 
 # 40 clips: many of some groups, few of others; the weights are over groups, whatever their sizes.
 GROUPS = ["Drag-a-Move"] * 4 + ["Human-Shape"] * 20 + ["Animals"] * 1 + ["Daily-Used"] * 10 + ["Other"] * 5
@@ -50,37 +38,15 @@ def test_a_run_that_goes_on_draws_what_it_would_have_drawn(first):
     mixture = Mixture.of(GROUPS, seed=3)
     whole = mixture.draws(0, first + 2 * BLOCK)
     np.testing.assert_array_equal(mixture.draws(first, 2 * BLOCK), whole[first:])
-    np.testing.assert_array_equal(list(islice(mixture.stream(first), 2 * BLOCK)), whole[first:])
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3, 8])
-def test_workers_together_draw_what_one_would(workers):
-    """Worker w of W makes draws w, w + W, …; taken in turn they are the order of one process, also after a resume."""
-    mixture, first, rounds = Mixture.of(GROUPS, seed=4), 1234, 1000
-    streams = [islice(mixture.stream(first, w, workers), rounds) for w in range(workers)]
-    merged = [draw for draws in zip(*streams, strict=True) for draw in draws]
-    np.testing.assert_array_equal(merged, mixture.draws(first, rounds * workers))
-
-
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")
-@pytest.mark.parametrize("workers", [0, 1, 2, 3])
-def test_a_data_loader_gives_the_same_batches_whatever_its_workers(workers):
-    """Batches 5, 6, … of four draws: a run that stopped after five, with any number of workers."""
-    mixture = Mixture.of(GROUPS, seed=5)
-    data = DrawnClips(Squares(), mixture, first=5 * 4, batch=4)
-    loader = DataLoader(data, batch_size=4, num_workers=workers, collate_fn=list)
-    batches = list(islice(loader, 6))
-    wanted = mixture.draws(20, 24).reshape(6, 4)
-    assert batches == [[(int(i), int(i) ** 2) for i in batch] for batch in wanted]
 
 
 def test_a_group_without_clips_is_said_or_left_out():
     groups = [name for name in GROUPS if name != "Animals"]
-    with pytest.raises(ValueError, match="no clips of Animals came"):
+    with pytest.raises(ValueError, match="got no clips of Animals"):
         Mixture.of(groups)
     drawn = np.array(groups)[Mixture.of(groups, allow_missing=True).draws(0, 50_000)]
     assert np.mean(drawn == "Drag-a-Move") == pytest.approx(0.3 / 0.75, abs=0.01)
-    with pytest.raises(ValueError, match="wanted shares"):
+    with pytest.raises(ValueError, match="expected shares"):
         Mixture.of([], allow_missing=True)
 
 

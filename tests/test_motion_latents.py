@@ -7,10 +7,11 @@ import torch.nn.functional as F
 from motion_models import SKETCH
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
+from puppetmaster_core.evaluation.masks import overlap
 from puppetmaster_core.latents.anchoring import anchored, spread
-from puppetmaster_core.latents.enlarge import Enlarge
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
 from puppetmaster_core.latents.painter import Moved, Painter
+from puppetmaster_core.latents.snap import snap
 from puppetmaster_core.latents.splat import splat
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
@@ -123,13 +124,16 @@ def test_the_painter_leaves_alone_what_nothing_touches(size):
     assert torch.equal(frames[1][:, away], picture[:, away]) and not torch.equal(frames[1], picture)
 
 
-def test_enlarged_masks_are_mixtures_of_their_neighbours():
-    enlarge, picture = Enlarge(), torch.rand(3, 256, 256)
-    mask = torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        large = enlarge(mask, picture)
-        torch.testing.assert_close(enlarge(torch.full((2, 64, 64), 0.3), picture), torch.full((2, 256, 256), 0.3))
-    assert large.shape == (1, 256, 256) and large.min() >= mask.min() - 1e-6 and large.max() <= mask.max() + 1e-6
+@pytest.mark.parametrize("size", [128, 256])
+def test_a_mask_gets_the_edges_of_the_picture(size):
+    truth = square(size, size // 4, size // 2) > 0
+    picture = torch.where(truth, torch.tensor([0.5, -0.2, 0.1])[:, None, None], torch.tensor([0.3, 0.2, -0.4])[:, None, None])
+    blurred = F.avg_pool2d(F.avg_pool2d(square(size, size // 4, size // 2)[None], size // 64)[:, None], 3, 1, 1)[:, 0]
+    found = snap(blurred, picture)[0]
+    assert found.shape == (size, size)
+    assert torch.equal(found > 0.5, truth)
+    plain = snap(blurred, torch.zeros_like(picture))[0] > 0.5  # a picture that tells nothing leaves a mask about where it was
+    assert overlap(plain.numpy(), truth.numpy()) > 0.85
 
 
 @pytest.mark.parametrize(("side", "made"), [(40, 64), (64, 64), (100, 128), (400, 256)])

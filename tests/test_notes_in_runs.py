@@ -7,7 +7,7 @@ from gltf_files import File, encoded
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.shards import ClipStore, read_index
-from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.config import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
 SIZE, FRAMES = 32, 4
@@ -53,12 +53,6 @@ def test_render_counts_assets_with_notes_by_kind(clips):
     assert read_index(clips).column("notes").to_pylist() == [[]] * 2 + [["part left out"]] * 2 + [["texture lost"]] * 2
 
 
-def test_curate_counts_them_too(models, tmp_path, capsys):
-    assert main(["curate", str(models), "--output", str(tmp_path / "run"), "--workers", "1"]) == 0
-    assert json.loads((tmp_path / "run" / "report.json").read_text())["assets with notes"] == COUNTS
-    assert "assets with notes: part left out 1, texture lost 1" in capsys.readouterr().out
-
-
 def test_training_leaves_out_clips_whose_texture_is_lost_unless_asked(clips, tmp_path, capsys):
     found = ShardClips([clips], SIZE, FRAMES, tmp_path)
     assert len(found) == 6 and sorted(found.left_out) == [4, 5]
@@ -74,7 +68,7 @@ def test_where_no_clip_is_left_the_cause_is_given(models, tmp_path):
     (alone / "c.glb").write_bytes((models / "c_texture.glb").read_bytes())
     assert main(["render", str(alone), "--output", str(tmp_path / "clips"), "--size", str(SIZE), "--frames", str(FRAMES),
                  "--workers", "1"]) == 0
-    with pytest.raises(TrainingError, match=r"no clip came that can be used, .* lost a texture"):
+    with pytest.raises(TrainingError, match=r"got no clip that can be used, .* lost a texture"):
         ShardClips([tmp_path / "clips"], SIZE, FRAMES, tmp_path)
 
 

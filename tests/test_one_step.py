@@ -9,8 +9,8 @@ from motion_models import SKETCH
 from oracle import anchored_smoke
 from toys import cabinet
 
+from lib.one_step import one_step_errors
 from puppetmaster_core.clips.sources import WATCH_SEEDS
-from puppetmaster_core.evaluation.one_step import one_step_errors
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 

@@ -49,6 +49,7 @@ def picture():
 def opened(page, folder, pipeline, **kinds):
     page_model.write(pipeline, folder / "model.js", **kinds)
     (folder / "page.html").write_text('<!doctype html><meta charset="utf-8"><title>t</title><script src="model.js"></script>')
+    page.set_default_timeout(120_000)  # a page of many megabytes, on a machine that may be busy
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((folder / "page.html").as_uri())
@@ -67,7 +68,6 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     noise = draw_noise((14, CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
     rgba = np.asarray(picture.convert("RGBA"))
     engine = script("engine") + "\nexport { makeEngine };"
-    page.set_default_timeout(120_000)
     found = page.evaluate(RUN, [engine, packed(rgba), SIDE, DRAGS.points.tolist(), packed(noise)])
     kept = []
     video = pipeline(picture, DRAGS, seed=4, callback_on_step_end=lambda _, i, t, x: kept.append(x["latents"]) or {})
@@ -87,6 +87,15 @@ def test_a_page_without_the_model_says_so_and_keeps_the_picture(page):
     page.wait_for_function("document.querySelector('.pm-status').textContent.startsWith('The model does not come')")
     desk.press((40, 100), (120, 120))
     assert len(desk.drawn()) == 2
+
+
+def test_a_browser_without_simd_says_so(page):
+    said = page.evaluate("""async (text) => {
+      const { makeEngine } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));
+      WebAssembly.validate = () => false;
+      try { makeEngine({ settings: {}, tapes: {}, weights: [] }, new ArrayBuffer(0)); } catch (error) { return error.message; }
+    }""", script("engine") + "\nexport { makeEngine };")
+    assert said.startswith("This browser has no WebAssembly with SIMD")
 
 
 def test_a_model_of_picture_latents_is_refused():

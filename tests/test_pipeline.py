@@ -11,7 +11,7 @@ from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionM
 from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from puppetmaster_core.checkpoints import ModelError, find_model, shipped_models
+from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import denoise, precondition
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.latents.pictures import decode
@@ -19,7 +19,7 @@ from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import SOLVERS, Sampling, make_solver, rehearse, sample
+from puppetmaster_core.sampling import SOLVERS, Sampling, sample
 from puppetmaster_core.video import Video
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
@@ -103,21 +103,6 @@ def test_dpm_needs_fewer_steps_and_both_end_where_the_equation_does():
     assert error["euler", 50] < error["euler", 10]
     assert error["dpm++", 10] < error["euler", 50]
     assert error["ays", 10] < error["euler", 10]
-
-
-@pytest.mark.parametrize("name", SOLVERS)
-def test_a_solver_is_rehearsed_without_a_trace(name):
-    solver = make_solver(name)
-    before = dict(vars(solver))
-    rehearse(solver)
-    assert all(vars(solver)[key] is value for key, value in before.items())
-    with pytest.raises(IndexError):
-        rehearse(type(solver).from_config(solver.config, sigma_max=float("nan")))
-
-
-def test_an_unknown_solver_is_refused(pipe, picture):
-    with pytest.raises(ValueError, match="'heun', expected one of euler"):
-        pipe(picture, RIGHT, solver="heun")
 
 
 # ---- as SVD ----------------------------------------------------------------------------------------------------------
@@ -223,13 +208,6 @@ def test_guidance_grows_over_the_frames(pipe, picture):
         assert torch.allclose(latents(1, 3)[n] - once[n], (weight - 1) * pull[n], atol=1e-2 * pull.abs().max())
 
 
-def test_conditioning_is_computed_once_a_video(pipe, picture, monkeypatch):
-    counted, condition = [], pipe.unet.condition
-    monkeypatch.setattr(pipe.unet, "condition", lambda *args: counted.append(args) or condition(*args))
-    pipe(picture, RIGHT, seed=0, steps=4)
-    assert len(counted) == 2  # with drags, and without
-
-
 def test_the_callback_sees_and_may_replace_the_latents(pipe, picture):
     seen = []
 
@@ -292,8 +270,6 @@ def test_the_same_seed_builds_the_same_weights_and_disturbs_nobody():
     [
         ({"drags": "door.json"}, DragError, "a str as drags"),
         ({"drags": Drags(np.full((6, 2, 2), 0.5))}, DragError, "6 drags, this checkpoint encodes at most 5"),
-        ({"steps": 0}, ValueError, "steps=0"),
-        ({"max_guidance": 0.5}, ValueError, "guidance"),
         ({"seed": 0, "generator": torch.Generator()}, ValueError, "expected one of them"),
         ({"drags": [RIGHT, DOWN], "seed": [1, 2, 3]}, ValueError, "2 sets of drags and 3 seeds"),
         ({"drags": []}, ValueError, "0 sets"),
@@ -417,18 +393,6 @@ def test_a_folder_of_something_else_is_not_replaced(pipe, tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["chapter.txt", "thesis"]
 
 
-def test_names_lead_to_models(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr("puppetmaster_core.checkpoints.SHIPPED", saved.parent)
-    assert shipped_models() == ["smoke"] and find_model("smoke") == saved
-    assert find_model(saved) == saved and find_model("owner/name") == "owner/name"
-    for name in ("tinny", "/nowhere/model", "./model", "a/b/c", ""):
-        with pytest.raises(ModelError, match=r"shipped model \(smoke\), a folder, or OWNER/NAME"):
-            find_model(name)
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(ModelError, match="is a file"):
-        find_model(tmp_path / "file")
-
-
 def test_a_model_that_the_hub_does_not_give_is_a_model_error(monkeypatch):
     def offline(*_, **__):
         raise OSError("cannot reach the hub")
@@ -443,19 +407,10 @@ def cut_off(folder):
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def cut_in_the_header(folder):
-    path = max(folder.glob("vae/*.safetensors"))
-    path.write_bytes(path.read_bytes()[:20])
-
-
 def pickled(folder):
     for path in folder.glob("unet/*.safetensors*"):
         path.unlink()
     torch.save({}, folder / "unet" / "diffusion_pytorch_model.bin")
-
-
-def pickle_in_disguise(folder):
-    torch.save({"a": torch.zeros(3)}, next(folder.glob("image_encoder/*.safetensors")))
 
 
 def a_part_missing(folder):
@@ -464,10 +419,6 @@ def a_part_missing(folder):
 
 def a_tensor_missing(folder):
     rewrite(folder, lambda tensors: tensors.pop("visual_projection.weight"))
-
-
-def a_tensor_of_another_shape(folder):
-    rewrite(folder, lambda tensors: tensors.update({"visual_projection.weight": torch.zeros(3, 3)}))
 
 
 def rewrite(folder, change):
@@ -481,14 +432,6 @@ def rewrite(folder, change):
 
 def no_component(folder):
     shutil.rmtree(folder / "scheduler")
-
-
-def no_index(folder):
-    (folder / "model_index.json").unlink()
-
-
-def broken_json(folder):
-    (folder / "unet" / "config.json").write_text("{")
 
 
 def another_class(folder):
@@ -505,17 +448,12 @@ def code_of_its_own(folder):
 
 DAMAGES = {
     cut_off: "cut off",
-    cut_in_the_header: "not a .safetensors file, or damaged",
     pickled: r"pickled weights \(diffusion_pytorch_model.bin\), which can run code, expected .safetensors",
-    pickle_in_disguise: "not a .safetensors file, or damaged",
     a_part_missing: "is missing or broken",
     a_tensor_missing: "nothing for visual_projection.weight",
-    a_tensor_of_another_shape: "visual_projection.weight|cannot be loaded",
     no_component: "no folder 'scheduler'",
-    no_index: "no model_index.json",
-    broken_json: "not a readable JSON object|cannot be loaded",
-    another_class: "cannot be loaded|DragUNet",
-    code_of_its_own: "cannot be loaded",
+    another_class: "a DragUNet",
+    code_of_its_own: "got a system, expected one of",
 }
 
 

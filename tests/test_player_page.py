@@ -46,24 +46,6 @@ def test_films_side_by_side_keep_step_and_shorter_ones_wait(page):
     assert page.get_by_role("checkbox").count() == 0  # nothing to draw over them
 
 
-def test_a_line_below_says_how_they_were_made(page):
-    show(page, Player({"one": GREYS, "two": GREYS}, alt="greys", note="tiny: 64 × 64 pixels"))
-    assert page.locator(".pm-note").inner_text() == "tiny: 64 × 64 pixels"
-    assert page.get_by_role("img", name="greys: two").is_visible()
-    show(page, Player(GREYS))
-    assert page.locator(".pm-note").count() == 0
-
-
-def test_tracks_of_a_clip(page):
-    tracks = np.linspace((0.2, 0.8), (0.8, 0.8), 14)[None]
-    clip = SimpleNamespace(frames=GREYS, tracks=tracks, visibility=np.ones((1, 14), bool))
-    show(page, Player(clip))
-    scrub(page, 13)
-    assert pixel(page, 0.8, 0.8) == [18 * 13] * 3
-    page.get_by_label("tracks").check()
-    assert pixel(page, 0.8, 0.8) != [18 * 13] * 3
-
-
 def test_a_track_has_its_parts_colour_and_is_a_ring_where_hidden(page):
     tracks = np.full((1, 14, 2), 0.5)
     clip = SimpleNamespace(frames=GREYS, tracks=tracks, visibility=np.arange(14)[None] < 7, drags=None)
@@ -72,6 +54,18 @@ def test_a_track_has_its_parts_colour_and_is_a_ring_where_hidden(page):
     assert pixel(page, 0.5, 0.5) != [18 * 3] * 3 and np.argmax(pixel(page, 0.5, 0.5)) == 2  # blue
     scrub(page, 10)
     assert pixel(page, 0.5, 0.5) == [180] * 3
+
+
+def test_motion_lies_beside_the_film_and_goes_along(page):
+    motion = np.zeros((14, 20, 40, 2), np.float32)
+    motion[:, :, 20:, 0] = np.linspace(0, 0.5, 14)[:, None, None]  # the right half, to the right
+    show(page, Player({"a grey": GREYS}, motion=motion))
+    assert page.locator("figcaption").all_inner_texts() == ["a grey", "motion"]
+    scrub(page, 0)
+    assert pixel(page, 0.75, 0.5, 1) == [255, 255, 255]
+    scrub(page, 13)
+    assert pixel(page, 0.25, 0.5, 1) == [255, 255, 255] and pixel(page, 0.75, 0.5, 1) == [255, 0, 0]
+    assert pixel(page, 0.5, 0.5, 0) == [18 * 13] * 3
 
 
 def test_play_goes_round_at_its_rate_and_pause_holds(page):

@@ -18,11 +18,6 @@ def test_the_denoiser_of_that_v_is_the_clean_video(sigma):
     torch.testing.assert_close(result, clean, atol=2e-3, rtol=1e-3)
 
 
-def test_a_network_takes_noise_levels_as_numbers_too():
-    scaled, clean = torch.randn(2, 3, 8, 5, 5), torch.randn(2, 3, 4, 5, 5)
-    torch.testing.assert_close(clean_to_v(clean, scaled, 0.3), clean_to_v(clean, scaled, torch.tensor([0.3, 0.3])))
-
-
 def test_a_network_of_clean_latents_gives_them_at_every_noise_level():
     net = network(prediction="clean")
     nn.init.zeros_(net.conv_out.weight)
@@ -35,15 +30,3 @@ def test_a_network_of_clean_latents_gives_them_at_every_noise_level():
     with torch.no_grad():
         result = denoise(call, noisy, torch.tensor([0.5, 40.0]))
     torch.testing.assert_close(result, torch.full_like(result, 0.25), atol=1e-5, rtol=1e-4)
-
-
-def test_other_predictions_are_refused():
-    with pytest.raises(ValueError, match="prediction='noise', expected one of v, clean"):
-        network(prediction="noise")
-
-
-def test_the_authors_network_computes_v():
-    from puppetmaster_core.model.released import RELEASED
-
-    with pytest.raises(ValueError, match="prediction='clean', the authors' network has 'v'"):
-        network(**RELEASED | {"prediction": "clean"}).to_released()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from puppetmaster_core.curation.prefilter import CategoryError, read_categories, uid_of
+from puppetmaster_core.curation.prefilter import CategoryError, read_categories
 
 
 def written(tmp_path, entries):
@@ -27,11 +27,6 @@ def test_entries_that_are_none_are_skipped_and_counted(tmp_path):
         {"object_index": "b.glb", "label": "Spaceships"}, {"object_index": "c.glb", "label": ["Plants"]},
     ]))
     assert dict(known.labels) == {"a": "Plants"} and known.skipped == 6
-
-
-def test_ids_are_stems_of_model_files_only():
-    assert [uid_of(name) for name in ("000-001/ab.glb", "ab.GLTF", "lamp-000001", "v1.2-human")] == [
-        "ab", "ab", "lamp-000001", "v1.2-human"]
 
 
 @pytest.mark.parametrize(("text", "line"), [("{}", "a dict"), ("[1", "no JSON"), ("[]", "none of 0"), ("[3]", "none of 1")])

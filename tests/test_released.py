@@ -142,17 +142,14 @@ def test_another_model_is_not_taken_for_it():
         DragUNet.from_released(svd, **SMALL)
 
 
-def test_a_cut_off_file_names_the_first_tensor_it_lacks(tmp_path):
-    path, tensors = tmp_path / "cut.safetensors", released()
-    save_file(tensors, path)
+def test_a_cut_off_file_is_refused(tmp_path):
+    path = tmp_path / "cut.safetensors"
+    save_file(released(), path)
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(ValueError, match=r"cut.safetensors: tensor '\S+' is cut off, expected whole weights") as error:
-        DragUNet.from_released(path, **SMALL)
-    assert re.search(r"tensor '(\S+)'", str(error.value))[1] in tensors
-    path.write_bytes(whole[:100])
-    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged"):
-        DragUNet.from_released(path, **SMALL)
+    for size in (len(whole) * 2 // 3, 100):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"cut.safetensors: not a \.safetensors file, or damaged, or cut off"):
+            DragUNet.from_released(path, **SMALL)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The rasteriser against worked cases: where a square lands, what hides what, how much of a pixel is covered."""
 
 import numpy as np
-import pytest
 
 from procedural_library import make_asset
 from procedural_library.articulated import Builder
@@ -93,9 +92,3 @@ def test_the_view_holds_the_object():
         seen = drag_a_move_camera(np.random.default_rng(seed), positions).project(positions)[..., :2]
         extent = np.abs(seen - 0.5).max() * 2
         assert 0.7 < extent < 0.96, f"cabinet {seed} spans {extent:.2f} of the picture"
-
-
-def test_positions_of_the_wrong_shape_are_refused():
-    asset = make_asset("cabinet", 0)
-    with pytest.raises(ValueError, match=r"\(N, V, 3\) wanted"):
-        render(asset, asset.vertices(0, 0.0), FRONT, 8)

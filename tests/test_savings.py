@@ -73,16 +73,6 @@ def test_temporal_keys_and_values_once_per_video():
 
 
 @torch.no_grad()
-def test_maps_once_per_video_serve_every_noise_level():
-    net = trained(network(torch.float64))
-    points, present = drags(2, 3)
-    conditioning = net.condition(points, present, (8, 6))
-    for seed in (1, 2):
-        args = inputs(2, 3, 8, 6, torch.float64, seed)
-        assert torch.equal(net(*args, conditioning).sample, net(*args, net.condition(points, present, (8, 6))).sample)
-
-
-@torch.no_grad()
 def test_a_static_reference_is_prepared_once(monkeypatch):
     net = trained(network(torch.float64, attention="static_reference"))
     args, conditioning = inputs(2, 3, 8, 6, torch.float64), net.condition(*drags(2, 3), (8, 6))
@@ -93,17 +83,6 @@ def test_a_static_reference_is_prepared_once(monkeypatch):
     assert torch.equal(net(*args, ready).sample, wanted)
     with pytest.raises(ValueError, match="join first, then prepare"):
         DragConditioning.cat([ready, ready])
-
-
-@torch.no_grad()
-def test_unmasked_tokens_of_no_drags_are_not_computed(monkeypatch):
-    net = trained(network(torch.float64, token_mask=False))
-    args = inputs(2, 3, 8, 6, torch.float64)
-    absent = replace(net.null_conditioning(2, 3, (8, 6)), undragged=0)
-    wanted = net(*args, absent).sample
-    for transformer in net.drag_transformers():
-        monkeypatch.setattr(transformer.tokens, "forward", None)
-    torch.testing.assert_close(net(*args).sample, wanted, **EXACT)
 
 
 def test_what_is_known_of_a_branch_survives_joining_and_moving():

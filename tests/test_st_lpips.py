@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, zoom
 
-from puppetmaster_core.evaluation import report
+from puppetmaster_core.evaluation.scores import Judges
 from puppetmaster_core.evaluation.st_lpips import NETWORKS, StLpips
 
 installed = pytest.mark.skipif(find_spec("stlpips_pytorch") is None, reason="stlpips-pytorch is not installed")
@@ -79,7 +79,5 @@ def test_equal_to_the_package_own_code(network, monkeypatch):
 
 def test_without_the_package_one_line_says_so_and_the_rest_is_scored(monkeypatch):
     monkeypatch.setattr("puppetmaster_core.evaluation.st_lpips.find_spec", lambda name: None)
-    found = report.judges(perceptual=["st-lpips"])
-    assert found.st_lpips is None
-    assert found.skipped == {"ST-LPIPS": "skipped, stlpips-pytorch is not installed: pip install 'puppetmaster-core[st-lpips]', "
-                                         "or leave ST-LPIPS out"}
+    found = Judges.load(perceptual=["st-lpips"])
+    assert not found.distances and "stlpips-pytorch is not installed: pip install" in found.skipped["ST-LPIPS"]

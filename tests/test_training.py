@@ -1,47 +1,52 @@
-"""The training loop: resumes to the same state, stops at the first bad loss, writes down what it did."""
+"""The training loop: resumes to the same state, stops at the first bad loss, writes down what it did, refuses what cannot be."""
 
 import json
+import math
+import subprocess
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from networks import network
+from safetensors.torch import load_file
 from torch import nn
 
-from puppetmaster_core.drags import Drags
-from puppetmaster_core.pipeline import PuppetMasterPipeline, build
-from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training.data import random_drags
-from puppetmaster_core.training.denoiser import Recipe, pick_frames
-from puppetmaster_core.training.export import blend, export
-from puppetmaster_core.training.feed import row_noise
+from puppetmaster_core.cli import main
+from puppetmaster_core.diffusion import SIGMA_MIN, diffusion_loss
+from puppetmaster_core.pipeline import build
+from puppetmaster_core.presets import MINI, SMOKE, SVD, TINY
+from puppetmaster_core.training.batches import prefetch, row_noise
+from puppetmaster_core.training.config import Plan, Recipe, RunSettings, TrainingError
+from puppetmaster_core.training.denoiser import pick_frames, random_drags
 from puppetmaster_core.training.loop import fit
-from puppetmaster_core.training.run import train
-from puppetmaster_core.training.settings import RunSettings, TrainingError
-
-
-def points(step, rows, seed=0):
-    """A small problem with noise in it: its course depends on every random number."""
-    return {"x": row_noise(seed, step, rows, (4,)), "step": torch.full((len(rows),), step)}
+from puppetmaster_core.training.meter import Meter, flops_of
 
 
 def regression(model, batch):
     return (model(batch["x"]) - batch["x"].sum(1, keepdim=True)).square().mean(), {}
 
 
-def run(folder, steps=6, loss=regression, make=points, **changes):
+def run(folder, steps=6, loss=regression, width=4, data="toy", **changes):
+    """A small problem with noise in it: its course depends on every random number."""
     torch.manual_seed(0)
-    model = nn.Linear(4, 1)
+    model = nn.Linear(width, 1)
     settings = RunSettings(str(folder), steps=steps, batch_size=16, learning_rate=0.1, warmup_steps=3, checkpoint_every=2)
     settings = replace(settings, **changes)
-    fit(model, partial(make, seed=settings.seed), loss, settings)
+
+    def make(step, rows):
+        return {"x": row_noise(settings.seed, step, rows, (width,)), "step": torch.full((len(rows),), step)}
+
+    fit(model, make, loss, settings, record={"data": data})
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
 def at(batch, step):
     return int(batch["step"][0]) == step
+
+
+def checkpoints(folder):
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
 
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
@@ -53,26 +58,19 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
     whole = run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", loss=killed)
+    (tmp_path / "killed" / "checkpoints" / "step-00000099.partial").mkdir()  # half-written, so it is not used
     assert torch.equal(run(tmp_path / "killed"), whole)  # weights, optimiser, schedule and EMA: to the bit
-
-
-def test_a_half_written_checkpoint_is_not_used(tmp_path):
-    whole = run(tmp_path / "run")
-    (tmp_path / "run" / "checkpoints" / "step-00000099.partial").mkdir()
-    assert torch.equal(run(tmp_path / "run"), whole)
+    assert not torch.equal(run(tmp_path / "other", seed=1), whole)
 
 
 def test_a_folder_keeps_to_one_run(tmp_path):
     run(tmp_path, steps=4)
-    with pytest.raises(TrainingError, match="holds a run with seed=0, this one has seed=1"):
-        run(tmp_path, seed=1)
+    for wrong, changes in (("seed=0, this one has seed=1", {"seed": 1}), ("clips=toy, this one has clips=b", {"data": "b"})):
+        with pytest.raises(TrainingError, match=f"holds a run with {wrong}: use another folder"):
+            run(tmp_path, **changes)
     run(tmp_path, steps=6)  # going on for longer is the same run
     record = json.loads((tmp_path / "settings.json").read_text())
     assert record["settings"]["steps"] == 6 and [s["settings"]["steps"] for s in record["starts"]] == [4]
-
-
-def test_another_seed_is_another_run(tmp_path):
-    assert not torch.equal(run(tmp_path / "a"), run(tmp_path / "b", seed=1))
 
 
 def test_time_runs_out_cleanly(tmp_path):
@@ -81,14 +79,15 @@ def test_time_runs_out_cleanly(tmp_path):
     assert torch.equal(run(tmp_path / "slice"), run(tmp_path / "whole"))
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_its_batch_is_kept(tmp_path):
     def diverging(model, batch):
         value, numbers = regression(model, batch)
         return value * float("nan") if at(batch, 3) else value, numbers
 
-    with pytest.raises(FloatingPointError, match="nan at step 3"):
-        run(tmp_path / "run", loss=diverging)
-    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000002"]
+    with pytest.raises(FloatingPointError, match=r"nan at step 3, its batch is in .*bad-step-00000003-0\.safetensors"):
+        run(tmp_path, loss=diverging)
+    assert checkpoints(tmp_path) == ["step-00000002"]
+    assert torch.equal(load_file(tmp_path / "bad-step-00000003-0.safetensors")["x"], row_noise(0, 3, range(16), (4,)))
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path):
@@ -100,26 +99,107 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path):
         run(tmp_path, loss=steep)
 
 
+def test_a_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path):
+    """Nothing in a checkpoint can run code: only weights_only=False would load this optimiser's state."""
+    run(tmp_path, steps=4)
+    with pytest.raises(TrainingError, match=r"step-00000004: cannot be used .*size mismatch for weight.*use another folder"):
+        run(tmp_path, width=5)
+    torch.save({"exec": subprocess.Popen}, tmp_path / "checkpoints" / "step-00000004" / "optimizer.bin")
+    with pytest.raises(TrainingError, match=r"step-00000004: cannot be used .* goes on from the one before it"):
+        run(tmp_path)
+    assert checkpoints(tmp_path) == ["step-00000002", "step-00000004"]
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+    run(tmp_path, steps=4)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match=r"cannot be written \(No space left on device; .*\); the checkpoint before it is"):
+        run(tmp_path)
+    assert checkpoints(tmp_path) == ["step-00000002", "step-00000004"]
+
+
+# ---- settings ------------------------------------------------------------------------------------------------------------
+
+
 def test_the_learning_rate_rises_stays_and_falls():
     settings = RunSettings("run", steps=10, batch_size=1, learning_rate=1.0, warmup_steps=4, decay_steps=4)
     assert [settings.rate(s) for s in range(10)] == [0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"log_every": 0}, {"warmup_steps": 2}])
-def test_nonsense_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match="given"):
-        RunSettings(**{"output": "run", "steps": 1, "batch_size": 1, "learning_rate": 1.0, "warmup_steps": 0} | wrong)
+def test_an_update_is_split_evenly_or_not_at_all():
+    settings = RunSettings("run", 1, 12, 1.0, warmup_steps=0, accumulate=2)
+    assert [list(settings.rows(r, p, 3)) for r in range(2) for p in range(3)] == [[i, i + 1] for i in range(0, 12, 2)]
+    with pytest.raises(TrainingError, match="expected a multiple of 10"):
+        settings.rows(0, 0, 5)
 
 
-def test_short_items_keep_the_ends_of_a_clip():
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[denoiser]\nlearning_rte = 1e-4", "stage 'denoiser': unknown setting 'learning_rte', did you mean 'learning_rate'?"),
+        ("[denoser]\nsteps = 3", "recipe: unknown setting 'denoser', did you mean 'denoiser'?"),
+        ("[parts]\nsteps = 10\nwarmup_steps = 8\ndecay_steps = 8", "warmup_steps=8 and decay_steps=8 for 10 steps"),
+        ("[parts]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3"),
+        ("[denoiser]\nshard = true\ncompile = true", "compile and shard"),
+        ("vae = 3", "got vae=3, expected a table of settings"),
+        ("[clips]\nsteps = 3", "got clips={'steps': 3}, expected a whole number from 1"),
+        ("[decoder]\nsteps = 3", "stage 'decoder' has no batch_size, learning_rate, and the scale 'tiny' no such stage"),
+        ("[denoiser]\noutput = 'elsewhere'", "stage 'denoiser': unknown setting 'output'"),
+        ('[denoiser]\nlearning_rate = "fast"', "got learning_rate='fast', expected a number"),
+        ("[denoiser]\nbatch_size = true", "got batch_size=True, expected a whole number"),
+        ("[denoiser]\nema_decay = nan", "got ema_decay=nan, expected a number from 0 to 1"),
+        ("[recipe]\ndrag_dropout = 7", "got drag_dropout=7, expected a number from 0 to 1"),
+        ("[vae", "expected TOML with a table"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(text, said, tmp_path, capsys):
+    (tmp_path / "recipe.toml").write_text(text)
+    assert main(["train", "--config", str(tmp_path / "recipe.toml"), "--output", str(tmp_path / "run")]) == 2
+    assert said in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path / "run" / "clips").exists()  # before anything was rendered
+
+
+def test_a_model_of_another_scale_is_no_beginning(tmp_path, capsys):
+    build(SMOKE).save_pretrained(tmp_path / "model")
+    assert main(["train", "--weights", str(tmp_path / "model"), "--clips", "1", "--output", str(tmp_path / "run")]) == 2
+    assert "got a model with latents=pictures, the scale 'tiny' has motion: begin with one" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "clips").exists()  # before anything was rendered
+
+
+def test_the_recipes_of_all_scales_are_sound(tmp_path):
+    """svd as App. C.1 has it: 12,500 updates of 64 clips, log σ ~ N(0.7, 1.6²), drags dropped with 0.1, EMA 0.9999."""
+    for preset in (TINY, MINI, SVD):
+        Plan(preset, tmp_path)
+    settings = Plan(SVD, tmp_path).settings("denoiser")
+    assert (settings.steps, settings.batch_size, settings.accumulate, settings.ema_decay) == (12_500, 64, 64, 0.9999)
+    assert (Plan(SVD, tmp_path).items.sigma_mean, Recipe().drag_dropout, SVD.frames, SVD.size) == (0.7, 0.1, 14, 256)
+
+
+# ---- items and rates -----------------------------------------------------------------------------------------------------
+
+
+def test_batches_come_in_order_and_their_errors_too():
+    def make(step, rows):
+        if step == 5:
+            raise ValueError("row 5")
+        return {"step": torch.tensor([step])}
+
+    batches = prefetch(make, iter((step, range(1)) for step in range(9)), workers=3)
+    assert [int(next(batches)["step"]) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="row 5"):
+        next(batches)
+
+
+def test_short_items_keep_the_ends_of_a_clip_and_the_frames_their_numbers():
     rng = np.random.default_rng(0)
     for _ in range(20):
         shown = pick_frames(14, 0, Recipe(short_steps=10), rng)
         assert len(shown) == 5 and shown[0] == 0 and shown[-1] == 13 and (np.diff(shown) > 0).all()
     np.testing.assert_array_equal(pick_frames(14, 10, Recipe(short_steps=10), rng), np.arange(14))
-
-
-def test_frames_left_out_leave_the_others_their_numbers():
     net = network()
     points, present, some = torch.rand(1, 1, 4, 2), torch.ones(1, 1, dtype=torch.bool), torch.tensor([0, 1, 3])
     whole = net.condition(points, present, (8, 8)).positions
@@ -132,7 +212,7 @@ def test_an_item_has_true_or_straight_drags_or_none():
     """A part that comes back has no straight drag, so its item has the true one; where nothing is seen to move there is none."""
     paths = {False: np.array([[[0.1, 0.1], [0.5, 0.1], [0.1, 0.1]]], np.float32), True: np.zeros((0, 3, 2), np.float32)}
     points, present = random_drags(lambda _, rules: paths[rules.straight], np.random.default_rng(0), 3, straight=1.0)
-    assert present.tolist() == [True, False, False] and points[0].tolist() == pytest.approx(paths[False][0])
+    assert present.tolist() == [True, False, False] and points[0].tolist() == paths[False][0].tolist()
     points, present = random_drags(lambda *_: paths[True], np.random.default_rng(0), 3, straight=0.5)
     assert points.shape == (3, 3, 2) and not present.any()
     asked = []
@@ -141,109 +221,25 @@ def test_an_item_has_true_or_straight_drags_or_none():
     assert np.mean([rules.straight for rules in asked]) == pytest.approx(0.25, abs=0.08) and {r.max_drags for r in asked} == {3}
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    stage = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1}
-    recipe = {"clips": 4, "recipe": {"short_steps": 1}, "vae": stage, "decoder": stage, "denoiser": stage}
-    preset = replace(SMOKE, frames=8, unet={**SMOKE.unet, "num_frames": 8}, training=recipe, residual=True, anchor=0.25)
-    folder = tmp_path_factory.mktemp("smoke")
-    assert train(preset, str(folder))
-    return folder, preset
+def test_at_the_least_noise_a_perfect_network_has_no_loss():
+    """What the network predicts is (ε − σ·z_0)/√(σ²+1) (Karras et al. 2022, with σ_data = 1). At σ_min the error of z_0 counts
+    250,000 times, and float32 must bear it."""
+    g = torch.Generator().manual_seed(0)
+    clean, noise = (torch.randn(4, 3, 2, 8, 8, generator=g) for _ in range(2))
+    sigma = torch.full((4,), SIGMA_MIN)
+    root = math.sqrt(SIGMA_MIN**2 + 1)
+    assert diffusion_loss(lambda *_: (noise - SIGMA_MIN * clean) / root, clean, sigma, noise).max() < 1e-6
+    assert diffusion_loss(lambda *_: torch.zeros_like(clean), clean, sigma, noise) == pytest.approx(1, abs=0.2)  # v ≈ ε
 
 
-def test_a_scale_trains_from_nothing_to_a_pipeline(trained):
-    pipeline = PuppetMasterPipeline.from_pretrained(trained[0] / "pipeline")
-    video = pipeline(np.full((64, 64, 3), 200, np.uint8), Drags(np.array([[[0.2, 0.2], [0.8, 0.8]]])), seed=0)
-    assert video.frames.shape == (8, 64, 64, 3)
-    assert pipeline.latent_space.residual and pipeline.latent_space.scale != 1.0  # measured on the latents
-
-
-def test_the_run_folder_says_how_it_came_about(trained):
-    folder, _ = trained
-    record = json.loads((folder / "denoiser" / "settings.json").read_text())
-    assert record["settings"]["steps"] == 2 and record["preset"]["name"] == "smoke"
-    assert set(record["versions"]) >= {"torch", "diffusers"} and "commit" in record
-    assert list((folder / "denoiser" / "log").glob("events*"))
-
-
-def test_a_finished_run_is_not_repeated(trained):
-    folder, preset = trained
-    parts = ("clips/*/*", "latents-*.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
-    times = lambda: {p: p.stat().st_mtime_ns for part in parts for p in folder.glob(part)}  # noqa: E731
-    before = times()
-    assert len(before) > 8 and train(preset, str(folder))
-    assert times() == before
-
-
-def test_a_stage_that_ran_out_of_time_is_not_taken_for_finished(trained, tmp_path):
-    _, preset = trained
-    assert not train(preset, str(tmp_path), max_seconds=0)
-    assert not (tmp_path / "vae" / "final").exists() and not (tmp_path / "denoiser").exists()
-
-
-def test_a_stage_needs_the_one_before(trained, tmp_path):
-    with pytest.raises(TrainingError, match="run the stage 'vae' first"):
-        train(trained[1], str(tmp_path), stages=("denoiser",))
-
-
-@pytest.fixture(scope="module")
-def trained_on(trained, tmp_path_factory):
-    """A run that began with what `trained` exports: "given" and "run" in a folder."""
-    folder = tmp_path_factory.mktemp("on")
-    export(trained[0], folder / "given")
-    assert train(trained[1], str(folder / "run"), clips=3, seed=1, weights=str(folder / "given"))
-    return folder
-
-
-def test_a_model_is_trained_on_and_keeps_its_vae(trained_on):
-    before, after = (PuppetMasterPipeline.from_pretrained(trained_on / name) for name in ("given", "run/pipeline"))
-    assert all(torch.equal(a, b) for a, b in zip(before.vae.parameters(), after.vae.parameters(), strict=True))
-    assert after.latent_space == before.latent_space and not (trained_on / "run" / "decoder").exists()
-    moved = [(a - b).abs().max() for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True)]
-    assert 0 < max(moved) < 0.1  # two small steps from where it was; this seed's random weights are farther away
-
-
-def test_the_log_of_a_model_that_went_on_begins_with_what_it_began_with(trained_on, tmp_path):
-    export(trained_on / "run", tmp_path)
-    first, second = (json.loads((folder / "training_log.json").read_text()) for folder in (trained_on / "given", tmp_path))
-    assert {name: second[name] for name in first} == first and list(second) == [*first, "denoiser 2"]
-    assert (first["denoiser"]["settings"]["seed"], second["denoiser 2"]["settings"]["seed"]) == (0, 1)
-
-
-def test_a_run_does_not_change_what_it_began_with(trained, trained_on, tmp_path):
-    preset, given = trained[1], str(trained_on / "given")
-    with pytest.raises(TrainingError, match=r"weights began as .*given, this one.s as none: use another folder"):
-        train(preset, str(trained_on / "run"), stages=("denoiser",), clips=3, seed=1, steps=3)
-    build(preset, 5).vae.save_pretrained(tmp_path / "other" / "vae" / "final")
-    with pytest.raises(TrainingError, match=r"another VAE than that of .*given came"):
-        train(preset, str(tmp_path / "other"), weights=given)
-    with pytest.raises(TrainingError, match="keeps its own: leave one out"):
-        train(preset, str(tmp_path / "new"), stages=("decoder",), weights=given)
-
-
-def test_a_run_is_exported_with_its_log(trained, tmp_path):
-    export(trained[0], tmp_path / "shipped")
-    weights = sorted((tmp_path / "shipped").rglob("*.safetensors"))
-    assert len(weights) == 3 and all(".fp16." in path.name for path in weights)
-    log = json.loads((tmp_path / "shipped" / "training_log.json").read_text())
-    assert set(log) == {"vae", "decoder", "denoiser"} and log["vae"]["settings"]["steps"] == 2
-    assert PuppetMasterPipeline.from_pretrained(tmp_path / "shipped").unet.dtype == torch.float32
-
-
-def test_an_exported_model_can_keep_a_share_of_what_it_began_with(trained, tmp_path):
-    build(trained[1], 9).save_pretrained(tmp_path / "other")
-    export(trained[0], tmp_path / "half", tmp_path / "other", share=0.75)
-    run, other, half = map(PuppetMasterPipeline.from_pretrained, (trained[0] / "pipeline", tmp_path / "other", tmp_path / "half"))
-    for name in ("unet", "image_encoder"):
-        mine, theirs, made = (getattr(one, name).state_dict() for one in (run, other, half))
-        for key, value in made.items():
-            torch.testing.assert_close(value, 0.75 * mine[key] + 0.25 * theirs[key], atol=2e-3, rtol=2e-3)  # half precision
-    with pytest.raises(TrainingError, match="share=2 given"):
-        export(trained[0], tmp_path / "none", tmp_path / "other", share=2)
-    with pytest.raises(TrainingError, match="another architecture came"):
-        blend(run, build(replace(trained[1], unet={**trained[1].unet, "modulation_channels": (32, 16)})), 0.5)
-
-
-def test_a_scale_without_a_recipe_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="'smoke' has no training recipe"):
-        train(SMOKE, str(tmp_path))
+def test_rates():
+    """A linear layer of 3 → 5 on 7 rows: 7·3·5 multiply-adds forward and as many for the weights' gradient, 2 FLOP each."""
+    layer, x = nn.Linear(3, 5, bias=False), torch.ones(7, 3)
+    assert flops_of(layer, lambda: layer(x).sum(), torch.device("cpu")) == 2 * 2 * 7 * 3 * 5
+    assert layer.weight.grad is None
+    meter = Meter(flops_a_clip=10.0, peak=1000.0)
+    meter.count(50)
+    meter.waited = 1e-4
+    rates = meter.read()
+    assert rates["MFU"] == pytest.approx(rates["clips per second"] * 10 / 1000)
+    assert rates["share of time waiting for data"] * 50 == pytest.approx(rates["clips per second"] * 1e-4)

@@ -1,7 +1,6 @@
-"""Training runs as a whole: killed at any moment, several processes, clips from shards, and what is refused."""
+"""Training runs as a whole: killed at any moment, several processes, clips from shards, what they leave, and what is refused."""
 
 import json
-import math
 import os
 import re
 import resource
@@ -15,31 +14,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.clips.plan import Plan, settle
-from puppetmaster_core.clips.production import make_shards, open_shards
+from puppetmaster_core.clips.rendering import RenderPlan, render_clips
 from puppetmaster_core.clips.rules import sample_drags
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
-from puppetmaster_core.diffusion import SIGMA_MIN, diffusion_loss
+from puppetmaster_core.diffusion import SIGMA_MIN
+from puppetmaster_core.drags import Drags
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
-from puppetmaster_core.presets import MINI, SMOKE, SVD, TINY
-from puppetmaster_core.training import plan as planning
-from puppetmaster_core.training import run as runs
-from puppetmaster_core.training.data import cache_latents
-from puppetmaster_core.training.denoiser import Denoiser, Items, Recipe, train_denoiser
+from puppetmaster_core.presets import MINI, SMOKE
+from puppetmaster_core.training.checkpoint import alone
+from puppetmaster_core.training.config import Recipe, RunSettings, TrainingError
+from puppetmaster_core.training.denoiser import PictureItems
 from puppetmaster_core.training.export import export, scalars
-from puppetmaster_core.training.feed import Feed
-from puppetmaster_core.training.meter import Meter, flops_of, rates_line
+from puppetmaster_core.training.latents import cache_latents
 from puppetmaster_core.training.run import train
-from puppetmaster_core.training.settings import RunSettings, TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
 STAGE = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1}
-TRAINED = replace(SMOKE, residual=True, anchor=0.25, training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE})
+TRAINED = replace(SMOKE, residual=True, anchor=0.25,
+                  training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE, "recipe": {"short_steps": 1, "short_frames": 3}})
 
 
 @pytest.fixture(scope="module")
@@ -128,17 +124,19 @@ def tensors(record):
     return [tensor for value in values for tensor in tensors(value)]
 
 
-# ---- clips from shards ---------------------------------------------------------------------------------------------------
+# ---- a scale, from shards to a model -------------------------------------------------------------------------------------
+
+
+def render(folder, source, size=64, frames=4):
+    plan = RenderPlan(source, Filming(size=size, frames=frames), assets_a_shard=4)
+    list(render_clips(folder, plan, workers=0))
+    return folder
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     """Six clips of the library, of two groups, in two shards."""
-    folder = tmp_path_factory.mktemp("clips")
-    plan = Plan(find_source("library", 6), Filming(size=64, frames=4), assets_a_shard=4)
-    settle(folder, plan)
-    list(make_shards(folder, plan, open_shards(folder, plan), workers=1))
-    return folder
+    return render(tmp_path_factory.mktemp("clips"), find_source("library", 6))
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +146,34 @@ def trained(clips, tmp_path_factory):
     return folder
 
 
-def test_a_scale_trains_on_shards(trained, clips):
+def test_a_scale_trains_from_nothing_to_a_pipeline(trained, clips):
+    pipeline = PuppetMasterPipeline.from_pretrained(trained / "pipeline")
+    video = pipeline(np.full((64, 64, 3), 200, np.uint8), Drags(np.array([[[0.2, 0.2], [0.8, 0.8]]])), seed=0)
+    assert video.frames.shape == (4, 64, 64, 3)
+    assert pipeline.latent_space.residual and pipeline.latent_space.scale != 1.0  # measured on the latents
     record = json.loads((trained / "denoiser" / "settings.json").read_text())
+    assert record["settings"]["steps"] == 2 and record["preset"]["name"] == "smoke" and "commit" in record
+    assert set(record["versions"]) >= {"torch", "diffusers"} and list((trained / "denoiser" / "log").glob("events*"))
     assert record["clips"] == len(ClipStore(clips)) and sum(record["groups"].values()) == record["clips"]
-    assert PuppetMasterPipeline.from_pretrained(trained / "pipeline").latent_space.residual
+
+
+def test_a_finished_run_is_not_repeated(trained, clips):
+    parts = ("latents-*.npy", "vae/final/*", "decoder/final/*", "*/checkpoints/*")
+    times = lambda: {p: p.stat().st_mtime_ns for part in parts for p in trained.glob(part)}  # noqa: E731
+    before = times()
+    assert len(before) == 8 and train(TRAINED, str(trained), data=[str(clips)])
+    assert times() == before
+
+
+def test_without_clips_half_are_rendered_as_cabinets_and_time_runs_out_cleanly(tmp_path, capsys):
+    preset = replace(TRAINED, training={**TRAINED.training, "clips": 2})
+    assert not train(preset, str(tmp_path), max_seconds=0)
+    assert len(ClipStore(tmp_path / "clips" / "cabinets")) == 1
+    assert not (tmp_path / "vae" / "final").exists() and not (tmp_path / "denoiser").exists()
+    with pytest.raises(TrainingError, match="run the stage 'vae' first"):
+        train(preset, str(tmp_path), stages=("denoiser",))
+    assert train(preset, str(tmp_path), stages=("vae",))
+    assert re.search(r"vae: [\d.e+]+ clips/s, MFU [\d.]+%, [\d.]+% of the time waiting for data", capsys.readouterr().err)
 
 
 def test_shards_are_drawn_in_the_balanced_mixture(clips, tmp_path):
@@ -180,10 +202,62 @@ def test_training_draws_other_drags_by_the_same_rules(clips, tmp_path):
         assert (np.linalg.norm(way, axis=-1).max(1) > 0.004).all()
 
 
+def test_no_item_has_less_noise_than_sampling_meets(clips, tmp_path):
+    settings = RunSettings("run", 1, 256, 1.0, warmup_steps=0)
+    items = PictureItems(ShardClips([clips], 64, 4, tmp_path), settings, Recipe(sigma_mean=-6.0), 4, 5, (4, 8, 8),
+                         lambda i: np.zeros((4, 4, 8, 8), np.float16))
+    sigma = items.batch(0, range(64))["sigma"]
+    assert sigma.min() == pytest.approx(SIGMA_MIN) and sigma.max() > SIGMA_MIN
+    both = torch.cat([items.batch(3, rows)["noise"] for rows in (range(3), range(3, 8))])
+    assert torch.equal(both, items.batch(3, range(8))["noise"])
+
+
+def test_activation_checkpointing_changes_no_loss(trained, clips, tmp_path):
+    shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("denoiser", "pipeline"))
+    assert train(TRAINED, str(tmp_path / "run"), data=[str(clips)], activation_checkpointing=True)
+    one, two = (PuppetMasterPipeline.from_pretrained(run / "pipeline").unet.state_dict() for run in (trained, tmp_path / "run"))
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight)
+
+
+# ---- on from a model, and out as one -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained_on(trained, clips, tmp_path_factory):
+    """A run that began with what `trained` exports: "given" and "run" in a folder."""
+    folder = tmp_path_factory.mktemp("on")
+    export(trained, folder / "given")
+    assert train(TRAINED, str(folder / "run"), data=[str(clips)], seed=1, weights=str(folder / "given"))
+    return folder
+
+
+def test_a_model_is_trained_on_and_keeps_its_vae(trained_on, clips):
+    before, after = (PuppetMasterPipeline.from_pretrained(trained_on / name) for name in ("given", "run/pipeline"))
+    assert all(torch.equal(a, b) for a, b in zip(before.vae.parameters(), after.vae.parameters(), strict=True))
+    assert after.latent_space == before.latent_space and not (trained_on / "run" / "decoder").exists()
+    moved = [(a - b).abs().max() for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True)]
+    assert 0 < max(moved) < 0.1  # two small steps from where it was; this seed's random weights are farther away
+    with pytest.raises(TrainingError, match=r"holds a run with first weights=.*given, this one has first weights=none"):
+        train(TRAINED, str(trained_on / "run"), stages=("denoiser",), data=[str(clips)], seed=1, steps=3)
+    with pytest.raises(TrainingError, match="keeps its own: leave one out"):
+        train(TRAINED, str(trained_on / "new"), stages=("decoder",), weights=str(trained_on / "given"))
+
+
+def test_a_run_is_exported_with_its_log_and_that_of_the_model_it_began_with(trained_on, tmp_path):
+    weights = sorted((trained_on / "given").rglob("*.safetensors"))
+    assert len(weights) == 3 and all(".fp16." in path.name for path in weights)
+    assert PuppetMasterPipeline.from_pretrained(trained_on / "given").unet.dtype == torch.float32
+    export(trained_on / "run", tmp_path)
+    first, second = (json.loads((folder / "training_log.json").read_text()) for folder in (trained_on / "given", tmp_path))
+    assert list(first) == ["vae", "decoder", "denoiser"] and first["vae"]["settings"]["steps"] == 2
+    assert {name: second[name] for name in first} == first and list(second) == [*first, "denoiser 2"]
+    assert (first["denoiser"]["settings"]["seed"], second["denoiser 2"]["settings"]["seed"]) == (0, 1)
+
+
 def test_a_scale_begins_with_a_models_weights(clips, tmp_path):
     """As svd does: its VAE and image encoder stay, and what they see of the clips is cached."""
-    preset = replace(SMOKE, training={"denoiser": {**STAGE, "accumulate": 2, "activation_checkpointing": True},
-                                      "recipe": {"straight": 0.0}})
+    preset = replace(SMOKE, training={"denoiser": {**STAGE, "accumulate": 2}, "recipe": {"straight": 0.0}})
     build(preset, 3).save_pretrained(tmp_path / "model")
     assert train(preset, str(tmp_path / "run"), data=[str(clips)], weights=str(tmp_path / "model"))
     before, after = (PuppetMasterPipeline.from_pretrained(tmp_path / name) for name in ("model", "run/pipeline"))
@@ -192,17 +266,20 @@ def test_a_scale_begins_with_a_models_weights(clips, tmp_path):
     assert any(not torch.equal(a, b) for a, b in zip(before.unet.parameters(), after.unet.parameters(), strict=True))
     assert list((clips / "features").glob("*/*.safetensors"))
     more = replace(preset, unet={**preset.unet, "max_drags": 7})
-    with pytest.raises(TrainingError, match=r"with up to 5 drags came, the scale 'smoke' has 4 of 64 with 7: begin with"):
+    with pytest.raises(TrainingError, match=r"got a model with max_drags=5, the scale 'smoke' has 7: begin with"):
         train(more, str(tmp_path / "another"), data=[str(clips)], weights=str(tmp_path / "model"))
 
 
-def test_latents_go_on_where_they_stopped(trained, clips, tmp_path):
+# ---- caches, disks, clips that do not fit --------------------------------------------------------------------------------
+
+
+def test_latents_go_on_where_they_stopped(clips, tmp_path, monkeypatch):
     vae, found = build(TRAINED, 0).vae, ShardClips([clips], 64, 4, tmp_path)
     whole = cache_latents(vae, found, tmp_path / "whole.npy", batch=2)
     assert cache_latents(vae, found, tmp_path / "parts.npy", batch=2, until=0.0) is None
     moments = iter([0.0, 0.0, 9.0])  # time runs out after two batches
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("puppetmaster_core.training.data.time.monotonic", lambda: next(moments))
+    with monkeypatch.context() as patch:
+        patch.setattr("puppetmaster_core.training.latents.time.monotonic", lambda: next(moments))
         assert cache_latents(vae, found, tmp_path / "parts.npy", batch=2, until=1.0) is None
     assert int((tmp_path / "parts.done.partial").read_text()) == 4
     np.testing.assert_array_equal(cache_latents(vae, found, tmp_path / "parts.npy", batch=2), whole)
@@ -220,146 +297,52 @@ def no_file_beyond(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_disk_without_room_for_what_is_cached_or_exported_is_said(trained, clips, tmp_path):
-    preset = replace(SMOKE, training={"denoiser": STAGE})
-    build(preset, 4).save_pretrained(tmp_path / "model")
-    folder = shutil.copytree(clips, tmp_path / "clips", ignore=shutil.ignore_patterns("features"))
-    with no_file_beyond(4096), pytest.raises(TrainingError, match=r"features: cannot be written .*cached so far are kept"):
-        train(preset, str(tmp_path / "run"), data=[str(folder)], weights=str(tmp_path / "model"))
-    with no_file_beyond(4096), pytest.raises(TrainingError, match=r"target: cannot be written .*make room and start the same"):
-        export(trained, tmp_path / "target")
-
-
-def test_a_disk_without_room_for_the_latents_is_said_before_any_is_encoded(clips, tmp_path):
-    """Found later, a full disk would kill the process: latents are written through a map."""
+def test_a_disk_without_room_is_said_and_nothing_is_lost(trained, clips, tmp_path):
+    """Latents are written through a map, where a full disk that is found later would kill the process."""
     vae, found = build(TRAINED, 0).vae, ShardClips([clips], 64, 4, tmp_path)
     with no_file_beyond(4096), pytest.raises(TrainingError, match=r"z.npy: cannot be written \(File too large; .*\); latents"):
         cache_latents(vae, found, tmp_path / "z.npy")
     assert not (tmp_path / "z.npy").exists()
+    with no_file_beyond(4096), pytest.raises(TrainingError, match=r"target: cannot be written .*make room and start the same"):
+        export(trained, tmp_path / "target")
 
 
-def refused(capsys, *words):
-    assert main(["train", *map(str, words)]) == 2
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("puppetmaster train: error:")
-    return line
+def test_a_run_folder_in_use_is_left_alone(tmp_path):
+    with alone(tmp_path), pytest.raises(TrainingError, match="another process is training here"):
+        train(TRAINED, str(tmp_path), data=["none"])
+
+
+def test_a_run_does_not_go_on_with_another_recipe_or_network(trained, clips, tmp_path):
+    given = {"data": [str(clips)], "steps": 4, "warmup_steps": 1}
+    with pytest.raises(TrainingError, match=r"holds a run with drag_dropout=0.1, this one has drag_dropout=0.9: use another"):
+        train(TRAINED, str(trained), config={"recipe": {"drag_dropout": 0.9}}, **given)
+    wider = replace(TRAINED, unet={**TRAINED.unet, "modulation_channels": (16, 32)})
+    with pytest.raises(TrainingError, match=r"holds a run with unet=.*, this one has unet="):
+        train(wider, str(trained), **given)
+    other = replace(TRAINED, vae={**TRAINED.vae, "latent_channels": 8}, unet={**TRAINED.unet, "in_channels": 12})
+    shutil.copytree(trained / "vae", tmp_path / "vae")
+    with pytest.raises(TrainingError, match=r"got a VAE with latent_channels=4, expected 8"):
+        train(other, str(tmp_path), data=[str(clips)])
+    assert not list(tmp_path.glob("latents-*"))  # before anything was encoded
 
 
 def test_clips_that_do_not_fit_are_refused(clips, tmp_path, capsys):
-    line = refused(capsys, "--data", clips, "--output", tmp_path / "a")  # tiny has 14 frames
-    assert "clips with frames 4 came, this model wants 14: render them with --frames 14" in line
-    assert "no index/*.parquet came" in refused(capsys, "--data", tmp_path, "--output", tmp_path / "b")
-    assert "leave one out" in refused(capsys, "--data", clips, "--clips", 3, "--output", tmp_path / "c")
-    assert "came without clips: render some at 256 pixels" in refused(capsys, "--scale", "mini", "--output", tmp_path / "d")
-
-
-def test_a_half_written_shard_is_refused(clips, tmp_path):
-    broken = tmp_path / "clips"
-    (broken / "index").mkdir(parents=True)
-    for path in clips.glob("index/*"):
-        (broken / "index" / path.name).write_bytes(path.read_bytes())
-    for path in clips.glob("*.tar"):
-        (broken / path.name).write_bytes(path.read_bytes())
-    cut = broken / "shard-000001.tar"
-    cut.write_bytes(cut.read_bytes()[:5000])
-    with pytest.raises(TrainingError, match=r"shard-000001.tar: 5000 bytes came, wanted at least \d+: a half-written shard"):
-        train(TRAINED, str(tmp_path / "run"), data=[str(broken)])
-
-
-def test_assets_kept_for_judging_are_refused(tmp_path):
-    plan = Plan(find_source("cabinets", 1, 900_001), Filming(size=64, frames=4))
-    settle(tmp_path, plan)
-    list(make_shards(tmp_path, plan, open_shards(tmp_path, plan), workers=1))
-    with pytest.raises(TrainingError, match="cabinet-900001 came, but procedural assets with seeds from 900000 on are kept"):
-        ShardClips([tmp_path], 64, 4, tmp_path)
-
-
-# ---- noise, rates, scales ------------------------------------------------------------------------------------------------
-
-
-def test_at_the_least_noise_a_perfect_network_has_no_loss():
-    """What the network predicts is (ε − σ·z_0)/√(σ²+1) (Karras et al. 2022, with σ_data = 1). At σ_min the error of z_0 counts
-    250,000 times, and float32 must bear it."""
-    g = torch.Generator().manual_seed(0)
-    clean, noise = (torch.randn(4, 3, 2, 8, 8, generator=g) for _ in range(2))
-    sigma = torch.full((4,), SIGMA_MIN)
-    root = math.sqrt(SIGMA_MIN**2 + 1)
-    assert diffusion_loss(lambda *_: (noise - SIGMA_MIN * clean) / root, clean, sigma, noise).max() < 1e-6
-    assert diffusion_loss(lambda *_: torch.zeros_like(clean), clean, sigma, noise) == pytest.approx(1, abs=0.2)  # v ≈ ε
-
-
-def test_no_item_has_less_noise_than_sampling_meets(clips, tmp_path):
-    found = ShardClips([clips], 64, 4, tmp_path)
-    settings = RunSettings("run", 1, 256, 1.0, warmup_steps=0)
-    items = Items(found, lambda i: np.zeros((4, 4, 8, 8), np.float16), None, settings, Recipe(sigma_mean=-6.0), 5)
-    sigma = items.batch(0, range(64))["sigma"]
-    assert sigma.min() == pytest.approx(SIGMA_MIN) and sigma.max() > SIGMA_MIN
-    both = torch.cat([items.batch(3, rows)["noise"] for rows in (range(3), range(3, 8))])
-    assert torch.equal(both, items.batch(3, range(8))["noise"])
-
-
-def test_activation_checkpointing_changes_no_loss(clips, tmp_path):
-    found, losses = ShardClips([clips], 64, 4, tmp_path), []
-    for on in (False, True):
-        pipeline = build(SMOKE, 0)
-        model = Denoiser(pipeline.unet, pipeline.image_encoder, pipeline.time_ids())
-        settings = RunSettings(str(tmp_path / str(on)), 2, 2, 1e-2, warmup_steps=0, activation_checkpointing=on)
-        items = Items(found, lambda i: np.full((4, 4, 8, 8), 0.1 * i, np.float16), None, settings, Recipe(), 5)
-        train_denoiser(model, items, pipeline.latent_space, {})
-        assert model.unet.is_gradient_checkpointing == on
-        losses.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
-    torch.testing.assert_close(*losses)
-
-
-def test_batches_come_in_order_and_their_errors_too():
-    def make(step, rows):
-        if step == 5:
-            raise ValueError("row 5")
-        return {"step": torch.tensor([step])}
-
-    with Feed(make, iter((step, range(1)) for step in range(9)), workers=3) as feed:
-        assert [int(next(feed)["step"]) for _ in range(5)] == [0, 1, 2, 3, 4]
-        with pytest.raises(ValueError, match="row 5"):
-            next(feed)
-
-
-def test_rates():
-    """A linear layer of 3 → 5 on 7 rows: 7·3·5 multiply-adds forward and as many for the weights' gradient, 2 FLOP each."""
-    layer, x = nn.Linear(3, 5, bias=False), torch.ones(7, 3)
-    assert flops_of(layer, lambda: layer(x).sum(), torch.device("cpu")) == 2 * 2 * 7 * 3 * 5
-    assert layer.weight.grad is None
-    meter = Meter(flops_a_clip=10.0, peak=1000.0)
-    meter._since -= 2.0  # two seconds ago
-    meter.count(50)
-    rates = meter.read(waited=0.5)
-    assert rates["clips per second"] == pytest.approx(25, rel=0.05) and rates["MFU"] == pytest.approx(0.25, rel=0.05)
-    assert rates["share of time waiting for data"] == pytest.approx(0.25, rel=0.05)
-    line = rates_line({"clips per second": 25.04, "MFU": 0.251, "share of time waiting for data": 0.034})
-    assert line == "25 clips/s, MFU 25.1%, 3.4% of the time waiting for data"
-
-
-def test_a_run_ends_with_its_throughput(clips, tmp_path, capsys):
-    assert train(TRAINED, str(tmp_path / "run"), stages=("vae",), data=[str(clips)])
-    assert re.search(r"vae: [\d.e+]+ clips/s, MFU [\d.]+%, [\d.]+% of the time waiting for data", capsys.readouterr().err)
-
-
-def test_the_recipes_of_all_scales_are_sound(tmp_path):
-    """svd as App. C.1 has it: 12,500 updates of 64 clips, log σ ~ N(0.7, 1.6²), drags dropped with 0.1, EMA 0.9999."""
-    for preset in (TINY, MINI, SVD):
-        runs.Plan(preset, tmp_path, preset.training, {}, math.inf)
-    settings = planning.Plan(SVD, tmp_path, SVD.training, {}, math.inf).settings("denoiser")
-    assert (settings.steps, settings.batch_size, settings.accumulate, settings.ema_decay) == (12_500, 64, 64, 0.9999)
-    assert (Recipe(**SVD.training["recipe"]).sigma_mean, Recipe().drag_dropout, SVD.frames, SVD.size) == (0.7, 0.1, 14, 256)
+    for said, words in (("got clips with frames 4, expected 14: render them with --frames 14", ("--data", clips)),
+                        ("leave one out", ("--data", clips, "--clips", 3)), ("index/*.parquet", ("--data", tmp_path)),
+                        ("got no clips: render some at 256 pixels", ("--scale", "mini"))):
+        assert main(["train", *map(str, words), "--output", str(tmp_path / "run")]) == 2
+        assert said in capsys.readouterr().err.strip().splitlines()[-1]
+    kept = render(tmp_path / "kept", find_source("cabinets", 1, 900_001))
+    with pytest.raises(TrainingError, match="cabinet-900001, but procedural assets with seeds from 900000 on are kept"):
+        ShardClips([kept], 64, 4, tmp_path)
 
 
 @pytest.mark.slow
 def test_mini_trains_from_nothing_to_files_that_fit(tmp_path, monkeypatch):
     """Two steps of each stage at its own size: 256 pixels, 14 frames. At most 40 MB, in files of at most 16."""
-    monkeypatch.setattr("puppetmaster_core.training.watch.SHOWN", 0)
-    plan = Plan(find_source("library", 3), Filming(size=256, frames=14))
-    settle(tmp_path / "clips", plan)
-    list(make_shards(tmp_path / "clips", plan, open_shards(tmp_path / "clips", plan), workers=1))
-    assert train(MINI, str(tmp_path / "run"), data=[str(tmp_path / "clips")], steps=2, batch_size=1)
+    monkeypatch.setattr("puppetmaster_core.training.samples.SHOWN", 0)
+    clips = render(tmp_path / "clips", find_source("library", 3), 256, 14)
+    assert train(MINI, str(tmp_path / "run"), data=[str(clips)], steps=2, batch_size=1)
     export(tmp_path / "run", tmp_path / "mini")
     sizes = [path.stat().st_size for path in (tmp_path / "mini").rglob("*") if path.is_file()]
     assert max(sizes) <= 16e6 and sum(sizes) <= 40e6

@@ -56,11 +56,6 @@ def test_a_seed_means_the_same_views(name, film):
     assert drawn[0] == drawn[1]
 
 
-def test_an_unknown_setting_is_refused():
-    with pytest.raises(ValueError, match=r"'studio' asked for: use one of \['drag-a-move', 'release'\]"):
-        setting_named("studio")
-
-
 def test_the_released_suns_stand_where_blender_turns_them():
     # Blender's suns shine along their own -z, turned by these Euler angles; its z is our y.
     angles = np.deg2rad([[45, 0, -45], [45, 0, 135], [-45, 0, -225], [180, 0, 0]])
@@ -95,13 +90,6 @@ def test_backgrounds_are_seeded_and_of_their_kind(kind):
     uneven = sum(picture.std((0, 1)).max() > 1 for picture in drawn)
     assert (different, uneven) == (1, 0) if kind == "white" else different == 20
     assert uneven == 0 if kind == "plain" else uneven >= (8 if kind == "random" else 0)
-
-
-def test_bad_backgrounds_are_refused():
-    with pytest.raises(ValueError, match="'forest' asked for: use one of white, plain, random"):
-        make_background("forest", np.random.default_rng(0), 8)
-    with pytest.raises(ValueError, match=r"\(3,\) or \(8, 8, 3\) wanted: resize it"):
-        over(np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8), np.zeros((4, 4, 3)))
 
 
 def test_world_positions_project_to_their_pixels(film):

@@ -21,11 +21,11 @@ import torch
 from torch import nn
 
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.training import run, state, watch
+from puppetmaster_core.training import checkpoint, run, samples
+from puppetmaster_core.training.batches import row_noise
+from puppetmaster_core.training.config import RunSettings
 from puppetmaster_core.training.export import scalars
-from puppetmaster_core.training.feed import row_noise
 from puppetmaster_core.training.loop import fit
-from puppetmaster_core.training.settings import RunSettings
 
 STEPS = 24
 WHOLE_SAVE = torch.save
@@ -48,7 +48,7 @@ def train(folder, say=lambda letter: None, **changes):
 
     def save(record, path):
         WHOLE_SAVE(record, path)
-        say("c" if Path(path).name == state.OPTIMIZER else "e")
+        say("c" if Path(path).name == checkpoint.OPTIMIZER else "e")
 
     torch.save = save
     fit(model, partial(problem, seed=5), loss, settings)
@@ -130,7 +130,7 @@ def together(root):
 
 def scale(folder, way=""):
     """All stages of the smallest scale, with pictures of unseen clips at the end. shard: shared out, and stopped in between."""
-    watch.SHOWN = 1
+    samples.SHOWN = 1
     stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
     preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "decoder": stage, "denoiser": stage})
     changes = {"shard": True, "activation_checkpointing": True} if way == "shard" else {}

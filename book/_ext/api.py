@@ -12,8 +12,8 @@ from pathlib import Path
 import equations
 from sources import CORE, module_file, piece
 
-# Need Blender's Python, so they cannot be imported here.
-ELSEWHERE = ("render.blender_job", "render.blender_scene")
+# Needs Blender's Python, so it cannot be imported here.
+ELSEWHERE = ("render.blender_job",)
 SETTINGS = {
     "autodoc_inherit_docstrings": False,
     "autodoc_member_order": "bysource",

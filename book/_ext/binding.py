@@ -6,6 +6,7 @@ What a page cannot know when it is written stands in it as a block, `{modules}`,
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -25,9 +26,8 @@ import ledger_roles
 from links import launch_line, repository
 from pairs import PROSE
 
-BLOCK = re.compile(r"^```\{(modules|equation|executions)\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
+BLOCK = re.compile(r"^```\{(modules|equation|executions|alive)\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
 MODEL = "puppetmaster.js"  # loader.js asks for it
-LIVE = "PUPPETMASTER_LIVE_PAGES"  # set: pages bring the model, and their editors run it
 TO_PROSE = re.compile(r"\]\(\.\./book/([^)\s]+)\)")  # a notebook's link to a page of the prose
 
 
@@ -56,8 +56,7 @@ def gather(root: Path, executed: Iterable[Path], pages: Path) -> None:
     ledger_roles.fill_pages(pages, root)
     fill_pages(pages, root)
     shutil.copy2(mathjax(), pages / "scripts")
-    if os.environ.get(LIVE):
-        bring_model(root, pages / "scripts")
+    bring_model(root, pages)
 
 
 def replace_changed(fresh: Path, pages: Path) -> None:
@@ -82,6 +81,7 @@ def fill_pages(pages: Path, root: Path) -> None:
         "modules": lambda words, page: api.modules_block(reference[page]),
         "equation": lambda label, page: equations.block(label, root),
         "executions": lambda words, page: execution.summary_table(root),
+        "alive": lambda words, page: alive(root, words),
     }
     for page in sorted(pages.rglob("*.md")):
         text = page.read_text(encoding="utf-8")
@@ -100,20 +100,38 @@ def fill_pages(pages: Path, root: Path) -> None:
         path.write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
-def bring_model(root: Path, scripts: Path) -> None:
-    """Write the shipped model beside the pages, for editors without a kernel; one of picture latents is too large for a page."""
+def alive(root: Path, words: str) -> str:
+    """A figure that can be dragged: of a picture and its drags. Pictures of class pm-still on the page make room for it."""
+    from ipywidgets.embed import embed_data
+
+    from puppetmaster_core.drags import Drags
+    from puppetmaster_core.editor import DragEditor
+
+    picture, drags = words.split()
+    figure = DragEditor(root / picture, Drags.from_json(root / drags), plain=True)
+    state = embed_data(views=[figure], drop_defaults=False)["manager_state"]
+    scripts = {"state": state, "view": {"version_major": 2, "version_minor": 0, "model_id": figure.model_id}}
+    texts = {kind: json.dumps(told).replace("</", "<\\/") for kind, told in scripts.items()}
+    tags = [f'<script type="application/vnd.jupyter.widget-{kind}+json">{text}</script>' for kind, text in texts.items()]
+    return "\n".join(["```{raw} html", *tags, '<script defer src="_static/widgets.js"></script>', "```"])
+
+
+def bring_model(root: Path, pages: Path) -> None:
+    """Write the shipped model beside pages that have an editor; one of picture latents is too large for a page."""
     from puppetmaster_core import PuppetMasterPipeline
     from puppetmaster_core.editor import page_model
 
+    texts = (page.read_text(encoding="utf-8") for kind in ("md", "ipynb") for page in pages.rglob(f"*.{kind}"))
+    if not any("loadPuppetmaster" in text for text in texts):
+        return
     made = root / execution.OUT / f"{execution.digest(root)[:16]}.{MODEL}"  # kept: making it takes as long as a chapter
     if not made.exists():
-        pipeline = PuppetMasterPipeline.from_pretrained("tiny")
         try:
-            page_model.write(pipeline, made)
+            page_model.write(PuppetMasterPipeline.from_pretrained("tiny"), made)
         except page_model.PageModelError:
             return
-    shutil.copy2(made, scripts / MODEL)
-    widgets = scripts / "widgets.js"
+    shutil.copy2(made, pages / "scripts" / MODEL)
+    widgets = pages / "scripts" / "widgets.js"
     loader = (Path(__file__).parent / "loader.js").read_text(encoding="utf-8")
     widgets.write_text(loader + widgets.read_text(encoding="utf-8"), encoding="utf-8")
 

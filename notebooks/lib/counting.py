@@ -2,7 +2,7 @@
 
 The paper writes ≥ where some videos are hard to tell, so there are three answers. The automatic count is `evaluation.motion`'s.
 
-    count = Counting.of("videos")   # shows the widget, of what `puppetmaster evaluate --videos videos` kept
+    count = Counting.of("videos")   # shows the buttons, of what `puppetmaster evaluate --videos videos` kept
     count = Counting({"mini": [("00000", video), …], "tiny": […]})   # or of any others
     count.save("counts.csv"); count.rates()
 """
@@ -13,46 +13,33 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import anywidget
 import numpy as np
-from traitlets import Float, Int, List
 
-from puppetmaster_core.drags import Drags
-from puppetmaster_core.editor.bundle import script, style
-from puppetmaster_core.editor.film import film
+from lib.asking import Asking
 from puppetmaster_core.evaluation.videos import kept_videos
 from puppetmaster_core.files import whole_file
+from puppetmaster_core.video import Video
 
 ANSWERS = ("right", "wrong", "unclear")
 COLUMNS = ("row", "clip", "answer")
-JS = Path(__file__).with_name("js")
 
 
-class Counting(anywidget.AnyWidget):
-    """The films of several rows, shuffled, with their drags drawn over them; `answers` has one of ANSWERS or "" for each.
+class Counting(Asking):
+    """The videos of several rows, shuffled, with their drags drawn over them; `answers` has one of ANSWERS or "" for each.
 
-    rows: for each row its (clip id, video); a video is a `Video` or frames (N, H, W, 3) uint8. drags: by clip id, for videos
-    that bring none. seed: of the shuffling. The page is not told which row a film belongs to. Raises ValueError without videos.
+    rows: for each row its (clip id, `Video`). seed: of the shuffling. What is shown does not tell which row a video belongs to.
+    Raises ValueError without videos.
     """
 
-    _esm = script("counting", JS)
-    _css = style("player")
-    films = List().tag(sync=True)
-    answers = List().tag(sync=True)
-    fps = Float(7.0).tag(sync=True)
-    width = Int(320).tag(sync=True)
-
-    def __init__(self, rows: Mapping[str, Iterable[tuple[str, object]]], *, drags: Mapping[str, Drags] | None = None,
-                 seed: int = 0, width: int = 320):
+    def __init__(self, rows: Mapping[str, Iterable[tuple[str, Video]]], *, seed: int = 0):
         given = [(row, clip, video) for row, videos in rows.items() for clip, video in videos]
-        if not given:
-            raise ValueError("no videos came, wanted at least one")
         order = np.random.default_rng(seed).permutation(len(given))
-        self.asked = [given[k][:2] for k in order]  # (row, clip) of each film; stays on this side
-        if len(set(self.asked)) < len(self.asked):
-            raise ValueError("a clip came twice in one row, wanted each once")
-        films = [_film(k, *given[at][1:], drags or {}) for k, at in enumerate(order, start=1)]
-        super().__init__(films=films, answers=[""] * len(films), width=width)
+        self.asked = [given[k][:2] for k in order]  # (row, clip) of each video
+        if not given or len(set(self.asked)) < len(given):
+            raise ValueError(f"got {len(given)} videos of {len(set(self.asked))} clips, expected some, each clip once in a row")
+        videos = [given[k][2] for k in order]
+        super().__init__([f"video {k + 1}" for k in range(len(given))], [lambda video=video: video for video in videos], ANSWERS,
+                         [""] * len(given))
 
     @classmethod
     def of(cls, folder: str | Path, **options) -> Counting:
@@ -60,10 +47,10 @@ class Counting(anywidget.AnyWidget):
         return cls(kept_videos(folder), **options)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """For each row how often each answer was given, and how many films have none yet."""
+        """For each row how often each answer was given, and how many videos have none yet."""
         table = {row: dict.fromkeys((*ANSWERS, "not seen"), 0) for row, _ in self.asked}
         for (row, _), answer in zip(self.asked, self.answers, strict=True):
-            table[row][answer if answer in ANSWERS else "not seen"] += 1
+            table[row][answer or "not seen"] += 1
         return dict(sorted(table.items()))
 
     def rates(self) -> dict[str, tuple[float, float]]:
@@ -92,13 +79,7 @@ class Counting(anywidget.AnyWidget):
         for line in lines:
             asked = (line.get("row"), line.get("clip"))
             if asked not in answers or line.get("answer") not in ANSWERS:
-                raise ValueError(f"{path}: {line} came, wanted row and clip of these videos, and one of {', '.join(ANSWERS)}")
+                raise ValueError(f"{path}: got {line}, expected row and clip of these videos, and one of {', '.join(ANSWERS)}")
             answers[asked] = line["answer"]
         self.answers = list(answers.values())
-
-
-def _film(number: int, clip: str, video, drags: Mapping[str, Drags]) -> dict:
-    """One film with its drags, named by its number only."""
-    made = film(np.asarray(getattr(video, "frames", video))) | {"alt": f"video {number}"}
-    over = getattr(video, "drags", None) or drags.get(clip)
-    return made | ({"drags": over.points.tolist()} if over else {})
+        self.show(self._next(0))

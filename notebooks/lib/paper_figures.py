@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from lib.figures import TEXT, bare, done, with_drags
 from lib.scenes import Scene, objects
 from procedural_library import make_asset
-from puppetmaster_core.checkpoints import SETTINGS
+from puppetmaster_core.checkpoints import PLAIN
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
 from puppetmaster_core.curation.pictures import quarters
@@ -41,7 +41,7 @@ def made_by(pipe: PuppetMasterPipeline, name: str, **how) -> str:
 
 def remade(pipe: PuppetMasterPipeline, *, unet: DragUNet | None = None, **settings) -> PuppetMasterPipeline:
     """The same weights in a pipeline with other settings, or with another U-Net."""
-    own = {name: pipe.config[name] for name in (SETTINGS.keys() - {"max_drags"}) | {"qualities"}}
+    own = {name: pipe.config[name] for name in PLAIN}
     other = PuppetMasterPipeline(**pipe.components | {"unet": unet or pipe.unet}, **own | settings)
     other.set_progress_bar_config(disable=True)
     return other

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from puppetmaster_core.clips.mixture import WEIGHTS
 from puppetmaster_core.diffusion import P_STD
 from puppetmaster_core.presets import MINI, SVD, TINY, Preset
-from puppetmaster_core.training.denoiser import Recipe
-from puppetmaster_core.training.plan import Plan
+from puppetmaster_core.training.config import Plan
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito's
 
@@ -33,8 +32,8 @@ def half_life(decay: float) -> float:
 
 def recipe_of(preset: Preset) -> dict[str, str]:
     """What a preset says on the rows of `PAPER`."""
-    settings = Plan(preset, Path("."), preset.training, {}, math.inf).settings("denoiser")
-    recipe = Recipe(**preset.training.get("recipe", {}))
+    plan = Plan(preset, Path("."))
+    settings, recipe = plan.settings("denoiser"), plan.items
     begins = {"vae": "nothing: its VAE is trained first", "painter": "nothing: its painter and parts are trained first"}
     mixture = ", ".join(f"{share:g}" for share in WEIGHTS.values())
     return {

@@ -57,7 +57,7 @@ strip({"as dragged": video.frames})
 #
 # Press on a part of the picture, pull, and let go. *Points* draws a path click by click, *Pin* holds a point where it is. Then
 # press *Generate*. Beside the picture: the maps that the network reads (App. A), how fast each drag runs along its path, and
-# what came of it. On a page of the book you can draw; generating needs the notebook.
+# what came of it. While you pull, the picture follows. On a page of the book the model runs in your browser.
 
 # %%
 from puppetmaster_core.editor import DragEditor
@@ -143,6 +143,14 @@ if isinstance(pipe.latents, MotionLatents):
     shown = moved_parts(np.asarray(picture), motion[0])
 else:
     shown = f"{model} is told to draw pictures, as the paper's model is"
+shown
+
+# %% [markdown]
+# The same beside the film, frame by frame: the hue says which way a pixel of frame 1 has gone, the strength how far.
+
+# %%
+if isinstance(pipe.latents, MotionLatents):
+    shown = moving(video, motion=motion[0], alt="the cabinet, and how its pixels move")
 shown
 
 # %% [markdown]

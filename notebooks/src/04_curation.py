@@ -211,8 +211,9 @@ figures.decision_card(least_sure, pictures_of(least_sure), forest)
 # %% [markdown]
 # ## Label some yourself
 #
-# *K* keeps, *D* drops, *U* is unsure, *Z* takes the last answer back. Answers go into a CSV file, and the next session goes
-# on where this one stopped. A second rater's file can be loaded; `labeller.agreement("name")` says how far two agree.
+# Each animation and the ends of its four quarters: keep it, drop it, or are you unsure? (The buttons need the notebook.)
+# Answers go into a CSV file, and the next session goes on where this one stopped. A second rater takes the same file under
+# another name; `labeller.agreement("name")` says how far two agree.
 
 # %%
 from lib.labeller import Labeller
@@ -295,7 +296,7 @@ figures.funnel_figure(report["funnel"])
 # %%
 import time
 
-from puppetmaster_core.curation.costs import answers_cost, seconds_an_asset, simulate
+from lib.costs import answers_cost, seconds_an_asset, simulate
 
 rows, assets_rows = (
     read_rows(folder / "animations.parquet"),

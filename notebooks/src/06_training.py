@@ -123,7 +123,7 @@ print(f"{len(sliced)} steps in {slices} starts: every loss is the same to the la
 
 # %%
 from puppetmaster_core.presets import MINI, TINY
-from puppetmaster_core.training.denoiser import Recipe
+from puppetmaster_core.training.config import Recipe
 
 shifted = {
     f"{p.name}: mean {p.training['recipe']['sigma_mean']:g}": p.training["recipe"][
@@ -141,10 +141,10 @@ figures.noise_levels(
 # nothing moved. At σ = 80 the answer can only come from the picture and the drags. Below, `tiny` on cabinets it has not seen:
 
 # %%
+from lib.one_step import SIGMAS, one_step_errors
 from puppetmaster_core import PuppetMasterPipeline
 from puppetmaster_core.clips.sources import WATCH_SEEDS, find_source
 from puppetmaster_core.clips.studio import Filming, filmed
-from puppetmaster_core.evaluation.one_step import SIGMAS, one_step_errors
 
 unseen = filmed(
     find_source("cabinets", judged, WATCH_SEEDS),
@@ -193,7 +193,7 @@ motion_figures.ceilings(own)
 # The first ten rows were measured once, in planning, on cabinets that are not judged; they are not results of this book's
 # model. What they decided is the model: `tiny` diffuses [displacement](../book/equations.md#eq-field), less what [the drags say
 # already](../book/equations.md#eq-guess); [whole parts move](../book/equations.md#eq-anchoring) through their drags; [the
-# picture's pixels are carried](../book/equations.md#eq-splat), [to its own edges](../book/equations.md#eq-enlarging), and a
+# picture's pixels are carried](../book/equations.md#eq-splat), [to its own edges](../book/equations.md#eq-snapping), and a
 # *painter* [paints what they uncover](../book/equations.md#eq-painting). So its stages are
 # others: the **painter** learns on exact motion, the **parts** network learns which pixels move with a point, and the
 # **denoiser**, the paper's network unchanged, learns Equation 2 on motion.

@@ -286,7 +286,7 @@ print(
 )
 
 # %% [markdown]
-# `puppetmaster bench --scale tiny --compile` also times channels-last and compiled networks, and on a GPU the paper's size.
+# `puppetmaster bench --scale tiny --compile` also times the compiled network, and on a GPU the paper's size.
 #
 # ## Exercise 1: the weight of one frame
 #

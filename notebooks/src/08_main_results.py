@@ -108,16 +108,17 @@ import tempfile
 from pathlib import Path
 
 from lib import tables as pages
-from puppetmaster_core import PuppetMasterPipeline
-from puppetmaster_core.evaluation.library import evaluate_library
+from puppetmaster_core import PuppetMasterPipeline, evaluate
+from puppetmaster_core.evaluation.subjects import unseen_subjects
 
 pipe = PuppetMasterPipeline.from_pretrained(model)
 pipe.set_progress_bar_config(disable=True)
+size, frames = pipe.config.size, pipe.config.frames
 scratch = tempfile.TemporaryDirectory()  # goes when the notebook is closed
-kept = {"model": model, "videos": Path(scratch.name)}
-summary, scores = evaluate_library(
-    pipe, clips, "cabinets", seed=seed, steps=steps or None, **kept
-)
+videos = Path(scratch.name) / "model"
+unseen = unseen_subjects(clips, size, frames, "cabinets")
+results = evaluate(pipe, unseen, seed=seed, steps=steps or None, videos=videos)
+summary, scores = results.summary, results.clips
 pages.table(
     ("row", "PSNR, whole frame", "PSNR, moving region"),
     [
@@ -130,8 +131,8 @@ pages.table(
 # ## Counted by hand
 #
 # For Table 2 the authors counted by hand which videos go the wrong way, and wrote ≥ where some were hard to tell. Here are the
-# videos just scored, one after the other and shuffled, without saying whose they are: did the parts go where they were sent? R is
-# right, W wrong, U unclear. `puppetmaster evaluate --videos FOLDER` keeps the videos of a whole run, of several models side by
+# videos just scored, one after the other and shuffled, without saying whose they are: did the parts go where they were sent?
+# (The buttons need the notebook.) `puppetmaster evaluate --videos FOLDER` keeps the videos of a whole run, of several models side by
 # side if you like, and `Counting.of(FOLDER)` asks about them; `save` and `load` keep your answers.
 
 # %%
@@ -176,7 +177,6 @@ pages.table(
 # need no weights are off by more than half as much, which is why a table made with them says *rough*.
 
 # %%
-from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.trackers import (
     DenseFlow,
     LucasKanade,
@@ -184,8 +184,7 @@ from puppetmaster_core.evaluation.trackers import (
     tracker_error,
 )
 
-subjects = unseen_subjects(clips, pipe.config.size, pipe.config.frames, "cabinets")
-filmed = [subject.clip for subject in subjects]
+filmed = [one.clip for one in unseen_subjects(clips, size, frames, "cabinets")]
 off = {
     tracker.name: float(np.mean([tracker_error(tracker, clip) for clip in filmed]))
     for tracker in (LucasKanade(), DenseFlow(), Standing())

@@ -236,8 +236,6 @@ print(
 # clip follows from its number and the seed alone, so processes need not talk about it:
 
 # %%
-from itertools import islice
-
 import numpy as np
 
 from puppetmaster_core.clips.mixture import WEIGHTS, Mixture
@@ -246,15 +244,11 @@ groups = np.repeat(list(WEIGHTS), 200)  # a thousand clips, as many of each grou
 mixture = Mixture.of(groups, seed=0)
 alone = mixture.draws(0, 64)
 shared = [
-    list(islice(mixture.stream(worker=w, workers=4, batch=4), 16)) for w in range(4)
+    mixture.draws(16 * step + 4 * process, 4)  # of a batch of 16, each takes four
+    for step in range(4)
+    for process in range(4)
 ]
-taken = [
-    clip
-    for turn in range(4)
-    for worker in shared
-    for clip in worker[4 * turn : 4 * turn + 4]
-]
-assert taken == alone.tolist(), "four workers draw what one would have drawn"
+assert np.array_equal(np.concatenate(shared), alone), "four draw what one would have"
 often = {
     name: float((groups[mixture.draws(0, 20000)] == name).mean()) for name in WEIGHTS
 }
@@ -282,7 +276,7 @@ table(
 # until the limit of two minutes. Look at the hours on many cores: they stop falling where the slowest single asset decides.
 
 # %%
-from puppetmaster_core.curation.costs import simulate
+from lib.costs import simulate
 
 rng = np.random.default_rng(0)
 # seconds

@@ -24,9 +24,8 @@ size = 80  # pixels a side
 # %%
 from PIL import Image
 
-from procedural_library import GROUPS, make_asset
+from procedural_library import GROUPS, contact_sheet, make_asset
 from procedural_library.folder import planned
-from puppetmaster_core.render.contact_sheet import contact_sheet
 
 
 def sheet(categories, count, columns):

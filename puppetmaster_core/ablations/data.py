@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from puppetmaster_core.clips.plan import Plan, settle
-from puppetmaster_core.clips.production import clear_work, make_shards, open_shards
+from puppetmaster_core.clips import rendering
 from puppetmaster_core.clips.rules import draw_paths
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
@@ -26,8 +25,8 @@ from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.presets import ABLATION
-from puppetmaster_core.training.data import random_drags
-from puppetmaster_core.training.feed import row_rng
+from puppetmaster_core.training.batches import row_rng
+from puppetmaster_core.training.denoiser import random_drags
 
 SETS = 4  # of drags, drawn once for each clip
 LOOK = 4  # pixels a side of the small picture that stands for CLIP's embedding
@@ -71,15 +70,9 @@ def masks_of(parts: np.ndarray, points: Tensor, present: Tensor, grid: int) -> T
 
 def render_clips(folder: Path, source: str, assets: int) -> ClipStore:
     """Clips of the first assets of a source, rendered where they are not there yet."""
-    filming = Filming(size=ABLATION.size, frames=ABLATION.frames)
-    plan = Plan(find_source(source, assets), filming)
-    folder.mkdir(parents=True, exist_ok=True)
-    settle(folder, plan)
-    todo = open_shards(folder, plan)
-    made = make_shards(folder, plan, todo, workers=1) if todo else ()
-    for _ in tqdm(made, total=assets, desc=f"rendering {source}", mininterval=5):
+    plan = rendering.RenderPlan(find_source(source, assets), Filming(size=ABLATION.size, frames=ABLATION.frames))
+    for _ in tqdm(rendering.render_clips(folder, plan), total=assets, desc=f"rendering {source}", mininterval=5):
         pass
-    clear_work(folder)
     return ClipStore(folder)
 
 

@@ -27,7 +27,7 @@ from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.provenance import commit
-from puppetmaster_core.training.denoiser import Recipe
+from puppetmaster_core.training.config import Recipe
 
 COPY, TRUTH = "static-copy", "truth"  # files beside the arms'
 SHOWN = 4  # judged clips whose videos are kept

@@ -20,7 +20,7 @@ from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.presets import ABLATION
-from puppetmaster_core.training.denoiser import Recipe
+from puppetmaster_core.training.config import Recipe
 
 LARGER = 2  # times the scale's size
 VIDEOS, HELD_OUT = 800, 32

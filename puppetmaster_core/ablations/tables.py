@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -85,12 +86,17 @@ def interval(table: np.ndarray) -> dict | None:
     there = np.isfinite(table)
     if not there.any():
         return None
-    rng, low_high = np.random.default_rng(0), []
-    for _ in range(RESAMPLES):
-        some = table[rng.integers(len(table), size=len(table))][:, rng.integers(table.shape[1], size=table.shape[1])]
-        low_high.append(np.nanmean(some) if np.isfinite(some).any() else np.nan)
-    low, high = np.nanquantile(low_high, [0.025, 0.975])
+    seeds, clips = _draws(*table.shape)
+    total, count = (((seeds @ one) * clips).sum(1) for one in (np.where(there, table, 0.0), there.astype(float)))
+    low, high = np.quantile(total[count > 0] / count[count > 0], [0.025, 0.975])
     return {"mean": float(np.nanmean(table)), "low": float(low), "high": float(high), "clips": table.shape[1]}
+
+
+@lru_cache(maxsize=8)
+def _draws(seeds: int, clips: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each resample draws each seed (RESAMPLES, seeds) and each clip (RESAMPLES, clips)."""
+    rng = np.random.default_rng(0)
+    return tuple(rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float) for n in (seeds, clips))
 
 
 def summary(loaded: dict, table: str) -> dict[str, dict]:

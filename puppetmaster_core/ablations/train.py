@@ -23,10 +23,10 @@ from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import to_frames, to_tensor
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.sampling import make_solver, sample
-from puppetmaster_core.training.denoiser import Denoiser, Recipe, pick_frames, residual_scale
-from puppetmaster_core.training.feed import row_generator, row_noise
+from puppetmaster_core.training.batches import row_generator, row_noise
+from puppetmaster_core.training.config import Recipe, RunSettings
+from puppetmaster_core.training.denoiser import Denoiser, pick_frames, residual_scale
 from puppetmaster_core.training.loop import fit
-from puppetmaster_core.training.settings import RunSettings
 
 TIME_IDS = torch.zeros(1, 3)  # frame rate, motion bucket, augmentation: the same for all
 POINTS = 40  # of the curve of the loss, at the most

@@ -2,9 +2,6 @@
 
 from puppetmaster_core.assets.asset import AnimatedAsset, AnimationClip, Material
 from puppetmaster_core.assets.asset_sources import AssetSourceError, asset_source
-from puppetmaster_core.assets.gltf import AssetError
-from puppetmaster_core.assets.joints import ArticulatedAsset, Joint
-from puppetmaster_core.assets.load import load_asset
+from puppetmaster_core.assets.gltf import AssetError, load_asset
 
-__all__ = ["AnimatedAsset", "AnimationClip", "ArticulatedAsset", "AssetError", "AssetSourceError", "Joint", "Material",
-           "asset_source", "load_asset"]
+__all__ = ["AnimatedAsset", "AnimationClip", "AssetError", "AssetSourceError", "Material", "asset_source", "load_asset"]

@@ -13,6 +13,17 @@ import numpy as np
 WRAPS = ("repeat", "clamp", "mirror")  # of a texture beyond its edge: again, its edge's texel, or turned round
 
 
+def displayed(linear) -> np.ndarray:
+    """Linear light in [0, 1] as sRGB displays it (IEC 61966-2-1)."""
+    linear = np.clip(linear, 0.0, 1.0)
+    return np.minimum(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * (linear ** (1 / 2.4) - 1) + 1), 1.0)
+
+
+def linear(shown: np.ndarray) -> np.ndarray:
+    """Displayed shares as linear light, the other way round."""
+    return np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+
+
 @dataclass(frozen=True)
 class Material:
     """A surface's colour: `color` RGB as displayed, in [0, 1], multiplied by `texture` (h, w, 3 or 4) uint8 where there is one.
@@ -37,14 +48,12 @@ class Material:
     double_sided: bool = True  # False: not drawn where its triangles are seen from behind, clockwise
 
     def __post_init__(self):
-        if self.alpha_mode not in ("opaque", "mask", "blend"):
-            raise ValueError(f"alpha mode {self.alpha_mode!r} given: use 'opaque', 'mask' or 'blend'")
-        for filtering in (self.filtering, self.emission_filtering):
-            if filtering not in ("nearest", "linear"):
-                raise ValueError(f"filtering {filtering!r} given: use 'nearest' or 'linear'")
-        for wrap in (*self.wrap, *self.emission_wrap):
-            if wrap not in WRAPS:
-                raise ValueError(f"wrap {wrap!r} given: use one of {', '.join(WRAPS)}")
+        known = {"alpha mode": (("opaque", "mask", "blend"), [self.alpha_mode]),
+                 "filtering": (("nearest", "linear"), [self.filtering, self.emission_filtering]),
+                 "wrap": (WRAPS, [*self.wrap, *self.emission_wrap])}
+        for what, (names, values) in known.items():
+            if strange := [value for value in values if value not in names]:
+                raise ValueError(f"got {what} {strange[0]!r}, expected one of {', '.join(names)}: correct the material")
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class AnimatedAsset:
             return names.index(clip)
         if isinstance(clip, int) and 0 <= clip < len(names):
             return clip
-        raise ValueError(f"animation {clip!r} asked for, this asset has {names}: name one of them or give its index")
+        raise ValueError(f"got animation {clip!r}, expected one of {names} or its index: correct the name")
 
     def sample_times(self, clip: int | str, frames: int) -> np.ndarray:
         """`frames` times in seconds spread evenly over the animation, first and last included."""

@@ -1,18 +1,21 @@
 """`puppetmaster …`: one file per command.
 
-A command's module has HELP (one line), add_arguments(parser) and run(arguments), and imports PyTorch only inside `run`,
-once the arguments are known to be good. On bad input `run` raises BadInput, which becomes exit code 2 and one line.
+A command's module has a docstring with an example, HELP (one line), add_arguments(parser) and run(arguments), which gives its
+report, for --json, and the same as text; or None where it has printed all itself. It imports PyTorch only inside `run`, once the
+arguments are known to be good. What a user can mend, an exception class of this package or a file that the system refuses,
+becomes exit code 2 and one line.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import json
 import sys
 from importlib import import_module
 
 from puppetmaster_core import __version__
-from puppetmaster_core.cli.arguments import BadInput
+from puppetmaster_core.cli.arguments import add_command
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench",
@@ -32,12 +35,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument("--version", action="version", version=f"puppetmaster {__version__}")
     commands = main_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = import_module(f"{__name__}.{name}")
-        command = commands.add_parser(
-            name, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run, prog=command.prog)
+        add_command(commands, name, import_module(f"{__name__}.{name}"))
     return main_parser
 
 
@@ -45,18 +43,29 @@ def main(words: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
     arguments = parser().parse_args(words)
     try:
-        arguments.run(arguments)
-    except BadInput as error:
-        line = " ".join(str(error).splitlines())  # names of files may hold anything
-        print(f"{arguments.prog}: error: {line}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"{arguments.prog}: error: {place}the disk is full ({error.strerror}): make room and start again", file=sys.stderr)
-        return 2
+        if shown := arguments.run(arguments):
+            report, text = shown
+            print(json.dumps(report, ensure_ascii=False) if arguments.json else text)
+        return 0
     except KeyboardInterrupt:
         print(f"\n{arguments.prog}: interrupted", file=sys.stderr)
         return 130
-    return 0
+    except Exception as error:
+        if (message := refusal(error)) is None:
+            raise
+        line = " ".join(message.splitlines())  # names of files may hold anything
+        print(f"{arguments.prog}: error: {line}", file=sys.stderr)
+        return 2
+
+
+def refusal(error: Exception) -> str | None:
+    """What is wrong, where a user can mend it; None for a mistake of ours, whose traceback is wanted."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}the disk is full ({error.strerror}): make room and start again"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: cannot be read or written ({error.strerror}): choose another place"
+    if isinstance(error, FloatingPointError | ConnectionError):  # weights that make numbers that are none; Ray that cannot start
+        return str(error)
+    ours = any(base.__module__.startswith("puppetmaster_core.") for base in type(error).__mro__)
+    return str(error) if ours else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.files import try_writing
+from puppetmaster_core.cli.arguments import BadInput, check_folder, whole
+from puppetmaster_core.files import write_json
 from puppetmaster_core.provenance import CHECKOUT
 
 RESULTS, WORK = Path("results/ablations"), Path("runs/ablation")
@@ -26,37 +27,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--show", action="store_true", default=None, help="run nothing: tables of what is there")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    from puppetmaster_core.ablations import arms, grid, tables
-    from puppetmaster_core.files import write_json
-
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+    """The report and the tables. Raises BadInput, AblationError, or what rendering raises."""
     results, work = arguments.results or CHECKOUT / RESULTS, arguments.work or CHECKOUT / WORK
-    _try_folders(results, work)
+    for folder in (results, work):
+        check_folder(folder)
+
+    from puppetmaster_core.ablations import arms, grid, tables
+
     given = {name: getattr(arguments, name) for name in ("steps", "clips", "judged") if getattr(arguments, name) is not None}
-    try:
-        chosen = arms.chosen(arguments.table or (), arguments.arms or ())
-        whole_grid = grid.Grid(results, work, grid.Size(**given))
-        if arguments.show:
-            whole_grid.check()
-        else:
-            for path, made in whole_grid.run(chosen, arguments.seeds or grid.SEEDS):
-                print(f"{path}: {'made now' if made else 'there already'}", flush=True)
-        loaded = tables.load(results)
-    except arms.AblationError as error:
-        raise BadInput(str(error)) from error
-    write_json(results.with_suffix(".json"), tables.result(loaded, "puppetmaster reproduce --scale ablation"))
-    for name in arguments.table or arms.TABLES:
-        print(f"\n{tables.text(loaded, name)}")
-    print(f"\n{tables.orderings_text(loaded)}")
-
-
-def _try_folders(*folders: Path) -> None:
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            try_writing(folder / "trial")
-        except OSError as error:
-            raise BadInput(f"{folder}: cannot be written ({error.strerror}), expected a folder: choose another place") from None
+    chosen = arms.chosen(arguments.table or (), arguments.arms or ())
+    whole_grid = grid.Grid(results, work, grid.Size(**given))
+    if arguments.show:
+        whole_grid.check()
+    else:
+        for path, made in whole_grid.run(chosen, arguments.seeds or grid.SEEDS):
+            print(f"{path}: {'made now' if made else 'there already'}", file=sys.stderr)
+    loaded = tables.load(results)
+    report = tables.result(loaded, "puppetmaster reproduce --scale ablation")
+    write_json(results.with_suffix(".json"), report)
+    shown = [tables.text(loaded, name) for name in arguments.table or arms.TABLES]
+    return report, "\n\n".join([*shown, tables.orderings_text(loaded)])
 
 
 def refuse(arguments: argparse.Namespace) -> None:

@@ -17,72 +17,60 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, number, quick_start, silent_libraries, whole
-from puppetmaster_core.cli.drag_files import read_drags
-from puppetmaster_core.cli.models import bad_input, load
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, quick_start, silent_libraries, whole
 
 HELP = "move the parts of a picture along drags"
-SEEDS = 2**32  # PyTorch's generator on the CPU takes 32 bits of a seed
 SHOWN = 256  # pixels; videos of small models are enlarged to about this
+SAME_SHAPE = 0.02  # how far two aspect ratios may differ, relatively: pictures are scaled to whole pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="any picture; frame 1 of an animated one")
-    parser.add_argument("--drags", type=Path, required=True, metavar="D.json", help="drags on the picture, .json or .npz")
-    parser.add_argument("--output", type=Path, required=True, metavar="OUT.gif",
-                        help="NAME.gif, NAME.mp4, or a new folder for one PNG a frame")
-    parser.add_argument("--model", default="tiny", help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)")
-    parser.add_argument("--quality", choices=("draft", "good", "paper"), help="a measured solver, steps and guidance")
-    parser.add_argument("--steps", type=whole(1, 1000), help="sampling steps (default: the quality's, or the model's)")
-    parser.add_argument("--guidance", type=number(1, 100), metavar="W",
-                        help="how firmly the last frame follows the drags, from 1 (default: the model's)")
-    parser.add_argument("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: likewise)")
-    parser.add_argument("--seed", type=whole(0, SEEDS - 1), default=0, help="another seed, another video (default: 0)")
-    parser.add_argument("--overlay", action="store_true", help="draw the drags over the video")
-    parser.add_argument("--upscale", type=whole(1, 16), metavar="TIMES",
-                        help=f"enlarge the frames (default: to about {SHOWN} pixels)")
-    parser.add_argument("--fps", type=number(1, 50), help="frames a second (default: the model's)")
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    add = parser.add_argument
+    add("image", type=Path, metavar="IMAGE", help="any picture; frame 1 of an animated one")
+    add("--drags", type=Path, required=True, metavar="D.json", help="drags on the picture, .json or .npz")
+    add("--output", type=Path, required=True, metavar="OUT.gif", help="NAME.gif, NAME.mp4, or a new folder for one PNG a frame")
+    add("--model", default="tiny", help=MODEL)
+    add("--quality", choices=("draft", "good", "paper"), help="a measured solver, steps and guidance")
+    add("--steps", type=whole(1, 1000), help="sampling steps (default: the quality's, or the model's)")
+    add("--guidance", type=number(1, 100), metavar="W",
+        help="how firmly the last frame follows the drags, from 1 (default: the model's)")
+    add("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: likewise)")
+    add("--seed", type=whole(0, SEEDS - 1), default=0, help="another seed, another video (default: 0)")
+    add("--overlay", action="store_true", help="draw the drags over the video")
+    add("--upscale", type=whole(1, 16), metavar="TIMES", help=f"enlarge the frames (default: to about {SHOWN} pixels)")
+    add("--fps", type=number(1, 50), help="frames a second (default: the model's)")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     clock = [time.perf_counter()]
-    with bad_input():
-        with quick_start():
-            picture, drags = check(arguments)
-            clock.append(time.perf_counter())
-            pipeline = load(arguments.model)
+    with quick_start():
+        picture, drags = check(arguments)
         clock.append(time.perf_counter())
-        least, most = _sampling(pipeline, arguments.quality).min_guidance, arguments.guidance
-        video = pipeline(picture, drags, quality=arguments.quality, steps=arguments.steps, max_guidance=most,
-                         min_guidance=min(least, most or least), solver=arguments.solver, seed=arguments.seed)
-        clock.append(time.perf_counter())
-        times = arguments.upscale or max(1, round(SHOWN / max(video.frames.shape[1:3])))
-        video.save(arguments.output, overlay=arguments.overlay, upscale=times, fps=arguments.fps)
-        clock.append(time.perf_counter())
-    count, height, width, _ = video.frames.shape
-    seconds = [round(after - before, 2) for before, after in pairwise(clock)]
-    report = {
-        "output": str(arguments.output), "frames": count, "size": [width * times, height * times], "drags": len(drags),
-        "model": arguments.model, "seed": arguments.seed,
-        "seconds": dict(zip(("check", "load", "sample", "write"), seconds, strict=True)),
-    }
-    if arguments.json:
-        print(json.dumps(report))
-    else:
-        print(f"{arguments.output}: {count} frames of {width * times}×{height * times} pixels, in {sum(seconds):.1f} s")
-
-
-def _sampling(pipeline, quality: str | None):
+        pipeline = load(arguments.model)
+    clock.append(time.perf_counter())
     try:
-        return pipeline.sampling(quality)
+        least, most = pipeline.sampling(arguments.quality).min_guidance, arguments.guidance
     except ValueError as error:  # a model with qualities of its own names
         raise BadInput(f"--quality: {error}") from error
+    video = pipeline(picture, drags, quality=arguments.quality, steps=arguments.steps, max_guidance=most,
+                     min_guidance=min(least, most or least), solver=arguments.solver, seed=arguments.seed)
+    clock.append(time.perf_counter())
+    times = arguments.upscale or max(1, round(SHOWN / max(video.frames.shape[1:3])))
+    video.save(arguments.output, overlay=arguments.overlay, upscale=times, fps=arguments.fps)
+    clock.append(time.perf_counter())
+    count, height, width, _ = video.frames.shape
+    seconds = [round(after - before, 2) for before, after in pairwise(clock)]
+    report = {"output": str(arguments.output), "frames": count, "size": [width * times, height * times], "drags": len(drags),
+              "model": arguments.model, "seed": arguments.seed,
+              "seconds": dict(zip(("check", "load", "sample", "write"), seconds, strict=True))}
+    size = f"{width * times}×{height * times}"
+    return report, f"{arguments.output}: {count} frames of {size} pixels, in {sum(seconds):.1f} s"
 
 
 def check(arguments: argparse.Namespace):
     """The opened picture and the drags, once all input is known to be good. PyTorch is imported last."""
     from puppetmaster_core.checkpoints import check_model, find_model, read_index
+    from puppetmaster_core.drags import DragError
     from puppetmaster_core.pictures import open_picture
     from puppetmaster_core.video import check_output
 
@@ -92,20 +80,29 @@ def check(arguments: argparse.Namespace):
             raise BadInput(f"{arguments.output}: this is what you gave, expected a file to be made: choose another name")
     with silent_libraries():
         picture = open_picture(arguments.image)
-    folder = find_model(arguments.model)
-    if isinstance(folder, str):  # on the hub: its settings are not known yet
-        return picture, _inside(arguments.drags, picture.size, 14)
-    check_model(folder)
-    return picture, _inside(arguments.drags, picture.size, read_index(folder).get("frames", 14))
-
-
-def _inside(path: Path, size: tuple[int, int], frames: int):
-    """The drags of a file, each with a point in the picture of `size` (W, H)."""
-    from puppetmaster_core.drags import DragError
-
-    drags = read_drags(path, frames, size)
+    folder, frames = find_model(arguments.model), 14  # of a model on the hub the settings are not known yet
+    if not isinstance(folder, str):
+        check_model(folder)
+        frames = read_index(folder).get("frames", frames)
+    drags = read_drags(arguments.drags, frames, picture.size)
     try:
-        drags.check_inside(size)
+        drags.check_inside(picture.size)
     except DragError as error:
-        raise DragError(f"{path}: {error}") from None
+        raise BadInput(f"{arguments.drags}: {error}") from None
+    return picture, drags
+
+
+def read_drags(path: Path, frames: int, picture: tuple[int, int]):
+    """Drags over `frames` frames, of the project's JSON, or of Drag-a-Move's .npz or .pkl; picture: its size (W, H)."""
+    from puppetmaster_core.drags import Drags
+
+    if path.suffix.lower() in (".npz", ".pkl"):
+        from puppetmaster_core.drag_a_move import read_released
+
+        return read_released(path).resample(frames)
+    drags = Drags.from_json(path, frames)
+    drawn_on = json.loads(path.read_text(encoding="utf-8-sig"))["image_size"]
+    if abs(drawn_on[0] * picture[1] / (drawn_on[1] * picture[0]) - 1) > SAME_SHAPE:
+        drawn, given = ("×".join(map(str, size)) for size in (drawn_on, picture))
+        raise BadInput(f"{path}: got drags on a picture of {drawn}, expected drags on this one, of {given}: draw them on it")
     return drags

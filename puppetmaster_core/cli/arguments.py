@@ -1,4 +1,4 @@
-"""What several commands ask of their arguments."""
+"""What several commands ask of their arguments, and the model of a command."""
 
 from __future__ import annotations
 
@@ -6,44 +6,103 @@ import argparse
 import gc
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
+from puppetmaster_core.files import try_writing
 from puppetmaster_core.isolation import stderr_to
+
+MODEL = "a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)"
+SEEDS = 2**32  # PyTorch's generator on the CPU takes 32 bits of a seed
 
 
 class BadInput(ValueError):
     """Input a command cannot use. The message is one line: what it got, what it expected, what to do."""
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """An argparse type: a whole number from `least` to `most`."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from {least} to {most}")
-        return value
-
-    return parse
+def add_command(commands, name: str, module) -> None:
+    """Add a command of a module to the subparsers of a parser. One that only has commands of its own has no `run`."""
+    command = commands.add_parser(name, help=module.HELP, description=module.__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.add_arguments(command)
+    if hasattr(module, "run"):
+        command.set_defaults(run=module.run, prog=command.prog)
+        command.add_argument("--json", action="store_true", help="print what was done or found as JSON")
 
 
-def number(least: float, most: float) -> Callable[[str], float]:
-    """An argparse type: a number from `least` to `most`."""
+def ranged(kind: type, least: float, most: float) -> Callable[[str], float]:
+    """An argparse type: a number from `least` to `most`. NaN is none."""
 
     def parse(text: str) -> float:
         try:
-            value = float(text)
+            value = kind(text)
         except ValueError:
             value = math.nan
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from {least:g} to {most:g}")
+            called = f"a whole number from {least} to {most}" if kind is int else f"a number from {least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {called}")
         return value
 
     return parse
+
+
+whole, number = partial(ranged, int), partial(ranged, float)
+
+
+def check_file(path: Path | None) -> None:
+    """Raise BadInput where a file cannot be written at `path`; None is no file."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise BadInput(f"{path}: this is a folder, expected a file: choose another name")
+    try:
+        try_writing(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}): choose another place") from None
+
+
+def check_new(path: Path | None) -> None:
+    """Raise BadInput where something is at `path` already, or nothing can be written there."""
+    if path and path.exists():
+        raise BadInput(f"{path}: is there already, and nothing is overwritten: choose another name")
+    check_file(path)
+
+
+def check_folder(path: Path, what: str = "a folder") -> None:
+    """Raise BadInput where `path` is no folder that can be made or written in."""
+    if path.exists() and not path.is_dir():
+        raise BadInput(f"{path}: this is a file, expected {what}: choose another name")
+    nearest = next(place for place in (path, *path.absolute().parents) if place.is_dir())
+    if not os.access(nearest, os.W_OK):
+        raise BadInput(f"{path}: cannot be written (Permission denied): choose another place")
+
+
+def need(*packages: str, extra: str = "curation") -> None:
+    """Raise BadInput where one of the packages is not installed."""
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise BadInput(f"{' and '.join(missing)} is not installed: pip install 'puppetmaster-core[{extra}]'")
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def load(model: str):
+    """The pipeline; on the GPU where there is one, with the network in bfloat16 and pictures in float32. Raises ModelError."""
+    import torch
+
+    from puppetmaster_core.pipeline import PuppetMasterPipeline
+
+    pipeline = PuppetMasterPipeline.from_pretrained(model)
+    pipeline.set_progress_bar_config(desc="sampling", file=sys.stderr, leave=False)
+    if torch.cuda.is_available():
+        pipeline.to("cuda")
+        pipeline.unet.to(torch.bfloat16)
+    return pipeline
 
 
 @contextmanager

@@ -12,64 +12,47 @@ example:
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import Counter
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.files import try_writing, whole_file
+from puppetmaster_core.cli.arguments import BadInput, check_new, whole
+from puppetmaster_core.files import whole_file
 
 HELP = "make procedural animated objects as .glb files"
 ON_SHEET = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--category", required=True, metavar="NAME[,NAME]", help="categories or groups, taken in turn")
-    parser.add_argument("--count", type=whole(1, 10**7), required=True, help="how many assets")
-    parser.add_argument("--seed", type=whole(0, 10**9), default=0, help="number of each category's first asset (default: 0)")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new folder, or one of an earlier run")
-    parser.add_argument("--sheet", type=Path, metavar="PICTURE.png", help=f"also draw the first {ON_SHEET} assets")
-    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+    add = parser.add_argument
+    add("--category", required=True, metavar="NAME[,NAME]", help="categories or groups, taken in turn")
+    add("--count", type=whole(1, 10**7), required=True, help="how many assets")
+    add("--seed", type=whole(0, 10**9), default=0, help="number of each category's first asset (default: 0)")
+    add("--output", type=Path, required=True, metavar="DIR", help="a new folder, or one of an earlier run")
+    add("--sheet", type=Path, metavar="PICTURE.png", help=f"also draw the first {ON_SHEET} assets")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     from tqdm import tqdm
 
-    from puppetmaster_core.assets import AssetSourceError, asset_source
+    from puppetmaster_core.assets import asset_source
 
-    began = time.perf_counter()
-    try:
-        source = asset_source()
-        plan = source.planned(source.categories_of(arguments.category), arguments.count, arguments.seed)
-        source.check_folder(arguments.output)
-        _check_sheet(arguments.sheet)
-        rows = source.make_library(arguments.output, plan, progress=lambda todo: tqdm(todo, desc="making", unit="asset"))
-    except AssetSourceError as error:
-        raise BadInput(str(error)) from error
-    except OSError as error:
-        raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
-    if arguments.sheet:
-        _draw(arguments.sheet, plan[:ON_SHEET])
-    summary = {"output": str(arguments.output), "assets": len(rows), "seconds": round(time.perf_counter() - began, 2),
-               "bytes": sum(row["bytes"] for row in rows), "kinds": Counter(row["kind"] for row in rows),
-               "labels": Counter(row["category"] for row in rows)}
-    kinds = ", ".join(f"{n} {kind}" for kind, n in summary["kinds"].items())
-    print(json.dumps(summary) if arguments.json else
-          f"{arguments.output}: {len(rows)} assets ({kinds}), {summary['bytes'] / 1e6:.1f} MB, {summary['seconds']:.1f} s")
-
-
-def _check_sheet(sheet: Path | None) -> None:
-    if sheet is None:
-        return
-    if sheet.suffix.lower() != ".png":
+    began, output, sheet = time.perf_counter(), arguments.output, arguments.sheet
+    source = asset_source()
+    plan = source.planned(source.categories_of(arguments.category), arguments.count, arguments.seed)
+    source.check_folder(output)
+    if sheet and sheet.suffix.lower() != ".png":
         raise BadInput(f"{sheet}: expected a name that ends in .png for the sheet: choose another name")
-    if sheet.exists():
-        raise BadInput(f"{sheet}: is there already, and nothing is overwritten: choose another name")
-    try:
-        try_writing(sheet)
-    except OSError as error:
-        raise BadInput(f"{sheet}: cannot be written ({error.strerror}): choose another place") from None
+    check_new(sheet)
+    rows = source.make_library(output, plan, progress=lambda todo: tqdm(todo, desc="making", unit="asset"))
+    if sheet:
+        _draw(sheet, plan[:ON_SHEET])
+    report = {"output": str(output), "assets": len(rows), "seconds": round(time.perf_counter() - began, 2),
+              "bytes": sum(row["bytes"] for row in rows), "kinds": Counter(row["kind"] for row in rows),
+              "labels": Counter(row["category"] for row in rows)}
+    kinds = ", ".join(f"{n} {kind}" for kind, n in report["kinds"].items())
+    size = f"{report['bytes'] / 1e6:.1f} MB, {report['seconds']:.1f} s"
+    return report, f"{output}: {len(rows)} assets ({kinds}), {size}"
 
 
 def _draw(sheet: Path, plan: list[tuple[str, int]]) -> None:
@@ -77,10 +60,10 @@ def _draw(sheet: Path, plan: list[tuple[str, int]]) -> None:
     from tqdm import tqdm
 
     from puppetmaster_core.assets import asset_source
-    from puppetmaster_core.render.contact_sheet import contact_sheet
 
-    make_asset = asset_source().make_asset
-    assets = ((f"{category} {seed}", make_asset(category, seed)) for category, seed in tqdm(plan, desc="drawing", unit="asset"))
-    picture = Image.fromarray(contact_sheet(assets))
+    source = asset_source()
+    assets = ((f"{category} {seed}", source.make_asset(category, seed))
+              for category, seed in tqdm(plan, desc="drawing", unit="asset"))
+    picture = Image.fromarray(source.contact_sheet(assets))
     with whole_file(sheet) as partial, open(partial, "wb") as file:
         picture.save(file, "PNG", optimize=True)

@@ -5,19 +5,18 @@
 examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
-  puppetmaster bench --data
   puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.files import try_writing, write_json
+from puppetmaster_core.cli.arguments import BadInput, check_file, whole
+from puppetmaster_core.files import write_json
 from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "time and count the network's savings"
@@ -25,32 +24,22 @@ SCALES = PRESETS | {"paper": SVD}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny", help="the network's size (default: tiny)")
-    parser.add_argument("--repeats", type=whole(1, 1000), default=9, help="repetitions, of which the median counts (default: 9)")
-    parser.add_argument("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
-    parser.add_argument("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
-    parser.add_argument("--data", action="store_true", help="instead: how fast clips are made and read")
-    parser.add_argument("--curation", type=whole(1, 10**6), metavar="ASSETS",
-                        help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add = parser.add_argument
+    add("--scale", choices=list(SCALES), default="tiny", help="the network's size (default: tiny)")
+    add("--repeats", type=whole(1, 1000), default=9, help="repetitions, of which the median counts (default: 9)")
+    add("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
+    add("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
+    add("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
+    add("--curation", type=whole(1, 10**6), metavar="ASSETS",
+        help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
+    add("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     if arguments.output and not arguments.curation:
         raise BadInput("got --output without --curation: the others print only")
     if arguments.curation:
-        _curation(arguments)
-        return
-    if arguments.data:
-        from puppetmaster_core.clips.speed import as_text as speeds_text
-        from puppetmaster_core.clips.speed import measure
-
-        speeds = list(measure())
-        data = [asdict(speed) | {"rate": speed.rate} for speed in speeds]
-        print(json.dumps({"data": data}) if arguments.json else speeds_text(speeds))
-        return
+        return _curation(arguments.curation, arguments.output)
 
     import torch
 
@@ -62,26 +51,20 @@ def run(arguments: argparse.Namespace) -> None:
         report |= _counts()
     if arguments.scale != "paper" or device == "cuda":
         report |= _times(arguments, device)
-    print(json.dumps(report) if arguments.json else as_text(report))
+    return report, as_text(report)
 
 
-def _curation(arguments: argparse.Namespace) -> None:
-    from importlib.util import find_spec
-
+def _curation(count: int, output: Path | None) -> tuple[dict, str]:
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation import records, speed
+    from puppetmaster_core.curation import results, speed
 
-    if arguments.output:
-        try:
-            try_writing(arguments.output)
-        except OSError as error:
-            raise BadInput(f"{arguments.output}: cannot be written ({error.strerror}): choose another place") from None
+    check_file(output)
     engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
-    times = list(speed.compare_engines(find_source("library:all", arguments.curation), engines=engines))
-    record = records.speed_record(times)
-    if arguments.output:
-        write_json(arguments.output, record)
-    print(json.dumps(record) if arguments.json else speed.as_text(times))
+    times = list(speed.compare_engines(find_source("library:all", count), engines=engines))
+    record = results.speed_record(times)
+    if output:
+        write_json(output, record)
+    return record, speed.as_text(times)
 
 
 def _counts() -> dict:
@@ -90,11 +73,8 @@ def _counts() -> dict:
     from puppetmaster_core.model.released import RELEASED
     from puppetmaster_core.model.svd import explain_sizes
 
-    return {
-        "parameters": explain_sizes(DragUNet, RELEASED),
-        "operations, paper's settings": count_step(SVD),
-        "operations, released settings": count_step(SVD, released=True),
-    }
+    return {"parameters": explain_sizes(DragUNet, RELEASED), "operations, paper's settings": count_step(SVD),
+            "operations, released settings": count_step(SVD, released=True)}
 
 
 def _times(arguments: argparse.Namespace, device: str) -> dict:

@@ -4,7 +4,8 @@ ASSETS is a folder of .glb or .gltf files, one such file, 'library' or 'library:
 (library:all holds the bad ones too), or, with a network, 'objaverse:animated' or 'objaverse:IDS.json', which is downloaded first.
 OUTPUT gets animations.parquet (a row an animation: licence, SHA-256, metrics, verdict, why), assets.parquet, animation.json (the
 ids that are kept), with a judge animation-HQ.json, and report.json. The same command goes on where a run was stopped or killed:
-nothing is lost or done twice. An asset that fails, hangs or crashes costs itself only; report.json says which and why.
+nothing is lost, and at most one part is measured again. An asset that fails, hangs or crashes costs itself only; report.json
+says which and why.
 
 example:
   puppetmaster curate models/ --output curated
@@ -22,84 +23,79 @@ example:
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, number, whole
-from puppetmaster_core.cli.judge import add_judge_arguments, ask_judge, find_judge
-from puppetmaster_core.files import try_writing, write_json
+from puppetmaster_core.cli.arguments import BadInput, check_folder, need, number, whole
+from puppetmaster_core.files import write_json
 
 HELP = "find the animations that are worth learning from"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("assets", metavar="ASSETS", help="a folder or file (.glb, .gltf), library[:NAME] or objaverse:…")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder of the run")
-    parser.add_argument("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
-    parser.add_argument("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
-    parser.add_argument("--categories", type=Path, metavar="JSON", help="GObjaverse's categories: Poor-quality goes")
-    parser.add_argument("--download", type=Path, metavar="DIR", help="where objaverse: puts its objects")
-    parser.add_argument("--official", type=Path, metavar="DIR", help="the paper's id lists, to compare with")
-    parser.add_argument("--arms", type=Path, metavar="CLIPS",
-                        help="clips rendered of these assets: make OUTPUT/arms/curated and /uncurated of them, to train on both")
-    parser.add_argument("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
-    parser.add_argument("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
-    parser.add_argument("--workers", type=whole(1, 1024), help="processes (default: 2, or the whole of a cluster that is joined)")
-    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
-    parser.add_argument("--ray-address", metavar="HOST:PORT", help="a Ray cluster to join (default: one on this machine)")
-    parser.add_argument("--rank", type=whole(0, 10**6), default=0, help="which share of the run this machine does (default: 0)")
-    parser.add_argument("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
-    parser.add_argument("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
-    parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
-    parser.add_argument("--retry", action="store_true", help="try assets that failed again, and questions to the judge")
-    add_judge_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add = parser.add_argument
+    add("assets", metavar="ASSETS", help="a folder or file (.glb, .gltf), library[:NAME] or objaverse:…")
+    add("--output", type=Path, required=True, metavar="DIR", help="the folder of the run")
+    add("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
+    add("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
+    add("--categories", type=Path, metavar="JSON", help="GObjaverse's categories: Poor-quality goes")
+    add("--download", type=Path, metavar="DIR", help="where objaverse: puts its objects")
+    add("--official", type=Path, metavar="DIR", help="the paper's id lists, to compare with")
+    add("--arms", type=Path, metavar="CLIPS",
+        help="clips rendered of these assets: make OUTPUT/arms/curated and /uncurated of them, to train on both")
+    add("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
+    add("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
+    add("--workers", type=whole(1, 1024), help="processes (default: 2, or the whole of a cluster that is joined)")
+    add("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
+    add("--ray-address", metavar="HOST:PORT", help="a Ray cluster to join (default: one on this machine)")
+    add("--rank", type=whole(0, 10**6), default=0, help="which share of the run this machine does (default: 0)")
+    add("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
+    add("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
+    add("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
+    add("--retry", action="store_true", help="parts with failed assets again, and failed questions to the judge")
+    add("--judge", action="store_true", help="ask a vision-language model whether what is kept is realistic")
+    add("--judge-model", metavar="MODEL", help="the same, one on this machine: transformers folder or Hub name")
+    add("--judge-device", metavar="DEVICE", help="where --judge-model runs (default: a GPU where there is one)")
+    add("--price", metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
+    add("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    folder = arguments.output
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     check(arguments)
-    with _bad_input():
-        from puppetmaster_core.clips.plan import alone, settle
-        from puppetmaster_core.curation.forest import Forest
-        from puppetmaster_core.curation.run import finish
 
-        forest = Forest.load(*([arguments.forest] if arguments.forest else []))
-        plan, categories = _plan(arguments)
-        judge = find_judge(arguments)
-        try:
-            settle(folder, plan)
-            own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
-            own.mkdir(parents=True, exist_ok=True)
-            (own / "plan.json").touch()
-            try_writing(folder / "report.json")
-        except OSError as error:
-            raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
-        with alone(own):
-            costs = _measure(folder, plan, categories, arguments)
-            answers = ask_judge(folder, plan, forest, categories, judge, arguments) if judge else None
-            report = finish(folder, plan, forest, categories, answers and answers.of_row)
-            if report is not None:
-                report |= _compared(folder, arguments.official) | _arms(folder, arguments.arms)
-                report |= {"costs": costs} | ({"judge": answers.bill()} if answers else {})
-                write_json(folder / "report.json", report)
-    if report is None:
-        print(json.dumps({"waiting": True}) if arguments.json else
-              f"{folder}: rank {arguments.rank} of {arguments.world_size} is done; the last rank to end writes the tables")
-        return
-    print(json.dumps(report, ensure_ascii=False) if arguments.json else summary(folder, report))
+    from puppetmaster_core.curation.forest import Forest
+    from puppetmaster_core.curation.verdicts import finish
+    from puppetmaster_core.jobs import alone, settle
+
+    folder = arguments.output
+    forest = Forest.load(*([arguments.forest] if arguments.forest else []))
+    job, judge = _job(arguments), _judge(arguments)
+    settle(folder, job.plan.to_dict())
+    own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
+    own.parent.mkdir(exist_ok=True)
+    own.touch()
+    with alone(own):
+        costs = _measure(job, arguments)
+        judging = _ask(job, forest, judge, arguments) if judge else None
+        report = finish(job, forest, judging and (lambda row: judging.answer(judging.strip(row))))
+        if report is None:
+            rank = f"rank {arguments.rank} of {arguments.world_size}"
+            return {"waiting": True}, f"{folder}: {rank} is done; the last rank to end writes the tables"
+        if arguments.official:
+            report["published lists"] = _compared(folder, arguments.official)
+        if arguments.arms:
+            report["arms"] = _arms(folder, arguments.arms)
+        report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
+        write_json(folder / "report.json", report)
+    return report, summary(folder, report)
 
 
 def check(arguments: argparse.Namespace) -> None:
     """Raise BadInput where the arguments do not fit together."""
-    from puppetmaster_core.cli.forest import need
-
-    folder = arguments.output
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: this is a file, expected a folder for the run: choose another name")
+    check_folder(arguments.output)
     if arguments.rank >= arguments.world_size:
         raise BadInput(f"got --rank {arguments.rank} of --world-size {arguments.world_size}, expected 0 to "
                        f"{arguments.world_size - 1}: ranks count from 0")
@@ -109,19 +105,23 @@ def check(arguments: argparse.Namespace) -> None:
         raise BadInput("objaverse:… and --download DIR go together: what to get, and where to put it")
     if arguments.assets == "cabinets":
         raise BadInput("got cabinets, expected files or the library: `puppetmaster assets make` writes files")
+    if not (arguments.judge or arguments.judge_model) and (arguments.price or arguments.budget is not None):
+        raise BadInput("got --price and --budget without --judge: give it too, or neither")
+    if arguments.judge_device and not arguments.judge_model:
+        raise BadInput("got --judge-device without --judge-model: give both or neither")
+    if arguments.budget is not None and not arguments.price:
+        raise BadInput("got --budget without --price: say what a million tokens cost")
     need("sklearn", "skops", "httpx")
     if arguments.engine == "ray":
         need("ray", extra="scale-out")
 
 
-def _plan(arguments: argparse.Namespace):
-    import hashlib
-
+def _job(arguments: argparse.Namespace):
     from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation.measure import CurationPlan
-    from puppetmaster_core.curation.prefilter import read_categories
+    from puppetmaster_core.curation.measuring import CurationJob, CurationPlan
+    from puppetmaster_core.curation.prefilter import Categories, read_categories
 
-    categories, digest = None, ""
+    categories, digest = Categories(), ""
     if arguments.categories:
         categories = read_categories(arguments.categories)
         digest = hashlib.sha256(arguments.categories.read_bytes()).hexdigest()
@@ -129,7 +129,7 @@ def _plan(arguments: argparse.Namespace):
         source = find_source(str(_download(arguments, categories)))
     else:
         source = find_source(arguments.assets, arguments.count, arguments.first)
-    return CurationPlan(source, arguments.assets_a_part, digest), categories
+    return CurationJob(arguments.output, CurationPlan(source, arguments.assets_a_part, digest), categories)
 
 
 def _download(arguments: argparse.Namespace, categories) -> Path:
@@ -142,60 +142,88 @@ def _download(arguments: argparse.Namespace, categories) -> Path:
     ids, malformed = (animated_ids(), []) if what == "animated" else read_ids(what)
     if malformed:
         print(f"{what}: {len(malformed)} entries are no ids of Objaverse's: left out", file=sys.stderr)
-    ids = [uid for uid in ids if categories is None or not categories.left_out(uid)][: arguments.count]
+    ids = [uid for uid in ids if not categories.left_out(uid)][: arguments.count]
     _, lost = fetch(ids, arguments.download, lambda batches: tqdm(batches, desc="batches of 100", file=sys.stderr))
     if lost:
         print(f"{len(lost)} objects could not be had, {lost[0]} first: the same command tries them again", file=sys.stderr)
     return arguments.download
 
 
-def _compared(folder: Path, official: Path | None) -> dict:
+def _compared(folder: Path, official: Path) -> dict:
     """The run's lists beside the published ones."""
-    if official is None:
-        return {}
     from puppetmaster_core.curation.objaverse import LISTS, compare_all
     from puppetmaster_core.curation.prefilter import uid_of
     from puppetmaster_core.curation.tables import read_rows
 
     ours = {name: json.loads(path.read_text()) for name in LISTS if (path := folder / f"{name}.json").is_file()}
     looked_at = [uid_of(row["asset"]) for row in read_rows(folder / "assets.parquet")]
-    return {"published lists": compare_all(ours, looked_at, official)}
+    return compare_all(ours, looked_at, official)
 
 
-def _arms(folder: Path, clips: Path | None) -> dict:
+def _arms(folder: Path, clips: Path) -> dict:
     """Less is more (App. B.2): the two training sets of equal size, and what is in them."""
-    if clips is None:
-        return {}
-    from puppetmaster_core.clips.records import ClipError
     from puppetmaster_core.curation.less_is_more import link_arms
 
     try:
-        return {"arms": link_arms(clips, folder / "animations.parquet", folder / "arms")}
-    except (ClipError, ValueError) as error:
+        return link_arms(clips, folder / "animations.parquet", folder / "arms")
+    except ValueError as error:  # clips of which no two arms can be made
         raise BadInput(str(error)) from error
 
 
-def _measure(folder: Path, plan, categories, arguments: argparse.Namespace) -> dict:
+def _measure(job, arguments: argparse.Namespace) -> dict:
     """Measure what is missing; what it cost."""
     from tqdm import tqdm
 
-    from puppetmaster_core.curation.run import Share, measure
+    from puppetmaster_core.curation.measuring import missing_parts
+    from puppetmaster_core.jobs import run_shards
 
-    def watched(stream, total: int):
-        with tqdm(stream, total=total, desc="assets", file=sys.stderr) as bar:
-            for one in bar:
-                if one.error:
-                    tqdm.write(f"{one.asset}: {one.error}", file=sys.stderr)
-                yield one
-
-    began = time.perf_counter()
-    share = Share(arguments.rank, arguments.world_size, arguments.engine, arguments.ray_address, arguments.workers,
-                  arguments.time_limit, arguments.memory, arguments.retry)
-    now, memory = measure(folder, plan, share, categories, watched)
+    began, now, memory = time.perf_counter(), 0, 0.0
+    parts = missing_parts(job, arguments.rank, arguments.world_size, arguments.retry)
+    outcomes = run_shards(job, parts, workers=arguments.workers, engine=arguments.engine, address=arguments.ray_address,
+                          time_limit=arguments.time_limit, memory_gb=arguments.memory)
+    for outcome in tqdm(outcomes, total=sum(len(job.items(part)) for part in parts), desc="assets", file=sys.stderr):
+        row = outcome.result["asset"]
+        if row["error"]:
+            tqdm.write(f"{row['asset']}: {row['error']}", file=sys.stderr)
+        now, memory = now + (row["left_out"] is None), max(memory, outcome.memory_mb)
     seconds = time.perf_counter() - began
     return {"assets measured now": now, "seconds": round(seconds, 2), "assets/s": round(now / seconds, 2),
-            "engine": arguments.engine, "workers": share.runner()[1] or "the cluster's",
-            "most memory of a worker, MB": round(memory, 1)}
+            "engine": arguments.engine, "most memory of a worker, MB": round(memory, 1)}
+
+
+def _judge(arguments: argparse.Namespace):
+    """The judge and its price, or None. Raises JudgeError."""
+    from puppetmaster_core.curation.judging import Price
+
+    try:
+        price = Price(*(number(0, 1e9)(part) for part in arguments.price.split(","))) if arguments.price else Price()
+    except (TypeError, argparse.ArgumentTypeError):
+        raise BadInput(f"got --price {arguments.price!r}, expected two numbers such as 2.5,10") from None
+    if arguments.judge_model:
+        from puppetmaster_core.curation.local_judge import LocalJudge
+
+        return LocalJudge.load(arguments.judge_model, arguments.judge_device), price
+    from puppetmaster_core.curation.judge import Judge
+
+    return (Judge.from_environment(), price) if arguments.judge else None
+
+
+def _ask(job, forest, judge, arguments: argparse.Namespace):
+    """Ask about what the forest kept of this rank's share."""
+    from tqdm import tqdm
+
+    from puppetmaster_core.curation.judging import Judging
+    from puppetmaster_core.curation.verdicts import forest_verdicts, kept
+    from puppetmaster_core.jobs import WORKERS
+
+    judging = Judging(job.folder, *judge)
+    own = range(arguments.rank, len(job.plan.parts), arguments.world_size)
+    rows = list(kept(forest_verdicts(job, own, forest)).values())
+    for name, error in judging.draw(rows, job.plan.source, job.plan.picture_size, workers=arguments.workers or WORKERS,
+                                    time_limit=arguments.time_limit, memory_gb=arguments.memory):
+        print(f"{name}: not drawn: {error}", file=sys.stderr)
+    judging.ask(tqdm([judging.strip(row) for row in rows], desc="judging", file=sys.stderr), arguments.budget, arguments.retry)
+    return judging
 
 
 def summary(folder: Path, report: dict) -> str:
@@ -218,20 +246,3 @@ def summary(folder: Path, report: dict) -> str:
         lines.append(f"{len(report['failures'])} assets failed, listed in {folder / 'report.json'}; the first: "
                      f"{first['asset']}: {first['error']}")
     return "\n".join(lines)
-
-
-@contextmanager
-def _bad_input():
-    from puppetmaster_core.clips.plan import PlanError
-    from puppetmaster_core.clips.sources import SourceError
-    from puppetmaster_core.curation.forest import ForestError
-    from puppetmaster_core.curation.judge import JudgeError
-    from puppetmaster_core.curation.judging import BudgetSpent
-    from puppetmaster_core.curation.objaverse import ObjaverseError
-    from puppetmaster_core.curation.prefilter import CategoryError
-
-    try:
-        yield
-    except (PlanError, SourceError, ForestError, CategoryError, JudgeError, BudgetSpent, ObjaverseError,
-            ConnectionError) as error:  # the last: Ray cannot start or join
-        raise BadInput(str(error)) from error

@@ -13,48 +13,40 @@ import argparse
 import sys
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, whole
+from puppetmaster_core.cli.arguments import check_folder, check_new, whole
 
 HELP = "write the test inputs for another method"
 METHODS = ("dragnuwa", "draganything", "image_conductor", "dragapart", "wan_move", "ati")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("method", choices=METHODS)
-    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the clips, as for puppetmaster evaluate")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="gets METHOD/")
-    parser.add_argument("--clips", type=whole(1, 100_000), help="how many (default: all)")
-    parser.add_argument("--prompt", help="for methods that want a text (default: the paper's for this data, or none)")
+    add = parser.add_argument
+    add("method", choices=METHODS)
+    add("--data", type=Path, required=True, metavar="FOLDER", help="the clips, as for puppetmaster evaluate")
+    add("--output", type=Path, required=True, metavar="FOLDER", help="gets METHOD/")
+    add("--clips", type=whole(1, 100_000), help="how many (default: all)")
+    add("--prompt", help="for methods that want a text (default: the paper's for this data, or none)")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    from puppetmaster_core.drags import DragError
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+    from tqdm import tqdm
+
     from puppetmaster_core.evaluation.exports import PROMPTS, export
     from puppetmaster_core.evaluation.suites import open_suite
-    from puppetmaster_core.evaluation.videos import VideoError
 
-    damaged = []
+    folder = arguments.output / arguments.method
+    check_folder(folder)
+    if (folder / "inputs").exists():
+        check_new(folder / "inputs")
+    suite = open_suite(arguments.data).first(arguments.clips)
 
-    def readable(suite):
-        from tqdm import tqdm
-
+    def readable():
         for name, clip in tqdm(suite, total=len(suite), desc=arguments.method):
             if isinstance(clip, str):
-                damaged.append(f"{name}: {clip}")
+                tqdm.write(f"left out: {name}: {clip}", file=sys.stderr)
             else:
                 yield clip
 
-    folder = arguments.output / arguments.method
-    if (folder / "inputs").exists():
-        raise BadInput(f"{folder / 'inputs'}: is there already, expected a new place: choose another --output or move it away")
-    try:
-        suite = open_suite(arguments.data).first(arguments.clips)
-        prompt = PROMPTS.get(suite.name, "") if arguments.prompt is None else arguments.prompt
-        count = export(arguments.method, readable(suite), folder, prompt)
-    except (DragError, VideoError) as error:
-        raise BadInput(str(error)) from None
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
-    for line in damaged:
-        print(f"left out: {line}", file=sys.stderr)
-    print(f"{count} clips in {folder / 'inputs'}")
+    prompt = PROMPTS.get(suite.name, "") if arguments.prompt is None else arguments.prompt
+    count = export(arguments.method, readable(), folder, prompt)
+    return {"clips": count}, f"{count} clips in {folder / 'inputs'}"

@@ -15,46 +15,40 @@ example:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.files import try_writing, write_json
+from puppetmaster_core.cli.arguments import BadInput, check_file, check_new, need, whole
+from puppetmaster_core.files import write_json
 
 HELP = "fit the forest of `puppetmaster curate`"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new folder for the forest")
-    parser.add_argument("--good", type=whole(0, 10**6), default=1170, help="good assets of the library (default: 1170)")
-    parser.add_argument("--bad", type=whole(0, 10**6), default=1200, help="bad assets of the library (default: 1200)")
-    parser.add_argument("--files", metavar="DIR", help="animated files, good ones, to be corrupted in known ways too")
-    parser.add_argument("--labels", type=Path, metavar="CSV", help="labels by hand, as the notebook's widget writes them")
-    parser.add_argument("--official", type=Path, metavar="DIR", help="the paper's id lists: what is published is good")
-    parser.add_argument("--table", type=Path, metavar="PARQUET", help="the animations that these are about, of a run")
-    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of the trees and folds (default: 0)")
-    parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures there, as results/ has them")
-    parser.add_argument("--json", action="store_true", help="print what the forest says of itself as JSON")
+    add = parser.add_argument
+    add("--output", type=Path, required=True, metavar="DIR", help="a new folder for the forest")
+    add("--good", type=whole(0, 10**6), default=1170, help="good assets of the library (default: 1170)")
+    add("--bad", type=whole(0, 10**6), default=1200, help="bad assets of the library (default: 1200)")
+    add("--files", metavar="DIR", help="animated files, good ones, to be corrupted in known ways too")
+    add("--labels", type=Path, metavar="CSV", help="labels by hand, as the notebook's widget writes them")
+    add("--official", type=Path, metavar="DIR", help="the paper's id lists: what is published is good")
+    add("--table", type=Path, metavar="PARQUET", help="the animations that these are about, of a run")
+    add("--seed", type=whole(0, 2**31 - 1), default=0, help="of the trees and folds (default: 0)")
+    add("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
+    add("--report", type=Path, metavar="FILE.json", help="write the figures there, as results/ has them")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    if arguments.output.exists():
-        raise BadInput(f"{arguments.output}: is there already, and nothing is overwritten: choose another name")
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+    check_new(arguments.output)
+    check_file(arguments.report)
     if bool(arguments.labels or arguments.official) != bool(arguments.table):
         raise BadInput("--labels or --official and --table go together: labels, and the metrics of the animations they are about")
-    for path in filter(None, (arguments.output, arguments.report)):
-        try:
-            try_writing(path)
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be written ({error.strerror}): choose another place") from None
     need("sklearn", "skops")
 
     from tqdm import tqdm
 
-    from puppetmaster_core.clips.sources import SourceError
+    from puppetmaster_core.curation import results
     from puppetmaster_core.curation.examples import collect, file_jobs, library_jobs
     from puppetmaster_core.curation.fitting import fit_forest
 
@@ -69,16 +63,14 @@ def run(arguments: argparse.Namespace) -> None:
             print(failure, file=sys.stderr)
         measured = time.perf_counter()
         forest, _ = fit_forest(examples, arguments.seed)
-        seconds = {"measuring": round(measured - began, 1), "fitting": round(time.perf_counter() - measured, 1)}
-    except (SourceError, ValueError) as error:
+    except ValueError as error:  # examples of which no forest can be made
         raise BadInput(str(error)) from error
+    seconds = {"measuring": round(measured - began, 1), "fitting": round(time.perf_counter() - measured, 1)}
     forest.save(arguments.output)
     if arguments.report:
-        from puppetmaster_core.curation import records
-
-        write_json(arguments.report, records.forest_record(forest.about, seconds))
-    print(json.dumps(forest.about | {"seconds": seconds}, ensure_ascii=False) if arguments.json else
-          summary(arguments.output, forest.about) + "\n{measuring} s to measure, {fitting} s to fit and check".format(**seconds))
+        write_json(arguments.report, results.forest_record(forest.about, seconds))
+    took = "{measuring} s to measure, {fitting} s to fit and check".format(**seconds)
+    return forest.about | {"seconds": seconds}, f"{summary(arguments.output, forest.about)}\n{took}"
 
 
 def summary(folder: Path, about: dict) -> str:
@@ -107,11 +99,3 @@ def _labelled(arguments: argparse.Namespace) -> list:
     by_hand = list(labelled_rows(rows, verdicts(read_labels(arguments.labels)))) if arguments.labels else []
     ids = read_ids(arguments.official / LISTS["animation"])[0] if arguments.official else []
     return [*by_hand, *published_rows(rows, ids)]
-
-
-def need(*packages: str, extra: str = "curation") -> None:
-    """Raise BadInput where one of the packages is not installed."""
-    from importlib.util import find_spec
-
-    if missing := [name for name in packages if find_spec(name) is None]:
-        raise BadInput(f"{' and '.join(missing)} is not installed: pip install 'puppetmaster-core[{extra}]'")

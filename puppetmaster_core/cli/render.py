@@ -2,7 +2,8 @@
 
 SOURCE is a folder of .glb or .gltf files, one such file, 'library' (all good categories of the procedural library, in turn),
 'library:NAME[,NAME]' with categories or groups, or 'cabinets'. The same command goes on where a run was stopped or killed: no
-clip is lost or made twice. An asset that fails, hangs or crashes costs itself only; OUTPUT/report.json says which and why.
+clip is lost or doubled, and at most one shard is made again. An asset that fails, hangs or crashes costs itself only;
+OUTPUT/report.json says which and why.
 
 example:
   puppetmaster render library:storage --count 1000 --size 64 --output clips/storage
@@ -13,171 +14,111 @@ example:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, number, whole
-from puppetmaster_core.files import try_writing, write_json
+from puppetmaster_core.cli.arguments import BadInput, check_folder, counted, load, need, number, whole
+from puppetmaster_core.files import write_json
 
 EARLY = 100  # clips after which the memory of the workers should grow no more
 HELP = "render animated 3D objects to training clips"
+FILMING = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed", "field_size")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a folder of .glb or .gltf files, a file, library[:NAME] or cabinets")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder of the clips")
-    parser.add_argument("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
-    parser.add_argument("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
-    parser.add_argument("--size", type=whole(16, 2048), default=64, help="pixels a side (default: 64)")
-    parser.add_argument("--frames", type=whole(2, 99), default=14, help="of a clip (default: 14)")
-    parser.add_argument("--views", type=whole(1, 360), default=1, help="of each animation; the release has 12 (default: 1)")
-    parser.add_argument("--fps", type=number(0.1, 1000), help="of a clip from a random start on (default: all of the animation)")
-    parser.add_argument("--setting", choices=("drag-a-move", "release"), default="drag-a-move",
-                        help="cameras and lights (default: drag-a-move)")
-    parser.add_argument("--background", choices=("white", "plain", "random"), default="white", help="(default: white)")
-    parser.add_argument("--rules", choices=("paper", "released", "drag-a-move"), default="paper", help="of drags (paper)")
-    parser.add_argument("--renderer", choices=("fast", "blender"), default="fast", help="blender: see `make blender` (fast)")
-    parser.add_argument("--field-size", type=whole(0, 1024), default=64,
-                        help="pixels a side of the exact displacement that is kept; 0: none (default: 64)")
-    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of cameras and drags (default: 0)")
-    parser.add_argument("--assets-a-shard", type=whole(1, 10**6), default=250, help="(default: 250)")
-    parser.add_argument("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
-    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
-    parser.add_argument("--time-limit", type=number(0.1, 1e6), help="seconds a clip of an asset (default: 120; blender: 7200)")
-    parser.add_argument("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
-    parser.add_argument("--retry", action="store_true", help="make the shards again in which an asset failed")
-    parser.add_argument("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add = parser.add_argument
+    add("source", metavar="SOURCE", help="a folder of .glb or .gltf files, a file, library[:NAME] or cabinets")
+    add("--output", type=Path, required=True, metavar="DIR", help="the folder of the clips")
+    add("--count", type=whole(1, 10**8), help="assets (default: 100 procedural ones, all files)")
+    add("--first", type=whole(0, 10**9), default=0, help="seed of the first procedural asset (default: 0)")
+    add("--size", type=whole(16, 2048), default=64, help="pixels a side (default: 64)")
+    add("--frames", type=whole(2, 99), default=14, help="of a clip (default: 14)")
+    add("--views", type=whole(1, 360), default=1, help="of each animation; the release has 12 (default: 1)")
+    add("--fps", type=number(0.1, 1000), help="of a clip from a random start on (default: all of the animation)")
+    add("--setting", choices=("drag-a-move", "release"), default="drag-a-move", help="cameras and lights (default: drag-a-move)")
+    add("--background", choices=("white", "plain", "random"), default="white", help="(default: white)")
+    add("--rules", choices=("paper", "released", "drag-a-move"), default="paper", help="of drags (paper)")
+    add("--renderer", choices=("fast", "blender"), default="fast", help="blender: see `make blender` (fast)")
+    add("--field-size", type=whole(0, 1024), default=64,
+        help="pixels a side of the exact displacement that is kept; 0: none (default: 64)")
+    add("--seed", type=whole(0, 2**31 - 1), default=0, help="of cameras and drags (default: 0)")
+    add("--assets-a-shard", type=whole(1, 10**6), default=250, help="(default: 250)")
+    add("--workers", type=whole(1, 1024), default=2, help="processes (default: 2)")
+    add("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
+    add("--time-limit", type=number(0.1, 1e6), help="seconds a clip of an asset (default: 120; blender: 7200)")
+    add("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
+    add("--retry", action="store_true", help="make the shards again in which an asset failed")
+    add("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    folder = arguments.output
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: this is a file, expected a folder for the clips: choose another name")
-    if arguments.engine == "ray":
-        _need_ray()
-    if arguments.renderer == "blender":
-        _need_blender()
-
-    from puppetmaster_core.clips.plan import alone, settle
-
-    with _bad_input():
-        plan = _plan(arguments)
-        model = _model(arguments.cache_features)  # first, so that hours are not spent before a wrong name is found
-        try:
-            settle(folder, plan)
-            try_writing(folder / "report.json")
-        except OSError as error:
-            raise BadInput(f"{folder}: cannot be written ({error.strerror}): choose another place") from None
-        with alone(folder):
-            report = _make(folder, plan, arguments)
-            if model:
-                report["features"] = _cache_features(folder, model)
-            write_json(folder / "report.json", report)
-    if arguments.json:
-        print(json.dumps(report))
-    if not report["clips"]:
-        raise BadInput("; ".join(_summary(folder, report)))
-    if not arguments.json:
-        print("\n".join(_summary(folder, report)))
-
-
-def _plan(arguments: argparse.Namespace):
-    from puppetmaster_core.clips.plan import Plan
+def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+    from puppetmaster_core.clips.rendering import RenderPlan
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.clips.studio import Filming
+    from puppetmaster_core.jobs import alone, settle
 
-    names = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed", "field_size")
-    filming = Filming(**{name: getattr(arguments, name) for name in names})
-    return Plan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
+    folder = arguments.output
+    check_folder(folder)
+    if arguments.engine == "ray":
+        need("ray", extra="scale-out")
+    if arguments.renderer == "blender":
+        from puppetmaster_core.render.blender import blender_python
+
+        if blender_python() is None:
+            raise BadInput("got --renderer blender, but Blender's Python module is not installed: `make blender`, or take fast")
+    filming = Filming(**{name: getattr(arguments, name) for name in FILMING})
+    plan = RenderPlan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
+    # first, so that hours are not spent before a wrong name is found
+    model = load(arguments.cache_features) if arguments.cache_features else None
+    settle(folder, plan.to_dict())
+    with alone(folder / "plan.json"):
+        report = _make(folder, plan, arguments)
+        if model:
+            from puppetmaster_core.clips.features import cache_features
+
+            report["features"] = str(cache_features(folder, model.vae, model.image_encoder))
+        write_json(folder / "report.json", report)
+    if not report["clips"]:
+        raise BadInput("; ".join(_summary(folder, report)))
+    return report, "\n".join(_summary(folder, report))
 
 
 def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
     """Make what is missing; the report."""
     from tqdm import tqdm
 
-    from puppetmaster_core.clips.production import clear_work, make_shards, make_shards_ray, open_shards, read_failures
+    from puppetmaster_core.clips.rendering import missing_shards, read_failures, render_shards
     from puppetmaster_core.clips.shards import count_notes, read_index
 
     began, clips, early, most = time.perf_counter(), 0, 0.0, 0.0
-    todo = open_shards(folder, plan, arguments.retry)
-    make = make_shards_ray if arguments.engine == "ray" else make_shards
+    todo = missing_shards(folder, plan, arguments.retry)
     limit = arguments.time_limit or (7200 if arguments.renderer == "blender" else 120)
-    options = {"workers": arguments.workers, "time_limit": limit, "memory_gb": arguments.memory}
-    if arguments.renderer == "blender":
-        options["memory_gb"] = None  # Cycles maps far more than it uses
-    assets = sum(len(plan.assets(shard)) for shard in todo)
+    memory = None if arguments.renderer == "blender" else arguments.memory  # Cycles maps far more than it uses
+    options = {"workers": arguments.workers, "engine": arguments.engine, "time_limit": limit, "memory_gb": memory}
+    assets = sum(len(plan.shards[shard]) for shard in todo)
     with tqdm(total=len(plan.source), initial=len(plan.source) - assets, desc="assets", file=sys.stderr) as bar:
-        for progress in make(folder, plan, todo, **options) if todo else ():
-            for failure in progress.failures:
+        for outcome in render_shards(folder, plan, todo, **options):
+            for failure in outcome.result["failures"]:
                 tqdm.write(f"{failure['asset']}: {failure['cause']}", file=sys.stderr)
-            clips += progress.clips
-            most = max(most, progress.memory_mb)
+            clips += len(outcome.result["rows"])
+            most = max(most, outcome.memory_mb)
             early = most if clips <= EARLY else early
             bar.set_postfix(clips=clips, refresh=False)
             bar.update()
-    clear_work(folder)
     seconds, failures, index = time.perf_counter() - began, read_failures(folder), read_index(folder)
-    return {"clips": index.num_rows, "assets": len(plan.source), "shards": plan.shards, "made now": clips,
+    return {"clips": index.num_rows, "assets": len(plan.source), "shards": len(plan.shards), "made now": clips,
             "seconds": round(seconds, 2), "clips/s": round(clips / seconds, 2), "workers": arguments.workers,
             "memory of a worker, MB": {f"first {EARLY} clips": round(early, 1), "all": round(most, 1)},
             "assets with notes": count_notes(index), "failures": failures}
 
 
 def _summary(folder: Path, report: dict) -> list[str]:
-    lines = [f"{folder}: {_count(report['clips'], 'clip')} of {_count(report['assets'], 'asset')} in "
-             f"{_count(report['shards'], 'shard')}, {report['made now']} made now at {report['clips/s']} a second"]
+    lines = [f"{folder}: {counted(report['clips'], 'clip')} of {counted(report['assets'], 'asset')} in "
+             f"{counted(report['shards'], 'shard')}, {report['made now']} made now at {report['clips/s']} a second"]
     if report["assets with notes"]:
         lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
     if report["failures"]:
-        lines.append(f"{_count(len(report['failures']), 'failure')}, listed in {folder / 'report.json'}; the first: "
+        lines.append(f"{counted(len(report['failures']), 'failure')}, listed in {folder / 'report.json'}; the first: "
                      f"{report['failures'][0]['asset']}: {report['failures'][0]['cause']}")
     return lines
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def _model(name: str | None):
-    if name is None:
-        return None
-    from puppetmaster_core.cli.models import bad_input, load
-
-    with bad_input():
-        return load(name)
-
-
-def _cache_features(folder: Path, pipeline) -> str:
-    from puppetmaster_core.clips.features import cache_features
-
-    return str(cache_features(folder, pipeline.vae, pipeline.image_encoder))
-
-
-def _need_ray() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("ray") is None:
-        raise BadInput("got --engine ray, but Ray is not installed: pip install 'puppetmaster-core[scale-out]', or take local")
-
-
-def _need_blender() -> None:
-    from puppetmaster_core.render.blender import blender_python
-
-    if blender_python() is None:
-        raise BadInput("got --renderer blender, but Blender's Python module is not installed: run `make blender`, or take fast")
-
-
-@contextmanager
-def _bad_input():
-    from puppetmaster_core.clips.plan import PlanError
-    from puppetmaster_core.clips.records import ClipError
-    from puppetmaster_core.clips.sources import SourceError
-
-    try:
-        yield
-    except (PlanError, SourceError, ClipError) as error:
-        raise BadInput(str(error)) from error

@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 from puppetmaster_core.cli import ablation
-from puppetmaster_core.cli.arguments import BadInput
+from puppetmaster_core.cli.arguments import BadInput, need
 from puppetmaster_core.provenance import CHECKOUT
 
 HELP = "make every table and figure again"
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ablation.add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    from importlib.util import find_spec
-
+def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
     if arguments.scale == "ablation":
         if arguments.model:
             raise BadInput("got --model with --scale ablation, which trains its own: leave one out")
@@ -40,10 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
     script = CHECKOUT / "book" / "_ext" / "reproduction.py"
     if not script.is_file():
         raise BadInput(f"{CHECKOUT}: no book here, expected a checkout of the project: run this from one")
-    if missing := [name for name in ("papermill", "jupytext") if find_spec(name) is None]:
-        raise BadInput(f"{missing[0]} is not installed: pip install 'puppetmaster-core[notebooks]'")
+    need("papermill", "jupytext", extra="notebooks")
     words = ["--scale", arguments.scale, "--root", str(CHECKOUT), *(["--model", arguments.model] if arguments.model else [])]
-    code = subprocess.call([sys.executable, str(script), *words])
-    if code:
+    if code := subprocess.call([sys.executable, str(script), *words]):
         sys.exit(code)
     return None

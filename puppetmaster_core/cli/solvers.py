@@ -7,35 +7,29 @@ example:
 from __future__ import annotations
 
 import argparse
-import json
+import shlex
 import sys
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, whole
-from puppetmaster_core.cli.models import bad_input, load
-from puppetmaster_core.files import try_writing, write_json
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, check_file, load, whole
+from puppetmaster_core.files import write_json
 
 HELP = "compare solvers, steps and guidance: quality against time"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="tiny", help="a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)")
-    parser.add_argument("--clips", type=whole(2, 100_000), default=32, help="how many (default: 32)")
-    parser.add_argument("--only", action="append", metavar="NAME", help="a row, or how its name begins; repeatable")
-    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of noise and drags (default: 0)")
-    parser.add_argument("--output", type=Path, metavar="ROWS.json", help="write the rows")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    add = parser.add_argument
+    add("--model", default="tiny", help=MODEL)
+    add("--clips", type=whole(2, 100_000), default=32, help="how many (default: 32)")
+    add("--only", action="append", metavar="NAME", help="a row, or how its name begins; repeatable")
+    add("--seed", type=whole(0, SEEDS - 1), default=0, help="of noise and drags (default: 0)")
+    add("--output", type=Path, metavar="ROWS.json", help="write the rows")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    output = arguments.output
-    if output and output.is_dir():
-        raise BadInput(f"{output}: this is a folder, expected a file for the rows: choose another name")
-    if output:
-        try:
-            try_writing(output)
-        except OSError as error:
-            raise BadInput(f"{output}: cannot be written ({error.strerror}): choose another place") from None
+def run(arguments: argparse.Namespace) -> tuple[list, str]:
+    check_file(arguments.output)
+
+    import torch
 
     from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, table
     from puppetmaster_core.provenance import commit
@@ -43,14 +37,11 @@ def run(arguments: argparse.Namespace) -> None:
     settings = {name: how for name, how in SETTINGS.items() if name.startswith(tuple(arguments.only or [""]))}
     if not settings:
         raise BadInput(f"got --only {' '.join(arguments.only)}, expected the beginning of one of: {'; '.join(SETTINGS)}")
-    with bad_input():
-        pipeline = load(arguments.model)
-        pipeline.set_progress_bar_config(disable=True)
-        rows = compare_settings(pipeline, arguments.clips, settings, arguments.seed)
-    if output:
-        import torch
-
-        record = {"model": arguments.model, "command": "puppetmaster " + " ".join(sys.argv[1:]), "commit": commit(),
-                  "device": str(pipeline.device), "threads": torch.get_num_threads(), "seed": arguments.seed, "rows": rows}
-        write_json(output, record)
-    print(json.dumps(rows) if arguments.json else table(rows))
+    pipeline = load(arguments.model)
+    pipeline.set_progress_bar_config(disable=True)
+    rows = compare_settings(pipeline, arguments.clips, settings, arguments.seed)
+    if arguments.output:
+        write_json(arguments.output, {
+            "model": arguments.model, "command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(),
+            "device": str(pipeline.device), "threads": torch.get_num_threads(), "seed": arguments.seed, "rows": rows})
+    return rows, table(rows)

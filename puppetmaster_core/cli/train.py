@@ -17,89 +17,75 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 import tomllib
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, number, whole
-from puppetmaster_core.files import try_writing
+from puppetmaster_core.cli.arguments import BadInput, check_folder, number, whole
 from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "train a model"
 SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scale", choices=SCALES, default="tiny", help="what to train (default: tiny)")
-    parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run folder")
-    parser.add_argument("--data", action="append", default=[], metavar="CLIPS",
-                        help="a folder of clips at the scale's size; again for more folders (default: rendered)")
-    parser.add_argument("--untextured", action="store_true", help="with --data: also clips whose assets lost a texture")
-    parser.add_argument("--clips", type=whole(1, 900_000), help="without --data: how many to render and train on (the scale's)")
-    parser.add_argument("--weights", metavar="MODEL",
-                        help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for another scale a "
-                        "model of it, whose VAE stays (default: nothing)")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml",
-                        help="settings instead of the scale's, in tables named as stages, and recipe")
-    parser.add_argument("--stage", choices=("all", "vae", "decoder", "painter", "parts", "denoiser"), default="all",
-                        help="one of those that the scale has (default: all)")
-    parser.add_argument("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
-    parser.add_argument("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
-    parser.add_argument("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
-    parser.add_argument("--activation-checkpointing", action="store_true", default=None,
-                        help="compute activations twice: a third more work, far less memory")
-    parser.add_argument("--shard", action="store_true", default=None,
-                        help="share the denoiser's weights and what goes with them out over the processes (FSDP): for svd")
-    parser.add_argument("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
-    parser.add_argument("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
-    parser.add_argument("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
-    parser.add_argument("--mixed-precision", choices=("no", "bf16"),
-                        help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
-    parser.add_argument("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
-    parser.add_argument("--workers", type=whole(1, 256), help="threads that make batches ahead (default: 2)")
-    parser.add_argument("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
-    parser.add_argument("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
-    parser.add_argument("--json", action="store_true", help="print where the model is as JSON")
-
-
 SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "shard", "learning_rate", "seed", "mixed_precision",
             "compile", "workers", "checkpoint_every", "wandb")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--scale", choices=SCALES, default="tiny", help="what to train (default: tiny)")
+    add("--output", type=Path, required=True, metavar="RUN", help="the run folder")
+    add("--data", action="append", default=[], metavar="CLIPS",
+        help="a folder of clips at the scale's size; again for more folders (default: rendered)")
+    add("--untextured", action="store_true", help="with --data: also clips whose assets lost a texture")
+    add("--clips", type=whole(1, 900_000), help="without --data: how many to render and train on (the scale's)")
+    add("--weights", metavar="MODEL", help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for "
+        "another scale a model of it, whose VAE stays (default: nothing)")
+    add("--config", type=Path, metavar="FILE.toml", help="settings instead of the scale's, in tables named as stages, and recipe")
+    add("--stage", choices=("all", "vae", "decoder", "painter", "parts", "denoiser"), default="all",
+        help="one of those that the scale has (default: all)")
+    add("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
+    add("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
+    add("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
+    add("--activation-checkpointing", action="store_true", default=None,
+        help="compute activations twice: a third more work, far less memory")
+    add("--shard", action="store_true", default=None,
+        help="share the denoiser's weights and what goes with them out over the processes (FSDP): for svd")
+    add("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
+    add("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
+    add("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
+    add("--mixed-precision", choices=("no", "bf16"),
+        help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
+    add("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
+    add("--workers", type=whole(1, 256), help="threads that make batches ahead (default: 2)")
+    add("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
+    add("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
+    add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
+
+
+def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
-    if output.exists() and not output.is_dir():
-        raise BadInput(f"{output}: this is a file, expected a run folder: choose another name")
+    check_folder(output, "a run folder")
     if target and target.is_dir() and any(target.iterdir()) and not (target / "model_index.json").is_file():
         raise BadInput(f"{target}: something else is there, expected a new folder or one with a model: choose another name")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        try_writing(output / "settings.json")
-    except OSError as error:
-        raise BadInput(f"{output}: cannot be written ({error.strerror}), expected a run folder: choose another place") from None
+    output.mkdir(parents=True, exist_ok=True)
 
-    from puppetmaster_core.checkpoints import ModelError
-    from puppetmaster_core.clips.records import ClipError
-    from puppetmaster_core.training.crew import crew
-    from puppetmaster_core.training.run import STAGES, TrainingError, train
+    from puppetmaster_core.training.config import STAGES
+    from puppetmaster_core.training.distributed import this_process
+    from puppetmaster_core.training.run import train
 
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
-    try:
-        done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
-                     weights=arguments.weights, config=config, max_seconds=arguments.max_seconds, untextured=arguments.untextured,
-                     **{name: getattr(arguments, name) for name in SETTINGS})
-        if target and crew().is_main_process and (output / "pipeline").is_dir():
-            from puppetmaster_core.training.export import export
+    done = train(SCALES[arguments.scale], output, stages=stages, clips=arguments.clips, data=arguments.data,
+                 weights=arguments.weights, config=config, max_seconds=arguments.max_seconds, untextured=arguments.untextured,
+                 **{name: getattr(arguments, name) for name in SETTINGS})
+    pipeline = output / "pipeline"
+    if not this_process().is_main_process:
+        return None
+    if target and pipeline.is_dir():
+        from puppetmaster_core.training.export import export
 
-            export(output, target)
-    except (TrainingError, ClipError, ModelError, FloatingPointError) as error:
-        raise BadInput(str(error)) from error
-    if not crew().is_main_process:
-        return
-    report = {"done": done, "pipeline": str(output / "pipeline") if (output / "pipeline").is_dir() else None}
-    print(json.dumps(report) if arguments.json else f"{'trained' if done else 'time is up, the same command goes on'}: {output}")
+        export(output, target)
+    report = {"done": done, "pipeline": str(pipeline) if pipeline.is_dir() else None}
+    return report, f"{'trained' if done else 'time is up, the same command goes on'}: {output}"
 
 
 def _config(path: Path | None) -> dict:
@@ -108,7 +94,5 @@ def _config(path: Path | None) -> dict:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}), expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read ({error}), expected TOML with a table for each stage, and recipe") from None

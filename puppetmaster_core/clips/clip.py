@@ -1,15 +1,12 @@
-"""The one record that travels from the renderer to the metric."""
+"""The one record that travels from the renderer to the metric; shards.py keeps it on disk."""
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from puppetmaster_core.clips.displacement import Displacement
-from puppetmaster_core.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -33,17 +30,3 @@ class Clip:
 
     def with_displacement(self, exact: Displacement) -> Clip:
         return replace(self, displacement=exact.offset, depth=exact.depth, seen=exact.seen, field_parts=exact.parts)
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write to one .npz without pickle; the file appears whole or not at all."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
-        text = json.dumps({f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays})
-        with whole_file(path) as partial, open(partial, "wb") as file:
-            np.savez_compressed(file, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> Clip:
-        known = {f.name for f in fields(cls)}
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name in known}  # an older version kept more
-            return cls(**arrays, **json.loads(stored["meta"].tobytes()))

@@ -50,70 +50,65 @@ def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder,
     store = ClipStore(folder)
     wrong = sorted({size for size in store.column("size") if size % downscale(vae)})
     if wrong:
-        raise ClipError(f"{folder}: clips of {wrong[0]} pixels came, this model's VAE wants multiples of {downscale(vae)}")
+        raise ClipError(f"{folder}: got clips of {wrong[0]} pixels, this model's VAE expects multiples of {downscale(vae)}")
     target = Path(folder, "features", model_digest(vae, image_encoder))
     target.mkdir(parents=True, exist_ok=True)
-    shards, keys = np.array(store.column("shard")), store.column("key")
+    shards = np.array(store.column("shard"))
     with tqdm(total=len(store), desc="encoding", mininterval=1) as bar:
         for shard in dict.fromkeys(shards):
             numbers, path = np.flatnonzero(shards == shard), target / Path(shard).with_suffix(".safetensors").name
-            if not _are_encoded(store, numbers, [keys[i] for i in numbers], path):
+            if not _are_encoded(store, numbers, path):
                 batches = np.split(numbers, range(batch, len(numbers), batch))
                 encoded = [_encode(store, some, vae, image_encoder) for some in batches]
-                latents, embeddings, lost = (torch.cat(parts) for parts in zip(*encoded, strict=True))
-                own = "\n".join("" if none else keys[i] for i, none in zip(numbers, lost.tolist(), strict=True))
+                latents, embeddings, keys = (list(parts) for parts in zip(*encoded, strict=True))
                 with whole_file(path) as partial:
-                    save_file({"latents": latents, "embeddings": embeddings}, partial, metadata={"keys": own})
+                    save_file({"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}, partial,
+                              metadata={"keys": "\n".join(key for some in keys for key in some)})
             bar.update(len(numbers))
     return target
 
 
-def _are_encoded(store: ClipStore, numbers: np.ndarray, keys: list[str], path: Path) -> bool:
+def _are_encoded(store: ClipStore, numbers: np.ndarray, path: Path) -> bool:
     """Whether `path` has the features of these clips, all but those that still cannot be read."""
-    known = _keys(path)
-    if known is None or len(known) != len(keys) or any(there not in ("", key) for there, key in zip(known, keys, strict=True)):
+    try:
+        with safe_open(path, "pt") as stored:
+            known = stored.metadata()["keys"].split("\n")
+    except (OSError, SafetensorError, KeyError, TypeError):
         return False
-    return all(isinstance(_frames(store, i), str) for i, there in zip(numbers, known, strict=True) if not there)
+    keys = [store.column("key")[i] for i in numbers]
+    return len(known) == len(keys) and all(there == key or (not there and isinstance(_frames(store, i), ClipError))
+                                           for there, key, i in zip(known, keys, numbers, strict=True))
 
 
-def _frames(store: ClipStore, number: int) -> np.ndarray | str:
+def _frames(store: ClipStore, number: int) -> np.ndarray | ClipError:
     """A clip's frames, or why they cannot be read."""
     try:
         return store.frames(int(number))
     except ClipError as error:
-        return str(error)
+        return error
 
 
-def _encode(store: ClipStore, numbers, vae, image_encoder) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Latents and embeddings of clips, and of which (n,) they are NaN, as the clip cannot be read."""
-    read = [_frames(store, i) for i in numbers]
-    lost = torch.tensor([isinstance(frames, str) for frames in read])
-    for row in lost.nonzero().flatten().tolist():
+def _encode(store: ClipStore, numbers, vae, image_encoder) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+    """Latents and embeddings of clips, and their keys; NaN, and no key, where a clip cannot be read."""
+    read, keys = [_frames(store, i) for i in numbers], [store.column("key")[i] for i in numbers]
+    lost = [row for row, frames in enumerate(read) if isinstance(frames, ClipError)]
+    for row in lost:
         tqdm.write(f"left out: {read[row]}", file=sys.stderr)
         side = store.column("size")[numbers[row]]
-        read[row] = np.zeros((store.column("frames")[numbers[row]], side, side, 3), np.uint8)
+        read[row], keys[row] = np.zeros((store.column("frames")[numbers[row]], side, side, 3), np.uint8), ""
     pictures = to_tensor(np.stack(read)).to(vae.device, vae.dtype)  # (n, N, 3, H, W)
     latents = encode(vae, pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
     first = clip_pixels(pictures[:, 0], image_encoder.config.image_size).to(image_encoder.device, image_encoder.dtype)
     latents, embeddings = latents.half().cpu(), image_encoder(first).image_embeds.half().cpu()
     latents[lost], embeddings[lost] = torch.nan, torch.nan
-    return latents, embeddings, lost
-
-
-def _keys(path: Path) -> list[str] | None:
-    try:
-        with safe_open(path, "pt") as stored:
-            return stored.metadata()["keys"].split("\n")
-    except (OSError, SafetensorError, KeyError, TypeError):
-        return None
+    return latents, embeddings, keys
 
 
 class Features:
     """The cached features of a folder of clips, by clip number."""
 
     def __init__(self, folder: str | os.PathLike, features: str | os.PathLike):
-        index = ClipStore(folder).index
-        self.folder, self._shard = Path(features), index.column("shard").to_pylist()
+        self.folder, self._shard = Path(features), ClipStore(folder).column("shard")
         first = {}
         self._row = [i - first.setdefault(shard, i) for i, shard in enumerate(self._shard)]
 
@@ -130,7 +125,7 @@ class Features:
             with safe_open(path, "pt") as stored:
                 row = self._row[number]
                 if not stored.metadata()["keys"].split("\n")[row]:
-                    raise ClipError(f"{path}: no features came of clip {number}, which could not be read: render its shard again")
+                    raise ClipError(f"{path}: got no features of clip {number}, which could not be read: render its shard again")
                 return stored.get_slice("latents")[row], stored.get_slice("embeddings")[row]
         except (OSError, SafetensorError) as error:
-            raise ClipError(f"{path}: cannot be read ({error}), wanted features: cache them again") from None
+            raise ClipError(f"{path}: cannot be read ({error}), expected features: cache them again") from None

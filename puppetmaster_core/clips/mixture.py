@@ -5,9 +5,8 @@ Draw number i is the same whether one process makes all draws, several share the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 
@@ -44,9 +43,9 @@ class Mixture:
     def __post_init__(self):
         empty = [name for name, weight in self.weights.items() if weight > 0 and not len(self.members.get(name, ()))]
         if empty:
-            raise ValueError(f"no clips of {', '.join(empty)} came: render some, or take Mixture.of(…, allow_missing=True)")
+            raise ValueError(f"got no clips of {', '.join(empty)}: render some, or take Mixture.of(…, allow_missing=True)")
         if not sum(self.weights.values()) > 0 or min(self.weights.values()) < 0:
-            raise ValueError(f"the weights {self.weights} came, wanted shares of at least 0, some of them more")
+            raise ValueError(f"got the weights {self.weights}, expected shares of at least 0, some of them more")
 
     @classmethod
     def of(cls, groups: Sequence[str], weights: Mapping[str, float] = WEIGHTS, seed: int = 0, *,
@@ -65,19 +64,6 @@ class Mixture:
         blocks = [self._block(b) for b in range(first // BLOCK, -(-(first + number) // BLOCK))]
         start = first % BLOCK
         return np.concatenate([*blocks, np.empty(0, int)])[start : start + number].astype(int)
-
-    def stream(self, first: int = 0, worker: int = 0, workers: int = 1, batch: int = 1) -> Iterator[int]:
-        """Draws from `first` on, without end; of `workers` that share them, those of `worker`.
-
-        Workers take batches of `batch` draws in turn, as those of PyTorch's DataLoader do: worker 0 the first, 1 the next, ….
-        """
-        number, clips = -1, None
-        for turn in count(worker, workers):
-            for draw in range(first + turn * batch, first + (turn + 1) * batch):
-                if draw // BLOCK != number:
-                    number = draw // BLOCK
-                    clips = self._block(number)
-                yield int(clips[draw % BLOCK])
 
     def _block(self, number: int) -> np.ndarray:
         """Draws number · BLOCK … (number + 1) · BLOCK − 1."""

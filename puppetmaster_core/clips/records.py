@@ -12,7 +12,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 
 import numpy as np
@@ -27,7 +28,7 @@ ABOUT = {field.name for field in fields(Clip)} - LABELS - {"frames"}
 
 
 class ClipError(ValueError):
-    """A stored clip that cannot be read. The message is one line: where, what came, what was wanted."""
+    """A stored clip that cannot be read. The message is one line: where, what it got, what it expected."""
 
 
 def to_members(clip: Clip) -> dict[str, bytes]:
@@ -45,45 +46,42 @@ def to_members(clip: Clip) -> dict[str, bytes]:
     return members
 
 
+@contextmanager
+def _readable(expected: str) -> Iterator[None]:
+    """Whatever damaged bytes raise, as ClipError."""
+    try:
+        yield
+    except ClipError:
+        raise
+    except Exception as error:
+        raise ClipError(f"a clip cannot be read ({type(error).__name__}), expected {expected}") from None
+
+
 def from_members(members: Mapping[str, bytes]) -> Clip:
     """The clip of its members. Raises ClipError; no pickle is read."""
-    try:
+    with _readable("camera and drags as JSON has them"):
         about = json.loads(members["json"])
-        return Clip(_frames(members), **_labels(members, LABELS), **{name: about[name] for name in ABOUT if name in about})
-    except Exception as error:  # damaged bytes raise nearly anything
-        raise _unreadable(error) from None
+        about = {name: about[name] for name in ABOUT if name in about}
+        return Clip(frames_of(members), **_labels(members, LABELS), **about)
 
 
 def frames_of(members: Mapping[str, bytes], some: slice = slice(None)) -> np.ndarray:
     """Some of the frames (N, H, W, 3) only. Raises ClipError."""
-    try:
-        return _frames(members, some)
-    except Exception as error:
-        raise _unreadable(error) from None
+    with _readable("pictures"):
+        return np.stack([_picture(members[name]) for name in sorted(name for name in members if name.endswith(".webp"))[some]])
 
 
 def labels_of(members: Mapping[str, bytes], names: Collection[str]) -> dict[str, np.ndarray]:
     """Some of the labels only. Raises ClipError, also where one is missing."""
-    try:
-        labels = _labels(members, names)
-    except Exception as error:
-        raise _unreadable(error) from None
+    labels = _labels(members, names)
     if missing := [name for name in names if name not in labels]:
         raise ClipError(f"got a clip without {missing[0]}, made by an older version: render it again")
     return {name: labels[name] for name in names}
 
 
-def _frames(members: Mapping[str, bytes], some: slice = slice(None)) -> np.ndarray:
-    return np.stack([_picture(members[name]) for name in sorted(name for name in members if name.endswith(".webp"))[some]])
-
-
 def _labels(members: Mapping[str, bytes], names: Collection[str]) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(members["labels.npz"]), allow_pickle=False) as stored:
+    with _readable("labels.npz"), np.load(io.BytesIO(members["labels.npz"]), allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files if name in names}
-
-
-def _unreadable(error: Exception) -> ClipError:
-    return ClipError(f"a clip cannot be read ({type(error).__name__}), wanted frames, labels.npz and json")
 
 
 def _picture(data: bytes) -> np.ndarray:
@@ -105,15 +103,12 @@ def to_tar(key: str, members: Mapping[str, bytes]) -> bytes:
 
 def from_tar(data: bytes) -> dict[str, bytes]:
     """The members of the one key in `data`, tar blocks without an end. Nothing is unpacked to disk. Raises ClipError."""
-    members, end = {}, 0
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data + END)) as tar:
-            for entry in tar:
-                if entry.isfile():
-                    members[entry.name.partition(".")[2]] = data[entry.offset_data : entry.offset_data + entry.size]
-            end = tar.offset
-    except Exception as error:  # tarfile raises its own, and ValueError, OverflowError, …
-        raise ClipError(f"a clip cannot be read ({type(error).__name__}), wanted tar members") from None
+    members = {}
+    with _readable("tar members"), tarfile.open(fileobj=io.BytesIO(data + END)) as tar:
+        for entry in tar:
+            if entry.isfile():
+                members[entry.name.partition(".")[2]] = data[entry.offset_data : entry.offset_data + entry.size]
+        end = tar.offset
     if end != len(data):  # tarfile takes a damaged header for the end of the file
-        raise ClipError(f"a clip cannot be read ({end} of {len(data)} bytes are whole), wanted tar members")
+        raise ClipError(f"a clip cannot be read ({end} of {len(data)} bytes are whole), expected tar members")
     return members

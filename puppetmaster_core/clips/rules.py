@@ -7,12 +7,11 @@ of a field of exact displacement.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 
 from puppetmaster_core.clips.displacement import moves
-from puppetmaster_core.drags import Drags
+from puppetmaster_core.drags import Drags, distinct_paths
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,9 @@ class DragRules:
 
     def __post_init__(self):
         choices = {"count": ("one", "area"), "weight": ("clip", "animation"), "duplicate": ("squared", "summed")}
-        for name, wanted in choices.items():
-            if getattr(self, name) not in wanted:
-                raise ValueError(f"{name} came as {getattr(self, name)!r}, wanted one of {', '.join(wanted)}")
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"got {name} {getattr(self, name)!r}, expected one of {', '.join(known)}")
 
 
 PAPER = DragRules()
@@ -152,16 +151,7 @@ def _how_many(area: float, submodels: int, rng: np.random.Generator, rules: Drag
 
 def distinct(paths: np.ndarray, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
     """Which of the paths (K, N, 2), xy in [0, 1], stay (K,) bool, so that no two of them are near."""
-    gap = (paths[:, None] - paths[None]) * rules.pixels  # (K, K, N, 2)
-    if rules.duplicate == "squared":
-        distance = (gap**2).sum(axis=(2, 3))
-    else:
-        distance = np.linalg.norm(gap, axis=-1).sum(2)
-    kept = np.ones(len(paths), bool)
-    for i, j in combinations(range(len(paths)), 2):
-        if kept[i] and kept[j] and distance[i, j] <= rules.threshold * paths.shape[1]:
-            kept[rng.choice((i, j)) if rules.duplicate == "squared" else j] = False
-    return kept
+    return distinct_paths(paths, rules.threshold, rules.pixels, rng if rules.duplicate == "squared" else None)
 
 
 def long_enough(paths: np.ndarray, rng: np.random.Generator, rules: DragRules = RELEASED) -> np.ndarray:

@@ -54,14 +54,12 @@ def index_path(folder: Path, number: int) -> Path:
     return folder / "index" / f"shard-{number:06d}.parquet"
 
 
-def write_shard(folder: Path, number: int, pieces: Iterable[tuple[Path, list[dict]]]) -> int:
-    """Join pieces, files of clips and their rows with offsets from the file's start, into shard `number`; how many clips.
+def write_shard(folder: Path, number: int, pieces: Iterable[tuple[Path, list[dict]]]) -> None:
+    """Join pieces, files of clips and their rows with offsets from the file's start, into shard `number`.
 
-    First the shard appears whole, then its index, so that what is indexed is there; the index of a shard that is made again goes
-    before either.
+    First the shard appears whole, then its index, so that what is indexed is there.
     """
     rows, offset = [], 0
-    index_path(folder, number).unlink(missing_ok=True)
     with whole_file(folder / shard_name(number)) as partial, open(partial, "wb") as shard:
         for path, own in pieces:
             shard.write(path.read_bytes())
@@ -72,22 +70,18 @@ def write_shard(folder: Path, number: int, pieces: Iterable[tuple[Path, list[dic
         os.fsync(shard.fileno())
     with whole_file(index_path(folder, number)) as partial:
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), partial)
-    return len(rows)
 
 
 def read_index(folder: str | os.PathLike) -> pa.Table:
     """The rows of all shards of `folder`, in order. Raises ClipError where there are none or one cannot be read."""
     paths = sorted(Path(folder, "index").glob("shard-*.parquet"))
     if not paths:
-        raise ClipError(f"{folder}: no index/*.parquet came, wanted clips: make some with puppetmaster render")
-    try:
-        return pa.concat_tables([_table(path) for path in paths])
-    except ClipError as error:
-        raise ClipError(f"{error}: render again") from None
+        raise ClipError(f"{folder}: got no index/*.parquet, expected clips: make some with puppetmaster render")
+    return pa.concat_tables([_table(path) for path in paths])
 
 
 def _table(path: Path) -> pa.Table:
-    """One shard's rows. Raises ClipError, which leaves open what to do."""
+    """One shard's rows. Raises ClipError."""
     try:
         table = pq.read_table(path, schema=SCHEMA)
         table.validate(full=True)
@@ -95,7 +89,7 @@ def _table(path: Path) -> pa.Table:
             raise pa.ArrowInvalid("a clip without a place")
         return table
     except (OSError, pa.ArrowException) as error:
-        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), wanted an index") from None
+        raise ClipError(f"{path}: cannot be read ({type(error).__name__}), expected an index: render again") from None
 
 
 def count_notes(index: pa.Table) -> dict[str, int]:
@@ -117,9 +111,9 @@ def damage(folder: Path, index: pa.Table) -> str | None:
             with open(path, "rb") as file:
                 there = file.seek(0, os.SEEK_END)
         except OSError as error:
-            return f"{path}: cannot be opened ({error.strerror}), wanted {end} bytes"
+            return f"{path}: cannot be opened ({error.strerror}), expected {end} bytes"
         if there < end:
-            return f"{path}: {there} bytes came, wanted at least {end}: a half-written shard"
+            return f"{path}: got {there} bytes, expected at least {end}: a half-written shard"
     return None
 
 

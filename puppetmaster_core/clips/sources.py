@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source
+from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source, load_asset
 from puppetmaster_core.assets.gltf.document import one_line
-from puppetmaster_core.assets.load import load_asset
 
 ENDINGS = (".glb", ".gltf")
 KINDS = ("library", "files")
@@ -75,14 +74,14 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
     if path.is_file() and path.suffix.lower() in ENDINGS:
         return Source("files", (path.name,), 1, 0, str(path.parent.resolve()))
     if not path.is_dir():
-        raise SourceError(f"{text}: no such folder or file, wanted a folder of .glb or .gltf files, 'cabinets' or 'library'")
+        raise SourceError(f"{text}: no such folder or file, expected a folder of .glb or .gltf files, 'cabinets' or 'library'")
     names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
     if not names:
-        raise SourceError(f"{text}: no .glb or .gltf file came, wanted a folder with some")
+        raise SourceError(f"{text}: got no .glb or .gltf file, expected a folder with some")
     names = names[: count or None]
     strange = [name for name in names if any("\udc80" <= c <= "\udcff" for c in name)]  # bytes that are no UTF-8
     if strange:  # neither the plan nor the index can hold them
-        raise SourceError(f"{text}: the file name {strange[0]!a} came, wanted names in UTF-8: rename the file")
+        raise SourceError(f"{text}: got the file name {strange[0]!a}, expected names in UTF-8: rename the file")
     return Source("files", tuple(names), len(names), 0, str(path.resolve()))
 
 

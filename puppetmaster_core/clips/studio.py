@@ -22,7 +22,7 @@ from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.clips.rules import RULES
 from puppetmaster_core.clips.sources import Source, asset_rng, content_sha256
-from puppetmaster_core.isolation import still_going
+from puppetmaster_core.isolation import restart_time_limit
 from puppetmaster_core.render import BlenderError, Camera, Lights, Rendering, make_background, render, render_blender
 from puppetmaster_core.render.views import setting_named
 
@@ -81,7 +81,7 @@ def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit:
     time_limit: seconds a clip, for Blender. Raises ValueError where the asset has no animation.
     """
     if not asset.clips:
-        raise ValueError("no animation came, wanted one at least")
+        raise ValueError("got an asset without animations, expected one at least")
     provenance, tools = _provenance(asset, name, how), _tools(how)
     lights = setting_named(how.setting).lights(asset_rng(how.seed, name))
     for animation, known in enumerate(asset.clips):
@@ -171,7 +171,7 @@ def _together(takes: list[Take], how: Filming) -> Iterator[list[Take]]:
 
 def _by_blender(asset: AnimatedAsset, takes: list[Take], lights: Lights, how: Filming, time_limit: float) -> Iterator[Shot]:
     """The same takes by Blender, in one process."""
-    still_going(len(takes))
+    restart_time_limit(len(takes))
     limit = 0.9 * time_limit * len(takes)  # sooner than the worker's own, so that what Blender said is kept
     first = takes[0]
     try:
@@ -204,7 +204,7 @@ def _positions(asset: AnimatedAsset, animation: int, times: np.ndarray) -> np.nd
     """Vertices (N, V, 3) at times (N,). Raises ValueError."""
     positions = asset.trajectories(animation, times)
     if not np.isfinite(positions).all():
-        raise ValueError("vertices that are no numbers came, wanted finite positions")
+        raise ValueError("got vertices that are no numbers, expected finite positions")
     return positions
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from puppetmaster_core.assets import asset_source
 from puppetmaster_core.clips.sources import Source, find_source
-from puppetmaster_core.curation.corruptions import KINDS, corrupt
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
 from puppetmaster_core.isolation import run_isolated
 
@@ -70,11 +69,8 @@ class Examples:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many of each kind from each source."""
-        out: dict[str, dict[str, int]] = {}
-        for source, kind in zip(self.sources, self.kinds, strict=True):
-            own = out.setdefault(str(source), {})
-            own[str(kind)] = own.get(str(kind), 0) + 1
-        return out
+        return {str(source): {str(kind): n for kind, n in Counter(self.kinds[self.sources == source]).items()}
+                for source in dict.fromkeys(self.sources)}
 
 
 LIBRARY, FILES, CORRUPTED, BY_HAND, PUBLISHED = ("procedural library", "animated files", "corrupted animated files",
@@ -84,8 +80,8 @@ LIBRARY, FILES, CORRUPTED, BY_HAND, PUBLISHED = ("procedural library", "animated
 def library_jobs(good: int, bad: int, first: int = 0) -> list[tuple]:
     """Jobs for `good` good and `bad` bad assets of the library, its categories in turn."""
     groups = asset_source().GROUPS
-    names = [(groups["good"], good), (groups["bad"], bad)]
-    return [("library", group[i % len(group)], first + i // len(group)) for group, count in names for i in range(count)]
+    return [("library", *one) for name, count in (("good", good), ("bad", bad))
+            for one in asset_source().planned(groups[name], count, first)]
 
 
 def file_jobs(folder: str, seeds: int = 2) -> tuple[Source, list[tuple]]:
@@ -101,16 +97,16 @@ def examples_of(source: Source | None, job: tuple) -> list[Example]:
     """
     if job[0] == "library":
         asset = asset_source().make_asset(*job[1:])
-        return [_example(asset, 0, f"{job[1]}-{job[2]}", asset.provenance["kind"], LIBRARY)]
+        return [_example(asset, f"{job[1]}-{job[2]}", asset.provenance["kind"], LIBRARY)]
     asset = source.open(job[1])
     if len(asset.clips) != 1:
         return []
     group = object_of(source.name(job[1]), asset.provenance)
-    out = [_example(asset, 0, group, "good", FILES)]
+    out = [_example(asset, group, "good", FILES)]
     for seed in range(job[2]):
-        for kind in KINDS:
+        for kind in asset_source().CORRUPTIONS:
             if kind != "explode" or len(np.unique(asset.submodel)) >= 3:
-                out.append(_example(corrupt(asset, 0, kind, seed), 0, group, kind, CORRUPTED))
+                out.append(_example(asset_source().corrupt(asset, 0, kind, seed), group, kind, CORRUPTED))
     return out
 
 
@@ -150,5 +146,5 @@ def published_rows(rows: list[dict], ids: Sequence[str]) -> Iterator[Example]:
     yield from labelled_rows([row for row in rows if animations[row["asset"]] == 1], dict.fromkeys(ids, True), PUBLISHED)
 
 
-def _example(asset, clip: int, group: str, kind: str, source: str) -> Example:
-    return Example(group, kind, source, tuple(motion_metrics(asset, clip).values()))
+def _example(asset, group: str, kind: str, source: str) -> Example:
+    return Example(group, kind, source, tuple(motion_metrics(asset, 0).values()))

@@ -74,14 +74,9 @@ class Judged:
         kinds = self.examples.kinds
         return {str(kind): round(float(kept[kinds == kind].mean()), 4) for kind in np.unique(kinds)}
 
-    def precision_recall(self) -> tuple[np.ndarray, np.ndarray]:
-        """Precision and recall of "keep" at every threshold."""
-        precision, recall, _ = precision_recall_curve(self.good, self.probability)
-        return precision, recall
-
     def curves(self, points: int = 60) -> dict:
         """What is drawn of it: precision and recall at `points` thresholds, and `reliability`."""
-        precision, recall = self.precision_recall()
+        precision, recall, _ = precision_recall_curve(self.good, self.probability)
         some = np.unique(np.searchsorted(-recall, -np.linspace(1, 0, points)).clip(0, len(recall) - 1))
         return {"precision": precision[some].round(5).tolist(), "recall": recall[some].round(5).tolist(),
                 "reliability": [[round(a, 4), round(b, 4), n] for a, b, n in self.reliability()]}

@@ -31,9 +31,9 @@ class NoAnswer(JudgeError):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back for one animation."""
+    """What was answered about one animation."""
 
-    text: object  # of the answer, as it came
+    text: object  # of the answer, as it is
     tokens_in: int
     tokens_out: int
     tries: int

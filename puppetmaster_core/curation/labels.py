@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -26,57 +26,40 @@ class Label:
     rater: str
     answer: str  # of ANSWERS
 
-    def __post_init__(self):
-        if self.answer not in ANSWERS:
-            raise LabelError(f"got answer {self.answer!r} for {self.animation!r}, expected {', '.join(ANSWERS)}")
 
-
-COLUMNS = tuple(f.name for f in fields(Label))
+COLUMNS = tuple(field.name for field in fields(Label))
 
 
 def read_labels(path: str | os.PathLike) -> list[Label]:
     """The labels in a CSV file with the columns animation, rater, answer. Raises LabelError, naming the line."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
         raise LabelError(f"{path}: cannot be read ({error}): give a CSV file of labels") from None
-    return parse_labels(text, str(path))
-
-
-def parse_labels(text: str, name: str = "labels") -> list[Label]:
-    """The same, of text. Raises LabelError."""
-    rows = csv.DictReader(io.StringIO(text, newline=""))
+    rows, found = csv.DictReader(lines), {}
     if not set(COLUMNS) <= set(rows.fieldnames or ()):
-        raise LabelError(f"{name}: got columns {rows.fieldnames}, expected {', '.join(COLUMNS)}")
-    found: dict[tuple[str, str], Label] = {}
+        raise LabelError(f"{path}: got columns {rows.fieldnames}, expected {', '.join(COLUMNS)}")
     for row in rows:
-        try:
-            label = Label(*((row[column] or "").strip() for column in COLUMNS))
-        except LabelError as error:
-            raise LabelError(f"{name}, line {rows.line_num}: {error}") from None
+        label = Label(*((row[column] or "").strip() for column in COLUMNS))
+        if label.answer not in ANSWERS:
+            raise LabelError(f"{path}, line {rows.line_num}: got answer {label.answer!r}, expected {', '.join(ANSWERS)}")
         found[label.animation, label.rater] = label
     return list(found.values())
 
 
 def write_labels(path: str | os.PathLike, labels: Iterable[Label]) -> None:
     """Write them as CSV; the file appears whole. Raises OSError."""
-    with whole_file(path) as partial:
-        partial.write_text(to_csv(labels), encoding="utf-8")
-
-
-def to_csv(labels: Iterable[Label]) -> str:
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(asdict(label) for label in labels)
-    return text.getvalue()
+    with whole_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(map(asdict, labels))
 
 
 def verdicts(labels: Iterable[Label]) -> dict[str, bool]:
     """animation → keep it? By the majority of the raters who were sure; without a majority it is left out."""
-    votes: dict[str, int] = {}
+    votes = Counter()
     for label in labels:
-        votes[label.animation] = votes.get(label.animation, 0) + {"keep": 1, "drop": -1, "unsure": 0}[label.answer]
+        votes[label.animation] += {"keep": 1, "drop": -1, "unsure": 0}[label.answer]
     return {animation: vote > 0 for animation, vote in votes.items() if vote}
 
 
@@ -92,12 +75,11 @@ class Agreement:
 
 def agreement(labels: Iterable[Label], first: str, second: str) -> Agreement:
     """How far two raters agree. Without a common animation, or with one answer for all, kappa is NaN."""
-    answers = {rater: {label.animation: label.answer for label in labels if label.rater == rater} for rater in (first, second)}
-    common = sorted(answers[first].keys() & answers[second].keys())
-    if not common:
-        return Agreement(0, float("nan"), float("nan"), ())
-    pairs = [(answers[first][a], answers[second][a]) for a in common]
-    same = sum(a == b for a, b in pairs) / len(pairs)
-    chance = sum(sum(p[0] == answer for p in pairs) * sum(p[1] == answer for p in pairs) for answer in ANSWERS) / len(pairs) ** 2
-    kappa = float("nan") if chance == 1 else (same - chance) / (1 - chance)
-    return Agreement(len(common), same, kappa, tuple(a for a, (x, y) in zip(common, pairs, strict=True) if x != y))
+    one, other = ({label.animation: label.answer for label in labels if label.rater == rater} for rater in (first, second))
+    common = sorted(one.keys() & other.keys())
+    apart = tuple(name for name in common if one[name] != other[name])
+    count = len(common) or float("nan")
+    same = 1 - len(apart) / count
+    often = [Counter(given[name] for name in common) for given in (one, other)]
+    chance = sum(often[0][answer] * often[1][answer] for answer in ANSWERS) / count**2
+    return Agreement(len(common), same, float("nan") if chance == 1 else (same - chance) / (1 - chance), apart)

@@ -68,8 +68,7 @@ def _arm(groups: np.ndarray, pool: np.ndarray, kept: np.ndarray, counts: dict[st
 
 def _shared(counts: dict[str, int], size: int) -> dict[str, int]:
     """`size` clips over the groups in proportion to what they have; what rounding leaves goes to the largest remainders."""
-    total = sum(counts.values())
-    exact = {group: size * count / total for group, count in counts.items()}
+    exact = {group: size * count / sum(counts.values()) for group, count in counts.items()}
     out = {group: int(share) for group, share in exact.items()}
     for group in sorted(exact, key=lambda g: out[g] - exact[g])[: size - sum(out.values())]:
         out[group] += 1

@@ -6,13 +6,11 @@ The package (`pip install 'puppetmaster-core[objaverse]'`) keeps what it downloa
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -62,12 +60,10 @@ def fetch(ids: Sequence[str], folder: Path, progress: Callable[[Iterable], Itera
         missing = [uid for uid in some if not (folder / f"{uid}.glb").is_file()]
         lost += _place(missing, folder)
         rows += [_row(uid, about.get(uid, {})) for uid in some if (folder / f"{uid}.glb").is_file()]
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, ("file", "licence", "author", "source"), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    with whole_file(folder / "manifest.csv") as file:
-        file.write_text(text.getvalue(), encoding="utf-8")
+    with whole_file(folder / "manifest.csv") as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ("file", "licence", "author", "source"), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
     return len(rows), lost
 
 
@@ -109,30 +105,16 @@ def _ask(function: str, *arguments):
         raise ObjaverseError(f"Objaverse's {function} failed ({type(error).__name__}: {error}): is there a network?") from None
 
 
-# ---- the published lists -------------------------------------------------------------------------------------------------
+def compare(ours: Iterable[str], looked_at: Iterable[str], published: Sequence[str], malformed: int = 0) -> dict:
+    """A list of ours beside a published one, on the objects that the run looked at; `malformed` entries of the latter are no ids.
 
-
-@dataclass(frozen=True)
-class Overlap:
-    """A run's list beside the published one, on the objects that the run looked at."""
-
-    ours: int
-    published: int  # of those the run looked at
-    both: int
-    published_in_all: int
-    malformed: int  # entries of the published list that are no id
-
-    def to_dict(self) -> dict:
-        """With precision (share of ours that is published) and recall (share of the published that is ours)."""
-        return {**vars(self), "precision": round(self.both / self.ours, 4) if self.ours else None,
-                "recall": round(self.both / self.published, 4) if self.published else None}
-
-
-def compare(ours: Iterable[str], looked_at: Iterable[str], published: Sequence[str], malformed: int = 0) -> Overlap:
-    """How a list of ours agrees with a published one, given the ids of all objects looked at."""
-    ours, seen = set(ours), set(looked_at)
-    known = set(published) & seen
-    return Overlap(len(ours), len(known), len(ours & known), len(set(published)), malformed)
+    Precision is the share of ours that is published, recall the share of the published that is ours; None where there is none.
+    """
+    ours, known = set(ours), set(published) & set(looked_at)
+    both = len(ours & known)
+    return {"ours": len(ours), "published": len(known), "both": both, "published_in_all": len(set(published)),
+            "malformed": malformed, "precision": round(both / len(ours), 4) if ours else None,
+            "recall": round(both / len(known), 4) if known else None}
 
 
 def compare_all(subsets: dict[str, list[str]], looked_at: Iterable[str], folder: str | os.PathLike) -> dict[str, dict]:
@@ -142,7 +124,7 @@ def compare_all(subsets: dict[str, list[str]], looked_at: Iterable[str], folder:
         path = Path(folder, file)
         if path.is_file() and name in subsets:
             ids, malformed = read_ids(path)
-            out[name] = compare(subsets[name], looked_at, ids, len(malformed)).to_dict()
+            out[name] = compare(subsets[name], looked_at, ids, len(malformed))
     if not out:
         raise ObjaverseError(f"{folder}: neither {' nor '.join(LISTS.values())} is there: give the folder of the paper's lists")
     return out

@@ -11,24 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
+from puppetmaster_core.clips.tracks import SurfacePoints
 
 POINTS = 1024  # P
 TIMES = 33  # T, over the whole animation
 FINE, FINE_STEP = 16, 1 / 30  # times in a row, seconds apart at the most, where the animation is busiest
 MOST = 500_000  # vertices of poses held at once
 HALVINGS = 10  # of the interval with the longest step, to see whether the step is a jump
-
-
-@dataclass(frozen=True)
-class SurfacePoints:
-    """P spots of a surface, spread evenly over its area: the triangles they lie on, and where."""
-
-    faces: np.ndarray  # (P, 3) vertices
-    weights: np.ndarray  # (P, 3), sum 1
-
-    def at(self, vertices: np.ndarray) -> np.ndarray:
-        """Their places (..., P, 3), given vertices (..., V, 3)."""
-        return np.einsum("...pkc,pk->...pc", vertices[..., self.faces, :], self.weights)
 
 
 @dataclass(frozen=True)
@@ -57,23 +46,22 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIME
         raise ValueError("got an asset without triangles, expected a surface")
     if not (np.isfinite(duration) and duration > 0):
         raise ValueError(f"animation {clip!r} lasts {duration:g} s, expected more than 0")
-    used, faces = np.unique(asset.faces, return_inverse=True)
-    faces = faces.reshape(-1, 3)
-    at = np.linspace(0.0, duration, times)
-    spots = spread(poses(asset, clip, at[:: max(1, times // 4)], used), faces, points)
+    used, at = np.unique(asset.faces), np.linspace(0.0, duration, times)
+    spots = spread(poses(asset, clip, at[:: max(1, times // 4)]), asset.faces, points)
+
+    def sample(moments: np.ndarray) -> np.ndarray:
+        return np.concatenate([spots.positions(asset, vertices[None]) for vertices in poses(asset, clip, moments)])
+
     first, cloud, low, high, farthest = None, [], [], [], 0.0
-    for vertices in poses(asset, clip, at, used):
+    for pose in poses(asset, clip, at):
+        cloud.append(spots.positions(asset, pose[None])[0])
+        vertices = pose[used]
         first = vertices if first is None else first
-        cloud.append(spots.at(vertices))
         low.append(vertices.min(0))
         high.append(vertices.max(0))
         farthest = max(farthest, float(np.linalg.norm(vertices - first, axis=1).max()))
     cloud = np.stack(cloud)
     busiest = int(np.argmax(_steps(cloud)))
-
-    def sample(moments: np.ndarray) -> np.ndarray:
-        return np.stack([spots.at(vertices) for vertices in poses(asset, clip, moments, used)])
-
     step = min(FINE_STEP, duration / (FINE - 1))
     start = np.clip((at[busiest] + at[busiest + 1]) / 2 - step * (FINE - 1) / 2, 0.0, duration - step * (FINE - 1))
     jump = _jump(sample, at[busiest], at[busiest + 1], cloud[busiest], cloud[busiest + 1])
@@ -81,8 +69,8 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIME
                        duration)
 
 
-def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray, used: np.ndarray) -> Iterator[np.ndarray]:
-    """Places (U, 3) of the vertices `used` (U,) at each of times (T,). Never more than a few poses are held at once.
+def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray) -> Iterator[np.ndarray]:
+    """Places (V, 3) of the vertices at each of times (T,). Never more than a few poses are held at once.
 
     Raises ValueError.
     """
@@ -91,7 +79,7 @@ def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray, used: np.nda
         for vertices in asset.trajectories(clip, times[i : i + together]):
             if not np.isfinite(vertices).all():
                 raise ValueError("got vertices that are no numbers, expected finite places")
-            yield vertices[used]
+            yield vertices
 
 
 def spread(poses: Iterable[np.ndarray], faces: np.ndarray, points: int) -> SurfacePoints:
@@ -109,11 +97,11 @@ def spread(poses: Iterable[np.ndarray], faces: np.ndarray, points: int) -> Surfa
     face = np.minimum(face, len(faces) - 1)
     root, along = np.sqrt(_halton(points, 2)), _halton(points, 3)
     weights = np.stack([1 - root, root * (1 - along), root * along], 1)
-    return SurfacePoints(faces[face], weights)
+    return SurfacePoints(face, weights)
 
 
 def _halton(count: int, base: int) -> np.ndarray:
-    """The first numbers of Halton's sequence, in (0, 1)."""
+    """The first numbers of Halton's sequence, in (0, 1). (SciPy's takes a second to import, in every worker.)"""
     out, index, share = np.zeros(count), np.arange(1, count + 1), 1.0
     while index.any():
         share /= base

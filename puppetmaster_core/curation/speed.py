@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from puppetmaster_core.clips.plan import settle
 from puppetmaster_core.clips.sources import Source
-from puppetmaster_core.curation.measure import CurationPlan
-from puppetmaster_core.curation.run import Share, measure
+from puppetmaster_core.curation.measuring import CurationPlan, measure_assets
 from puppetmaster_core.curation.tables import lasting
 
 ENGINES = ("local", "ray")
+LIMITS = {"time_limit": 120.0, "memory_gb": 16.0}  # as the command's
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class EngineTime:
     assets: int
     workers: int
     seconds: float  # of the clock, starting and ending the engine included
-    first: float  # seconds of these until the first asset was done
+    first: float  # seconds of these until the first asset was done; of Ray's, the first part
     cpu_seconds: float  # of the isolated processes, for the assets alone
     memory_mb: float  # the most one of these ever held
     memory_early_mb: float  # the same, over the first tenth of the assets
@@ -35,7 +34,7 @@ class EngineTime:
         return self.assets / self.seconds
 
 
-def compare_engines(source: Source, workers: int = 2, engines: Iterable[str] = ENGINES) -> Iterator[EngineTime]:
+def compare_engines(source: Source, workers: int = 2, engines: Iterable[str] = ENGINES, part: int = 50) -> Iterator[EngineTime]:
     """Measure the same assets with each engine, the one after the other, in folders that go away again.
 
     Raises RuntimeError where two engines give different tables.
@@ -43,30 +42,17 @@ def compare_engines(source: Source, workers: int = 2, engines: Iterable[str] = E
     known = None
     with tempfile.TemporaryDirectory() as scratch:
         for number, engine in enumerate(engines):
-            folder, plan = Path(scratch, f"{number}-{engine}"), CurationPlan(source)
-            settle(folder, plan)
-            yield _timed(folder, plan, Share(engine=engine, workers=workers, ray_address=None))
+            folder, stamps, done = Path(scratch, str(number)), [time.perf_counter()], []
+            for outcome in measure_assets(folder, CurationPlan(source, part), engine=engine, workers=workers, **LIMITS):
+                stamps.append(time.perf_counter())
+                done.append(outcome)
+            seconds, memory = time.perf_counter() - stamps[0], [outcome.memory_mb for outcome in done]
+            yield EngineTime(engine, len(done), workers, seconds, stamps[1] - stamps[0], sum(one.cpu_seconds for one in done),
+                             max(memory), max(memory[: max(1, len(memory) // 10)]))
             tables = [lasting(path) for path in sorted(folder.glob("index/*.parquet"))]
             if known is not None and tables != known:
                 raise RuntimeError(f"{engine} gave other tables than {ENGINES[0]}: this is a defect, please report it")
             known = tables
-
-
-def _timed(folder: Path, plan: CurationPlan, share: Share) -> EngineTime:
-    seen, began, first = [], time.perf_counter(), 0.0
-
-    def watched(stream, total):
-        nonlocal first
-        for one in stream:
-            first = first or time.perf_counter() - began
-            seen.append(one)
-            yield one
-
-    measure(folder, plan, share, progress=watched)
-    seconds = time.perf_counter() - began
-    memory = [one.memory_mb for one in seen]
-    return EngineTime(share.engine, len(seen), share.workers, seconds, first, sum(one.cpu_seconds for one in seen), max(memory),
-                      max(memory[: max(1, len(memory) // 10)]))
 
 
 def as_text(times: list[EngineTime]) -> str:

@@ -1,19 +1,24 @@
-"""From metrics to verdicts: the forest's stage, the judge's answers joined, and the funnel from all animations to HQ."""
+"""From metrics to verdicts: the forest's stage, the judge's answers joined, the funnel from all animations to HQ, the report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 
 import numpy as np
 
+from puppetmaster_core import __version__
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.curation.forest import Forest
+from puppetmaster_core.curation.measuring import CurationJob
 from puppetmaster_core.curation.metrics import METRICS
-from puppetmaster_core.curation.prefilter import Categories, uid_of
-from puppetmaster_core.curation.production import tables_of
-from puppetmaster_core.curation.tables import read_rows
+from puppetmaster_core.curation.prefilter import uid_of
+from puppetmaster_core.curation.tables import ANIMATIONS, ASSETS, read_rows, write_table
+from puppetmaster_core.files import write_json
+from puppetmaster_core.jobs import is_done
 
 KEEP, DROP, HQ, FAILED = "animation", "dropped", "HQ", "failed"  # what becomes of an animation
 
@@ -23,45 +28,72 @@ def animation_id(row: Mapping) -> str:
     return f"{row['asset']}#{row['animation']}"
 
 
-def judge_by_forest(folder: Path, parts: list[int], forest: Forest, categories: Categories | None = None,
-                    tools: Mapping | None = None) -> list[dict]:
+def forest_verdicts(job: CurationJob, parts: Iterable[int], forest: Forest) -> list[dict]:
     """Rows of the finished parts' animations with what the forest says of each, and what is known of its asset."""
-    paths = [tables_of(folder, part) for part in parts]
+    paths = [job.files(part) for part in parts]
     rows, assets = read_rows(*(a for a, _ in paths)), {row["number"]: row for row in read_rows(*(b for _, b in paths))}
-    measured = [i for i, row in enumerate(rows) if row["error"] is None]
-    metrics = np.array([[rows[i][name] for name in METRICS] for i in measured], float).reshape(-1, len(METRICS))
-    probability = forest.probability(metrics) if len(measured) else []
-    reasons = forest.why_all(metrics) if len(measured) else []
-    said = {i: (float(p), reason) for i, p, reason in zip(measured, probability, reasons, strict=True)}
-    known, text = categories or Categories(), json.dumps(tools or {}, ensure_ascii=False)
-    for i, row in enumerate(rows):
+    measured = [row for row in rows if row["error"] is None]
+    metrics = np.array([[row[name] for name in METRICS] for row in measured], float).reshape(-1, len(METRICS))
+    tools = json.dumps(_tools(), ensure_ascii=False)
+    for row in rows:
         asset = assets[row["number"]]
-        category = known.of(row["asset"]) or asset["category"]
+        category = job.categories.of(row["asset"]) or asset["category"]
         row |= {"sha256": asset["sha256"], "licence": asset["licence"], "category": category,
                 "group": group_of(category, {"source": asset["source"]}), "probability": None, "realistic": None,
-                "judge_reason": None, "judge_error": None, "stage": "metrics", "tools": text}
-        if i in said:
-            row["probability"], reason = said[i]
-            keep = row["probability"] >= forest.threshold
-            row |= {"verdict": KEEP if keep else DROP, "stage": "forest", "reason": reason}
-        else:
-            row |= {"verdict": FAILED, "reason": row["error"]}
+                "judge_reason": None, "judge_error": None, "verdict": FAILED, "stage": "metrics", "reason": row["error"],
+                "tools": tools}
+    if measured:
+        for row, probability, reason in zip(measured, forest.probability(metrics), forest.why_all(metrics), strict=True):
+            row |= {"probability": float(probability), "stage": "forest", "reason": reason,
+                    "verdict": KEEP if probability >= forest.threshold else DROP}
     return rows
 
 
-def join_answers(rows: list[dict], answers: Mapping[str, Mapping]) -> None:
+def kept(rows: Iterable[dict]) -> dict[str, dict]:
+    """The rows that the forest kept, by animation_id."""
+    return {animation_id(row): row for row in rows if row["verdict"] == KEEP}
+
+
+def join_answers(rows: Iterable[dict], answers: Mapping[str, Mapping]) -> None:
     """Put the judge's answers, by animation_id, into the rows the forest kept: realistic → HQ, unrealistic → dropped.
 
     An animation whose answer failed stays where the forest put it, and says why.
     """
-    for row in rows:
-        answer = answers.get(animation_id(row))
-        if answer is None or row["verdict"] != KEEP:
+    for name, row in kept(rows).items():
+        if (answer := answers.get(name)) is None:
             continue
         row |= {"stage": "judge", "judge_error": answer.get("error")}
         if not answer.get("error"):
             row |= {"realistic": answer["realistic"], "judge_reason": answer["reason"], "reason": answer["reason"],
                     "verdict": HQ if answer["realistic"] else DROP}
+
+
+def finish(job: CurationJob, forest: Forest, answers: Callable[[dict], Mapping | None] | None = None) -> dict | None:
+    """Write the run's tables and lists; the report, or None while parts or answers of other ranks are missing.
+
+    answers: what the judge said of a row that the forest kept (None = nothing yet); None = nobody judges.
+    """
+    parts = range(len(job.plan.parts))
+    if not all(is_done(job, part) for part in parts):
+        return None
+    rows = forest_verdicts(job, parts, forest)
+    if answers is not None:
+        said = {name: answers(row) for name, row in kept(rows).items()}
+        if any(answer is None for answer in said.values()):
+            return None
+        join_answers(rows, said)
+    assets = read_rows(*(job.files(part)[1] for part in parts))
+    write_table(job.folder / "assets.parquet", assets, ASSETS)
+    write_table(job.folder / "animations.parquet", rows, ANIMATIONS)
+    for name, ids in subsets(rows).items():
+        write_json(job.folder / f"{name}.json", ids)
+    notes = Counter(sorted(kind for row in assets for kind in row.get("notes") or ()))
+    return {"assets": len(assets), "animations": len(rows), "funnel": funnel(assets, rows),
+            "assets with notes": dict(notes.most_common()),
+            "failures": [{key: row[key] for key in ("asset", "error", "stderr")} for row in assets if row["error"]],
+            "categories skipped": job.categories.skipped,
+            "forest": {"threshold": forest.threshold, "labels": forest.about.get("labels"),
+                       "figures, objects not seen": forest.about.get("figures, objects not seen")}}
 
 
 def subsets(rows: list[dict]) -> dict[str, list[str]]:
@@ -74,19 +106,24 @@ def subsets(rows: list[dict]) -> dict[str, list[str]]:
 
 def funnel(assets: list[dict], rows: list[dict]) -> dict[str, dict[str, int]]:
     """How many there are at each stage, and what was lost there and why: {stage: {"in": …, "out": …, lost by reason: …}}."""
-    left_out = sum(row["left_out"] is not None for row in assets)
-    broken = sum(row["error"] is not None for row in assets)
-    still = sum(row["animations"] == 0 for row in assets)
-    good = len(assets) - left_out - broken - still
-    stages = {"assets": {"in": len(assets), "out": good, "Poor-quality": left_out, "failed": broken, "no animation": still}}
+    lost = {"Poor-quality": sum(row["left_out"] is not None for row in assets),
+            "failed": sum(row["error"] is not None for row in assets),
+            "no animation": sum(row["animations"] == 0 for row in assets)}
+    stages = {"assets": {"in": len(assets), "out": len(assets) - sum(lost.values()), **lost}}
     measured = sum(row["verdict"] != FAILED for row in rows)
     stages["metrics"] = {"in": len(rows), "out": measured, "not measurable": len(rows) - measured}
-    kept = sum(row["verdict"] in (KEEP, HQ) or row["stage"] == "judge" for row in rows)
-    stages["forest"] = {"in": measured, "out": kept, "dropped": measured - kept}
     judged = [row for row in rows if row["stage"] == "judge"]
+    by_forest = len(judged) + sum(row["verdict"] == KEEP and row["stage"] == "forest" for row in rows)
+    stages["forest"] = {"in": measured, "out": by_forest, "dropped": measured - by_forest}
     if judged:
         best = sum(row["verdict"] == HQ for row in judged)
         failed = sum(row["judge_error"] is not None for row in judged)
-        stages["judge"] = {"in": kept, "out": best, "unrealistic": len(judged) - best - failed, "no usable answer": failed,
-                           "not asked": kept - len(judged)}
+        stages["judge"] = {"in": by_forest, "out": best, "unrealistic": len(judged) - best - failed, "no usable answer": failed,
+                           "not asked": by_forest - len(judged)}
     return stages
+
+
+def _tools() -> dict[str, str]:
+    """What made the tables, and in which version."""
+    packages = ("numpy", "pyarrow", "scikit-learn", "skops")
+    return {"puppetmaster_core": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -27,7 +27,7 @@ def script(name: str, folder: Path = FOLDER) -> str:
     for part, text in texts.items():
         for defined in NAMES.findall(text):
             if owner.setdefault(defined, part) != part:
-                raise BundleError(f"{defined} is defined in {owner[defined]}.js and {part}.js, wanted in one: rename it")
+                raise BundleError(f"{defined} is defined in {owner[defined]}.js and {part}.js, expected in one: rename it")
     joined = "\n".join(IMPORT.sub("", text) for text in texts.values())
     return re.sub(r"^export (?!default)", "", joined, flags=re.M)
 

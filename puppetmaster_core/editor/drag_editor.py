@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from threading import Event, Thread
 
 import anywidget
-from traitlets import Bytes, Dict, Float, Int, List, Unicode
+from traitlets import Bool, Bytes, Dict, Float, Int, List, Unicode
 
 from puppetmaster_core.drags import FORMAT, DragError, Drags
 from puppetmaster_core.editor.bundle import script, style
@@ -34,7 +34,7 @@ class DragEditor(anywidget.AnyWidget):
     to choose from. Raises PictureError, DragError and ModelError.
 
     live: whether the picture follows the hand, once the model is loaded and found fast enough here (`LiveHand.measure`), and
-    parts that look movable are suggested.
+    parts that look movable are suggested. plain: a figure without tools, on a page that brings the model; there once it can move.
 
     takes: every `Take` that was made. They can be read while the page shows the next one in the making.
     """
@@ -58,15 +58,16 @@ class DragEditor(anywidget.AnyWidget):
     shown_takes = List().tag(sync=True)
     live = Dict().tag(sync=True)  # "on": whether the picture follows the hand, "why": not; empty where none asked
     parts = List().tag(sync=True)  # suggested: {"mask": bytes S·S, "record"}
+    plain = Bool(False).tag(sync=True)  # a figure: the picture alone
 
     def __init__(self, image, drags: Drags | None = None, *, pipeline="tiny", presets: Mapping[str, Drags] | None = None,
-                 seed: int = 0, live: bool = False):
+                 seed: int = 0, live: bool = True, plain: bool = False):
         self.picture = open_picture(image)
         self.takes: list[Take] = []
         self._maker, self._stop, self._work = Maker(pipeline), Event(), None
         self._hand = LiveHand(self._maker, self.picture, self._show_live, self._fail) if live else None
         size = self.picture.size
-        super().__init__(image=png(self.picture), image_size=list(size), seed=seed, record=_record(drags, size),
+        super().__init__(image=png(self.picture), image_size=list(size), seed=seed, plain=plain, record=_record(drags, size),
                          presets={name: _record(preset, size) for name, preset in (presets or {}).items()},
                          live={"on": False, "why": ""} if live else {}, **self._facts())
         self.on_msg(self._heard)
@@ -183,7 +184,7 @@ def _record(drags: Drags | None, size: tuple[int, int]) -> dict:
     if drags is None:
         return {"format": FORMAT, "image_size": list(size), "drags": []}
     if not isinstance(drags, Drags):
-        raise DragError(f"{type(drags).__name__} came, wanted Drags: make them with Drags.from_json or Drags.from_pixels")
+        raise DragError(f"got {type(drags).__name__}, expected Drags: make them with Drags.from_json or Drags.from_pixels")
     return json.loads(drags.to_json(image_size=size))
 
 

@@ -18,7 +18,7 @@ def film(frames: np.ndarray) -> dict:
     width and height of a frame. Raises ValueError."""
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not len(frames):
-        raise ValueError(f"frames came as {frames.dtype} {frames.shape}, wanted uint8 (N frames, H, W, 3)")
+        raise ValueError(f"got frames {frames.dtype} {frames.shape}, expected uint8 (N frames, H, W, 3)")
     count, height, width, _ = frames.shape
     columns = int(np.ceil(np.sqrt(count * height / width)))  # about square: pictures have a largest side
     rows = -(-count // columns)
@@ -29,6 +29,17 @@ def film(frames: np.ndarray) -> dict:
     lossless = max(width, height) <= LOSSLESS
     Image.fromarray(sheet).save(file, "WEBP", lossless=lossless, quality=80 if lossless else 92, method=2)
     return {"strip": file.getvalue(), "type": "image/webp", "columns": columns, "count": count, "width": width, "height": height}
+
+
+def motion_colours(offset: np.ndarray) -> np.ndarray:
+    """Offsets (N, H, W, 2) as frames (N, H, W, 3) uint8: the hue says which way, and what stays is white. Raises ValueError."""
+    offset = np.asarray(offset, np.float32)
+    if offset.ndim != 4 or offset.shape[3] != 2:
+        raise ValueError(f"got motion {offset.shape}, expected offsets (N frames, H, W, 2) in picture widths")
+    far = np.linalg.norm(offset, axis=3)
+    way = np.arctan2(offset[..., 1], offset[..., 0]) / (2 * np.pi) % 1
+    hsv = np.stack([255 * way, 255 * far / max(far.max(), 1e-6), np.full_like(far, 255)], 3).round().astype(np.uint8)
+    return np.stack([np.asarray(Image.fromarray(one, "HSV").convert("RGB")) for one in hsv])
 
 
 def png(picture: Image.Image, largest: int = 1024) -> bytes:

@@ -80,8 +80,6 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
         yield f"motion{n}", record(motion, x, shown, guessed, points[:, :, :n])[0]
     yield "paint", record(lambda one: [codec.painter.coarsest(one)], torch.zeros(1, GIVEN, SIDE, SIDE))[0]
     for side in (2 * SIDE, 4 * SIDE):
-        yield f"octave{side}", record(lambda m, p: [codec.enlarge.octave(m, p)], torch.zeros(1, side // 2, side // 2),
-                                      torch.zeros(3, side, side))[0]
         yield f"paint{side}", record(lambda one, coarse: [codec.painter.finer(one, coarse)], torch.zeros(1, GIVEN, side, side),
                                      torch.zeros(1, 4, side // 2, side // 2))[0]
 

@@ -10,21 +10,22 @@ import torch
 
 from puppetmaster_core.clips import Clip
 from puppetmaster_core.clips.displacement import in_order, moves
-from puppetmaster_core.evaluation.scores import ANCHORED, EXACT, VAE
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.painter import Moved
 from puppetmaster_core.latents.pictures import decode, decode_anchored, encode
 from puppetmaster_core.pictures import to_frames, to_tensor
+
+VAE, ANCHORED, EXACT = "VAE", "VAE, anchored", "exact motion"  # rows of what a model's latents make of the true motion
 
 
 def ceilings(pipeline, clip: Clip) -> dict[str, np.ndarray]:
     """Videos (N, S, S, 3) uint8 by the name of their row; the last is what the model's is held against.
 
     Picture latents: the VAE's reconstruction, plain and as the pipeline decodes it. Motion latents: the painter on the clip's
-    exact displacement, for which the clip wants one of its pictures' size.
+    exact displacement; none for a clip without one of its pictures' size.
     """
     if isinstance(pipeline.vae, MotionCodec):
-        return {EXACT: paint_exactly(pipeline.vae, clip)}
+        return {EXACT: paint_exactly(pipeline.vae, clip)} if clip.displacement.shape[1:3] == clip.frames.shape[1:3] else {}
     return {VAE: reconstruct(pipeline, clip.frames), ANCHORED: reconstruct(pipeline, clip.frames, anchored=True)}
 
 

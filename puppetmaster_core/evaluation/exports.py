@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,41 +24,27 @@ PROMPTS = {"Drag-a-Move": "A Furniture", "Human3.6M": "A person"}  # App. C.2's 
 WAN_FRAMES, ATI_FRAMES, ATI_UNITS = 81, 121, 8
 
 
-@dataclass(frozen=True)
-class Format:
-    """How one method takes its inputs."""
-
-    recipe: Recipe
-    write: Callable[[TestClip, Path, Recipe], dict | None]  # a clip's files into a folder; what it gives goes into clips.yaml
-
-
 def export(method: str, clips: Iterable[TestClip], folder: Path, prompt: str = "") -> int:
     """Write `folder`/inputs/… for a method of FORMATS, and `folder`/method.json; the number of clips written.
 
     The method's videos then go to `folder`/CLIP.mp4, and the folder's parent to `puppetmaster evaluate --methods`. A clip without
-    drags is left out. Raises VideoError for an unknown method, and OSError.
+    drags is left out. Raises VideoError for a clip without what the method wants, and OSError.
     """
-    if method not in FORMATS:
-        raise VideoError(f"got method {method!r}, expected one of {', '.join(FORMATS)}")
-    form = FORMATS[method]
-    recipe = replace(form.recipe, prompt=prompt)
-    inputs = folder / "inputs"
+    recipe, write = FORMATS[method]
+    recipe, inputs = replace(recipe, prompt=prompt), folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    listed = []
-    for clip in clips:
-        if clip.drags is not None:
-            listed.append(form.write(clip, inputs, recipe))
+    listed = [write(clip, inputs, recipe) for clip in clips if clip.drags is not None]
     if any(listed):  # JSON is YAML
         _json(listed, inputs / "clips.yaml")
     recipe.save(folder)
     return len(listed)
 
 
-def _picture(clip: TestClip, path: Path, size: tuple[int, int]) -> None:
+def _picture(clip: TestClip, path: Path, recipe: Recipe) -> None:
     """Frame 1 as a PNG, or a JPEG where the method's code asks for that name."""
     with whole_file(path) as partial:
-        kind = "JPEG" if path.suffix == ".jpg" else "PNG"
-        pad(Image.fromarray(clip.frames[0]), size).save(partial, format=kind, **({"quality": 98} if kind == "JPEG" else {}))
+        how = {"format": "JPEG", "quality": 98} if path.suffix == ".jpg" else {"format": "PNG"}
+        pad(Image.fromarray(clip.frames[0]), recipe.size).save(partial, **how)
 
 
 def _json(value, path: Path) -> None:
@@ -66,26 +52,31 @@ def _json(value, path: Path) -> None:
         partial.write_text(json.dumps(value) + "\n", encoding="utf-8")
 
 
-def _paths(drags: Drags, frames: int, size: tuple[int, int]) -> np.ndarray:
-    """Drags as (K, frames, 2) pixels of the padded picture."""
-    return padded_points(drags.resample(frames).points.astype(np.float64), size)
+def _array(array: np.ndarray, path: Path) -> None:
+    with whole_file(path) as partial, open(partial, "wb") as file:
+        np.save(file, array)
 
 
-def _inside(paths: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Whole pixels within the picture: these methods write each point into a map and fail for one outside of it."""
-    return np.clip(np.floor(paths), 0, np.array(size) - 1).astype(int)
+def _paths(drags: Drags, recipe: Recipe, frames: int | None = None) -> np.ndarray:
+    """Drags as (K, frames, 2) pixels of the padded picture; frames: the recipe's."""
+    return padded_points(drags.resample(frames or recipe.frames).points.astype(np.float64), recipe.size)
+
+
+def _inside(drags: Drags, recipe: Recipe) -> list:
+    """Lists of whole pixels within the picture: these methods write each point into a map and fail for one outside of it."""
+    return np.clip(np.floor(_paths(drags, recipe)), 0, np.array(recipe.size) - 1).astype(int).tolist()
 
 
 def _dragnuwa(clip: TestClip, folder: Path, recipe: Recipe) -> None:
     """DragNUWA_demo.py: tracks of clicked points (x, y) at 576×320, a list a drag; its code fills in 14 frames."""
-    _picture(clip, folder / f"{clip.id}.png", recipe.size)
-    _json(_inside(_paths(clip.drags, recipe.frames, recipe.size), recipe.size).tolist(), folder / f"{clip.id}.json")
+    _picture(clip, folder / f"{clip.id}.png", recipe)
+    _json(_inside(clip.drags, recipe), folder / f"{clip.id}.json")
 
 
 def _image_conductor(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
     """main/inference.py: `controlnet_trajs`, a JSON list of tracks (x, y) at 384×256, interpolated there over 16 frames."""
-    _picture(clip, folder / f"{clip.id}.png", recipe.size)
-    _json(_inside(_paths(clip.drags, recipe.frames, recipe.size), recipe.size).tolist(), folder / f"{clip.id}.json")
+    _picture(clip, folder / f"{clip.id}.png", recipe)
+    _json(_inside(clip.drags, recipe), folder / f"{clip.id}.json")
     return {"controlnet_images": [f"{clip.id}.png"], "controlnet_trajs": f"{clip.id}.json", "H": recipe.size[1],
             "W": recipe.size[0], "L": recipe.frames, "control_mode": "object", "controlnet_image_indexs": [0],
             "prompt": [recipe.prompt]}
@@ -100,38 +91,33 @@ def _draganything(clip: TestClip, folder: Path, recipe: Recipe) -> None:
         raise VideoError(f"{clip.id} has no foreground, and DragAnything wants a mask a drag: give {clip.id}.mask.png")
     place = folder / clip.id
     place.mkdir(exist_ok=True)
-    _picture(clip, place / "demo.jpg", recipe.size)
+    _picture(clip, place / "demo.jpg", recipe)
     mask = np.repeat(np.where(clip.foreground, 0, 255).astype(np.uint8)[..., None], 3, 2)  # padded with white, then turned over
     padded = 255 - np.asarray(pad(Image.fromarray(mask), recipe.size))
     with whole_file(place / "mask.png") as partial:
         Image.fromarray(np.where(padded > 127, 255, 0).astype(np.uint8)).save(partial, format="PNG")
-    paths = _inside(_paths(clip.drags, recipe.frames, recipe.size), recipe.size)
-    _json({str(k): {"comment": "", "mask_name": "mask.png", "trajectory": path.tolist()} for k, path in enumerate(paths, 1)},
-          place / "demo.json")
+    _json({str(k): {"comment": "", "mask_name": "mask.png", "trajectory": path}
+           for k, path in enumerate(_inside(clip.drags, recipe), 1)}, place / "demo.json")
 
 
 def _dragapart(clip: TestClip, folder: Path, recipe: Recipe) -> None:
     """dataset.py: drags (10, 4) of x, y, u, v in [0, 1], zero where there is none; an image model, so one set a frame with
     ends that move along the drag (App. C.2: "gradually extending drags").
     """
-    _picture(clip, folder / f"{clip.id}.png", recipe.size)
-    points = clip.drags.resample(recipe.frames).points
+    _picture(clip, folder / f"{clip.id}.png", recipe)
+    points = clip.drags.resample(recipe.frames).points[:10]
     drags = np.zeros((recipe.frames, 10, 4), np.float32)
-    used = points[:10]
-    drags[:, : len(used), :2] = used[None, :, 0]
-    drags[:, : len(used), 2:] = used.transpose(1, 0, 2)
-    with whole_file(folder / f"{clip.id}.npy") as partial, open(partial, "wb") as file:
-        np.save(file, drags)
+    drags[:, : len(points), :2] = points[None, :, 0]
+    drags[:, : len(points), 2:] = points.transpose(1, 0, 2)
+    _array(drags, folder / f"{clip.id}.npy")
 
 
 def _wan_move(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
     """wan/wan_move.py: track (1, F, K, 2) in pixels of the picture and visibility (1, F, K), 81 frames, 832×480."""
-    _picture(clip, folder / f"{clip.id}.jpg", recipe.size)
-    paths = _paths(clip.drags, recipe.frames, recipe.size).transpose(1, 0, 2)  # (F, K, 2)
-    seen = ((paths >= 0) & (paths < recipe.size)).all(2)
-    for name, array in (("tracks", paths.astype(np.float32)), ("visibility", seen)):
-        with whole_file(folder / f"{clip.id}_{name}.npy") as partial, open(partial, "wb") as file:
-            np.save(file, array[None])
+    _picture(clip, folder / f"{clip.id}.jpg", recipe)
+    paths = _paths(clip.drags, recipe).transpose(1, 0, 2)[None]  # (1, F, K, 2)
+    _array(paths.astype(np.float32), folder / f"{clip.id}_tracks.npy")
+    _array(((paths >= 0) & (paths < recipe.size)).all(3), folder / f"{clip.id}_visibility.npy")
     return {"image": f"{clip.id}.jpg", "track": f"{clip.id}_tracks.npy", "track_visibility": f"{clip.id}_visibility.npy",
             "prompt": recipe.prompt, "save_file": f"{clip.id}.mp4"}
 
@@ -142,8 +128,8 @@ def _ati(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
     """
     import torch
 
-    _picture(clip, folder / f"{clip.id}.png", recipe.size)
-    paths = _paths(clip.drags, ATI_FRAMES, recipe.size)[:, :, None]  # (K, 121, 1, 2)
+    _picture(clip, folder / f"{clip.id}.png", recipe)
+    paths = _paths(clip.drags, recipe, ATI_FRAMES)[:, :, None]  # (K, 121, 1, 2)
     seen = ((paths >= 0) & (paths < recipe.size)).all(3, keepdims=True)
     packed = io.BytesIO()
     np.savez_compressed(packed, array=(ATI_UNITS * np.concatenate([paths, seen], 3)).astype(np.float32))
@@ -152,11 +138,12 @@ def _ati(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
     return {"image": f"{clip.id}.png", "text": recipe.prompt, "track": f"{clip.id}.pth"}
 
 
-FORMATS = {
-    "dragnuwa": Format(Recipe((576, 320), 14), _dragnuwa),
-    "draganything": Format(Recipe((576, 320), 14), _draganything),
-    "image_conductor": Format(Recipe((384, 256), 16), _image_conductor),
-    "dragapart": Format(Recipe((256, 256), 14), _dragapart),
-    "wan_move": Format(Recipe((832, 480), WAN_FRAMES, "spread"), _wan_move),
-    "ati": Format(Recipe((832, 480), WAN_FRAMES, "spread"), _ati),
+# How each method takes its inputs: what writes a clip's files into a folder, whose result goes into clips.yaml.
+FORMATS: dict[str, tuple[Recipe, Callable[[TestClip, Path, Recipe], dict | None]]] = {
+    "dragnuwa": (Recipe((576, 320), 14), _dragnuwa),
+    "draganything": (Recipe((576, 320), 14), _draganything),
+    "image_conductor": (Recipe((384, 256), 16), _image_conductor),
+    "dragapart": (Recipe((256, 256), 14), _dragapart),
+    "wan_move": (Recipe((832, 480), WAN_FRAMES, "spread"), _wan_move),
+    "ati": (Recipe((832, 480), WAN_FRAMES, "spread"), _ati),
 }

@@ -14,15 +14,14 @@ from puppetmaster_core.pictures import to_tensor
 
 @torch.no_grad()
 def mask_overlap(pipeline, clip: Clip, drags: Drags, **how) -> float | None:
-    """Intersection over union of the pixels of frame 1 that the model moves and those that move; None for picture latents.
-
-    how: as for the call whose video is judged, its seed included. clip: with a displacement of its pictures' size.
+    """Intersection over union of the pixels of frame 1 that the model moves and those that move; None for picture latents, and
+    for a clip without a displacement of its pictures' size. how: as for the call whose video is judged, its seed included.
     """
     codec = pipeline.vae
-    if not isinstance(codec, MotionCodec):
+    if not isinstance(codec, MotionCodec) or clip.displacement.shape[1:3] != clip.frames.shape[1:3]:
         return None
     (motion,) = pipeline(clip.frames[0], drags, output_type="motion", **how)
-    _, weight, _ = motion.at(to_tensor(clip.frames[0]).to(codec.device), codec.enlarge)
+    _, weight, _ = motion.at(to_tensor(clip.frames[0]).to(codec.device))
     return overlap(weight.cpu().numpy() > 0.5, moves(clip.displacement))
 
 

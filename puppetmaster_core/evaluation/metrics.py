@@ -1,10 +1,12 @@
-"""Metrics of a generated video against the true one (§5.1), and the spread of their mean over clips.
+"""§5.1: metrics of a generated video against the true one, and the list of all metrics: name, unit, which way is better.
 
 Letters: N frames, (H, W) picture size in pixels. A video is (N, H, W, 3), either uint8 or floating point in [0, 1].
 
 Frame 1 is given to the model, so every metric looks at frames 2 to N only, unless `frame_1` asks for it. Each function scores
-one clip; a table shows the mean of the clips' scores, every clip counting the same, with `bootstrap_interval` beside it.
+one clip; a table shows the mean of the clips' scores, every clip counting the same, with an interval beside it (`intervals`).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -12,6 +14,45 @@ from skimage.metrics import structural_similarity
 MOVING_THRESHOLD = 8 / 255  # of the range [0, 1]: above what compression and palettes do to a still pixel
 SSIM_WINDOW = 7  # pixels, scikit-image's default
 MAX_PSNR = 100.0  # dB, stands for infinity where two frames are equal, so that means stay finite
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: what it is called, in what unit, which way is better, and the digits that are printed."""
+
+    label: str
+    unit: str
+    better: str  # "higher" or "lower"
+    digits: int
+
+
+METRICS = {
+    "psnr": Metric("PSNR, frames 2–N", "dB", "higher", 2),
+    "psnr_with_frame_1": Metric("PSNR, all frames", "dB", "higher", 2),
+    "psnr_moving": Metric("PSNR, moving", "dB", "higher", 2),
+    "psnr_still": Metric("PSNR, still", "dB", "higher", 2),
+    "ssim": Metric("SSIM, frames 2–N", "", "higher", 4),
+    "ssim_with_frame_1": Metric("SSIM, all frames", "", "higher", 4),
+    "ssim_moving": Metric("SSIM, moving", "", "higher", 4),
+    "lpips": Metric("LPIPS", "", "lower", 3),
+    "st_lpips": Metric("ST-LPIPS", "", "lower", 3),
+    "fvd_i3d": Metric("FVD (I3D)", "", "lower", 1),  # this and the next are of a set of clips: no clip has one
+    "fvd_videomae": Metric("FVD (VideoMAE)", "", "lower", 1),
+    "motion_error_origins": Metric("ME, origins", "px", "lower", 2),
+    "motion_error_foreground": Metric("ME, foreground", "px", "lower", 2),
+    "motion_error_drags": Metric("ME against the drags", "px", "lower", 2),
+    "end_point_error": Metric("end-point error", "px", "lower", 2),
+    "wrong_direction": Metric("wrong direction", "%", "lower", 1),
+    "unclear_direction": Metric("unclear direction", "%", "lower", 1),
+    "flicker": Metric("flicker", "grey levels", "lower", 2),
+    "edge_energy": Metric("edge energy", "of the truth", "higher", 2),
+    # of clips whose object is known, see `exact`
+    "right_direction": Metric("parts that went the drag's way", "of 1", "higher", 3),
+    "off_place": Metric("how far what is not dragged is from its place", "px at 64", "lower", 2),
+    "mask_iou": Metric("overlap of what it moves with what truly moves", "of 1", "higher", 3),
+    "sharpness_gap": Metric("edge energy, distance from the true one", "of 1", "lower", 2),
+    "edge_energy_over_ceiling": Metric("edge energy over that of the ceiling", "", "higher", 2),
+}
 
 
 def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
@@ -34,43 +75,25 @@ def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *
 def moving_region(truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> np.ndarray:
     """Pixels of each frame, bool (N, H, W), that differ from frame 1 by more than `threshold` in some colour channel.
 
-    Both what a moving part uncovers and what it covers are in it. threshold: in units of the range [0, 1].
+    Both what a moving part uncovers and what it covers are in it. threshold: in units of the range [0, 1]. Outside of it,
+    repeating frame 1 has a PSNR of at least −20·log10(threshold) by construction: 30 dB for 8/255.
     """
     truth = _unit_range(truth, "truth")
     return np.abs(truth - truth[:1]).max(axis=3) > threshold
 
 
-def psnr_moving(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> float:
-    """PSNR in dB inside the moving region of the true video, pooled; NaN when nothing moves."""
-    return psnr(video, truth, moving_region(truth, threshold))
-
-
-def psnr_still(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> float:
-    """PSNR in dB outside the moving region of the true video, pooled.
-
-    Repeating frame 1 scores at least −20·log10(threshold) by construction: 30 dB for 8/255.
-    """
-    return psnr(video, truth, ~moving_region(truth, threshold))
-
-
-def ssim(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
-    """Structural similarity, −1 to 1, higher is better: scikit-image's (uniform 7×7 windows, colour), mean over frames.
-
-    mask: bool (N, H, W). The mean of scikit-image's map over all the mask's pixels; windows reach seven pixels wide, so what
-        surrounds the mask has a part in it. NaN for an empty mask. frame_1: count frame 1 too.
-    """
-    video, truth = _pair(video, truth)
-    return mean_similarity(similarity(video, truth), mask, frame_1=frame_1)
-
-
 def similarity(video: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Structural similarity of each pixel's window, (N, H, W), mean over channels: what `ssim` is the mean of."""
+    """Structural similarity of each pixel's window, (N, H, W), mean over channels: what SSIM is the mean of."""
     pairs = zip(*_pair(video, truth), strict=True)
     return np.stack([structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)[1].mean(2) for a, b in pairs])
 
 
 def mean_similarity(similarity: np.ndarray, mask: np.ndarray | None = None, *, frame_1: bool = False) -> float:
-    """`ssim` from what `similarity` gives. Whole frames leave out the rim, where windows reach over the edge, as scikit-image."""
+    """SSIM, −1 to 1, higher is better: the mean of what `similarity` gives, as scikit-image has it.
+
+    Whole frames leave out the rim, where windows reach over the edge, as scikit-image does. mask: bool (N, H, W), over whose
+    pixels the mean is taken; windows reach seven pixels wide, so what surrounds it has a part in it. NaN for an empty mask.
+    """
     begin = 0 if frame_1 else 1
     if mask is None:
         rim = SSIM_WINDOW // 2
@@ -103,6 +126,23 @@ def edge_energy_ratio(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | N
     return float(energy / true_energy) if true_energy else float("nan")
 
 
+def picture_scores(video: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """What pixels say of a video (N, H, W, 3) uint8, by the names of METRICS."""
+    video, truth = video / 255.0, truth / 255.0  # once for all of them
+    moving, maps = moving_region(truth), similarity(video, truth)
+    return {
+        "psnr": psnr(video, truth),
+        "psnr_with_frame_1": psnr(video, truth, frame_1=True),
+        "psnr_moving": psnr(video, truth, moving),
+        "psnr_still": psnr(video, truth, ~moving),
+        "ssim": mean_similarity(maps),
+        "ssim_with_frame_1": mean_similarity(maps, frame_1=True),
+        "ssim_moving": mean_similarity(maps, moving),
+        "flicker": flicker(video, truth),
+        "edge_energy": edge_energy_ratio(video, truth, moving),
+    }
+
+
 def static_copy(frames: np.ndarray) -> np.ndarray:
     """Frame 1 repeated N times, the baseline that any generator has to beat."""
     return np.repeat(frames[:1], len(frames), axis=0)
@@ -115,21 +155,6 @@ def first_last_blend(frames: np.ndarray) -> np.ndarray:
     """
     weight = np.linspace(0, 1, len(frames))[:, None, None, None]
     return ((1 - weight) * frames[0] + weight * frames[-1]).round().astype(np.uint8)
-
-
-def bootstrap_interval(
-    values, generator: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
-) -> tuple[float, float]:
-    """(low, high) percentile bootstrap interval of the mean of values (one per clip), in their unit.
-
-    Clips are drawn with replacement `resamples` times. Leave out clips that have no score (NaN) first.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"got values of shape {values.shape}, expected one finite number per clip")
-    means = values[generator.integers(values.size, size=(resamples, values.size))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
 
 
 def _decibel(mean_squared_error):
@@ -158,14 +183,12 @@ def _unit_range(frames: np.ndarray, what: str) -> np.ndarray:
     if frames.dtype == np.uint8:
         return frames / 255.0
     if frames.dtype.kind != "f" or not (frames.min() >= 0 and frames.max() <= 1):
-        raise ValueError(
-            f"got {what} as {frames.dtype} from {frames.min()} to {frames.max()}, expected uint8, or floats from 0 to 1"
-        )
+        low, high = frames.min(), frames.max()
+        raise ValueError(f"got {what} as {frames.dtype} from {low} to {high}, expected uint8, or floats from 0 to 1")
     return frames.astype(np.float64, copy=False)
 
 
 def _mask(mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The mask, its shape and type checked."""
     if mask.shape != truth.shape[:3] or mask.dtype != bool:
         raise ValueError(f"got mask as {mask.dtype} {mask.shape}, expected bool {truth.shape[:3]}")
     return mask

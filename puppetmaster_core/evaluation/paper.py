@@ -5,6 +5,7 @@ The paper evaluates 100 clips of Drag-a-Move at 256×256; its evaluation code, t
 
 from __future__ import annotations
 
+CLIPS = 100  # of Drag-a-Move
 COLUMNS = ("psnr", "ssim", "lpips", "fvd_i3d", "motion_error_origins", "motion_error_foreground")
 
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "fvd_i3d": 2, "motion_error_origins": 2, "motion_error_foreground": 2}  # as printed

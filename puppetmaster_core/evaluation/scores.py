@@ -1,70 +1,61 @@
-"""All scores of one video of one clip, each under a name that the tables, the results and the ledger share.
+"""§5.1: all scores of one video of one test clip, each under its name in METRICS: what pixels say, and what points say.
 
 Letters: N frames, S side in pixels, K drags, P points.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
-from puppetmaster_core.evaluation import metrics
+from puppetmaster_core.evaluation.intervals import plain
+from puppetmaster_core.evaluation.metrics import picture_scores
 from puppetmaster_core.evaluation.motion import direction_counts, end_point_error, foreground_points, motion_error, ways
+from puppetmaster_core.evaluation.perceptual import Lpips, MetricError, VideoFeatures
+from puppetmaster_core.evaluation.st_lpips import StLpips
 from puppetmaster_core.evaluation.suites import TestClip
-from puppetmaster_core.evaluation.trackers import PointTracker
+from puppetmaster_core.evaluation.trackers import PointTracker, load_tracker
+from puppetmaster_core.evaluation.videos import VideoError
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A column: what it is called, in what unit, and which way is better."""
+class Judges:
+    """What the scores beyond pixels need; what is missing leaves its columns out."""
 
-    label: str
-    unit: str
-    better: str  # "higher" or "lower"
-    digits: int
+    tracker: PointTracker | None = None
+    distances: dict[str, Callable[[np.ndarray, np.ndarray], float]] = field(default_factory=dict)  # "lpips", "st_lpips"
+    features: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # "i3d", "videomae"
+    skipped: dict[str, str] = field(default_factory=dict)  # metrics that were asked for and are not there, each with why
 
+    @classmethod
+    def load(cls, tracker: str = "none", checkpoint: str | None = None, perceptual: Sequence[str] = (),
+             device: str = DEVICE) -> Judges:
+        """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins.
 
-METRICS = {
-    "psnr": Metric("PSNR, frames 2–N", "dB", "higher", 2),
-    "psnr_with_frame_1": Metric("PSNR, all frames", "dB", "higher", 2),
-    "psnr_moving": Metric("PSNR, moving", "dB", "higher", 2),
-    "psnr_still": Metric("PSNR, still", "dB", "higher", 2),
-    "ssim": Metric("SSIM, frames 2–N", "", "higher", 4),
-    "ssim_with_frame_1": Metric("SSIM, all frames", "", "higher", 4),
-    "ssim_moving": Metric("SSIM, moving", "", "higher", 4),
-    "lpips": Metric("LPIPS", "", "lower", 3),
-    "st_lpips": Metric("ST-LPIPS", "", "lower", 3),
-    "fvd_i3d": Metric("FVD (I3D)", "", "lower", 1),
-    "fvd_videomae": Metric("FVD (VideoMAE)", "", "lower", 1),
-    "motion_error_origins": Metric("ME, origins", "px", "lower", 2),
-    "motion_error_foreground": Metric("ME, foreground", "px", "lower", 2),
-    "motion_error_drags": Metric("ME against the drags", "px", "lower", 2),
-    "end_point_error": Metric("end-point error", "px", "lower", 2),
-    "wrong_direction": Metric("wrong direction", "%", "lower", 1),
-    "unclear_direction": Metric("unclear direction", "%", "lower", 1),
-    "flicker": Metric("flicker", "grey levels", "lower", 2),
-    "edge_energy": Metric("edge energy", "of the truth", "higher", 2),
-}
-VAE, ANCHORED, EXACT = "VAE", "VAE, anchored", "exact motion"  # rows of what a model's latents make of the true motion
-OF_ALL_CLIPS = ("fvd_i3d", "fvd_videomae")  # no clip has one: a distance between sets
+        ST-LPIPS, which is optional, is skipped where its package is not installed; `skipped` says so.
+        """
+        if {"lpips", "lpips-vgg"} <= set(perceptual):
+            raise MetricError("got lpips and lpips-vgg together, expected one of them: the table has one column for it")
+        distances, skipped = {}, {}
+        for name in (name for name in perceptual if name.startswith("lpips")):
+            distances["lpips"] = Lpips("vgg" if name == "lpips-vgg" else "alex", device)
+        if "st-lpips" in perceptual:
+            try:
+                distances["st_lpips"] = StLpips(device=device)
+            except MetricError as error:
+                skipped["ST-LPIPS"] = f"skipped, {error}"
+        networks = [name.removeprefix("fvd-") for name in perceptual if name.startswith("fvd-")]
+        return cls(None if tracker == "none" else load_tracker(tracker, device, checkpoint), distances,
+                   {network: VideoFeatures(network, device) for network in networks}, skipped)
 
-
-def picture_scores(video: np.ndarray, clip: TestClip) -> dict[str, float]:
-    """What pixels say; see `metrics` for each."""
-    video, truth = video / 255.0, clip.frames / 255.0  # once for all of them
-    moving, similarity = metrics.moving_region(truth), metrics.similarity(video, truth)
-    return {
-        "psnr": metrics.psnr(video, truth),
-        "psnr_with_frame_1": metrics.psnr(video, truth, frame_1=True),
-        "psnr_moving": metrics.psnr(video, truth, moving),
-        "psnr_still": metrics.psnr(video, truth, ~moving),
-        "ssim": metrics.mean_similarity(similarity),
-        "ssim_with_frame_1": metrics.mean_similarity(similarity, frame_1=True),
-        "ssim_moving": metrics.mean_similarity(similarity, moving),
-        "flicker": metrics.flicker(video, truth),
-        "edge_energy": metrics.edge_energy_ratio(video, truth, moving),
-    }
+    def features_of(self, video: np.ndarray) -> dict[str, list[float]]:
+        """Of a video (N, S, S, 3) uint8, by network."""
+        return {name: network(video[None])[0].tolist() for name, network in self.features.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +67,8 @@ class Followed:
     drags: int  # K
 
     @classmethod
-    def of(cls, clip: TestClip, tracker: PointTracker) -> Followed | None:
-        """By `tracker` in the true video, as the paper has it; None where the clip has neither drags nor a foreground.
+    def of(cls, clip: TestClip, tracker: PointTracker | None) -> Followed | None:
+        """By `tracker` in the true video, as the paper has it; None without one, or without drags and foreground.
 
         Origins outside of the picture are followed too: a tracker leaves them where they are, which is what a viewer sees.
         """
@@ -85,29 +76,34 @@ class Followed:
         origins = clip.drags.pixels((size, size))[:, 0] if clip.drags else np.zeros((0, 2))
         grid = foreground_points(clip.foreground) if clip.foreground is not None else np.zeros((0, 2))
         points = np.concatenate([origins, grid])
-        if not len(points):
+        if tracker is None or not len(points):
             return None
-        return cls(points, tracker(clip.frames, points).points, len(origins))
+        return cls(points, tracker(clip.frames, points), len(origins))
 
 
-    def without_last(self) -> Followed:
-        """The same points in the clip but for its last frame."""
-        return Followed(self.points, self.true_tracks[:, :-1], self.drags)
+def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
+    """All scores of one video (N, S, S, 3) uint8 of a clip. Raises VideoError where it is not of the clip's shape."""
+    if video.shape != clip.frames.shape or video.dtype != np.uint8:
+        raise VideoError(f"got a video as {video.dtype} {video.shape}, expected uint8 {clip.frames.shape}")
+    scores = picture_scores(video, clip.frames)
+    scores |= {name: distance(video, clip.frames) for name, distance in judges.distances.items()}
+    moved = motion_scores(video, clip, followed, judges.tracker) if followed else {}
+    record = {name: moved.pop(name) for name in ("directions",) if name in moved}
+    record = {"scores": {name: plain(value) for name, value in (scores | moved).items()}, **record}
+    return record | ({"features": judges.features_of(video)} if judges.features else {})
 
 
-def motion_scores(video: np.ndarray, clip: TestClip, followed: Followed | None, tracker: PointTracker) -> dict:
+def motion_scores(video: np.ndarray, clip: TestClip, followed: Followed, tracker: PointTracker) -> dict:
     """What points say; see `motion` for each. `directions` counts drags, and is summed over clips.
 
     `motion_error_drags` takes the drags' own positions for the truth instead of tracks estimated in the true video.
     """
-    if followed is None:
-        return {}
     size, k = clip.frames.shape[1], followed.drags
-    tracks = tracker(video, followed.points).points
-    scores = {"motion_error_foreground": motion_error(tracks[k:], followed.true_tracks[k:], size)}
+    tracks, true = tracker(video, followed.points), followed.true_tracks[:, : len(video)]
+    scores = {"motion_error_foreground": motion_error(tracks[k:], true[k:], size)}
     if k:
         paths = clip.drags.pixels((size, size))
-        scores |= {"motion_error_origins": motion_error(tracks[:k], followed.true_tracks[:k], size),
+        scores |= {"motion_error_origins": motion_error(tracks[:k], true[:k], size),
                    "motion_error_drags": motion_error(tracks[:k], paths, size),
                    "end_point_error": end_point_error(tracks[:k], paths, size),
                    "directions": direction_counts(ways(tracks[:k], paths, size))}

@@ -7,26 +7,19 @@ import time
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from puppetmaster_core.evaluation.library import METRICS, right_direction, score
-from puppetmaster_core.evaluation.rows import clip_seed
+from puppetmaster_core.evaluation.exact import NAMES, right_direction, score
+from puppetmaster_core.evaluation.intervals import interval
 from puppetmaster_core.evaluation.subjects import unseen_subjects
-from puppetmaster_core.evaluation.table1 import interval
+from puppetmaster_core.evaluation.table1 import clip_seed
+from puppetmaster_core.evaluation.tables import cell
 
 KINDS = "cabinets"
 # Arguments of a pipeline's call by the name of the row; a quality is made from the best of them.
 SETTINGS: dict[str, dict] = {
-    "Euler 50": {"solver": "euler", "steps": 50},
-    "Euler 25": {"solver": "euler", "steps": 25},
-    "Euler 10": {"solver": "euler", "steps": 10},
-    "Euler 5": {"solver": "euler", "steps": 5},
-    "Euler 3": {"solver": "euler", "steps": 3},
-    "Euler 2": {"solver": "euler", "steps": 2},
-    "DPM-Solver++ 2M 25": {"solver": "dpm++", "steps": 25},
-    "DPM-Solver++ 2M 15": {"solver": "dpm++", "steps": 15},
-    "DPM-Solver++ 2M 10": {"solver": "dpm++", "steps": 10},
+    **{f"Euler {steps}": {"solver": "euler", "steps": steps} for steps in (50, 25, 10, 5, 3, 2)},
+    **{f"DPM-Solver++ 2M {steps}": {"solver": "dpm++", "steps": steps} for steps in (25, 15, 10)},
     "Align-Your-Steps 10": {"solver": "ays", "steps": 10},
     "Euler 50, guidance at σ 0.2 to 20": {"solver": "euler", "steps": 50, "interval": (0.2, 20.0)},
     "DPM-Solver++ 2M 10, guidance at σ 0.2 to 20": {"solver": "dpm++", "steps": 10, "interval": (0.2, 20.0)},
@@ -35,50 +28,32 @@ SETTINGS: dict[str, dict] = {
 }
 
 
-class Timed:
-    """A pipeline whose calls are timed, in seconds; all else is the pipeline's."""
-
-    def __init__(self, pipeline):
-        self.pipeline, self.seconds = pipeline, []
-
-    def __getattr__(self, name):
-        return getattr(self.pipeline, name)
-
-    def __call__(self, *args, **kwargs):
-        self._wait()
-        began = time.perf_counter()
-        video = self.pipeline(*args, **kwargs)
-        self._wait()
-        self.seconds.append(time.perf_counter() - began)
-        return video
-
-    def _wait(self) -> None:
-        if self.pipeline.device.type == "cuda":
-            torch.cuda.synchronize()
-
-
 def compare_settings(pipeline, count: int, settings: Mapping[str, Mapping] = SETTINGS, seed: int = 0) -> list[dict]:
-    """A row for each way of sampling, on `count` unseen cabinets: the metrics of `evaluation.library`, and the time.
+    """A row for each way of sampling, on `count` unseen cabinets: the scores of `exact`, and the time.
 
     seconds: median of a whole call, decoding included. calls: of the network, a guided one counting twice. Raises ValueError
     for settings that the pipeline refuses, before any work.
     """
     calls = {name: network_videos(pipeline, how) for name, how in settings.items()}
-    scores, timed = [], {name: Timed(pipeline) for name in settings}
+    scores, seconds = [], {name: [] for name in settings}
     subjects = unseen_subjects(count, pipeline.config.size, pipeline.config.frames, KINDS)
     for subject in tqdm(subjects, total=count, desc="comparing"):
         drags, noise = subject.drags(pipeline.unet.config.max_drags), clip_seed(seed, subject.name)
-        shown = {name: timed[name](subject.clip.frames[0], drags, seed=noise, **how).frames for name, how in settings.items()}
+        shown = {}
+        for name, how in settings.items():
+            began = time.perf_counter()
+            shown[name] = pipeline(subject.clip.frames[0], drags, seed=noise, **how).frames
+            seconds[name].append(time.perf_counter() - began)  # the frames are on the CPU, so nothing is left to wait for
         scores.append(score(subject, drags, shown))
     generator = np.random.default_rng(0)
-    return [{"name": name, "settings": dict(how), "seconds": statistics.median(timed[name].seconds), "calls": calls[name],
+    return [{"name": name, "settings": dict(how), "seconds": statistics.median(seconds[name]), "calls": calls[name],
              "clips": len(scores), **_told(name, scores, generator)} for name, how in settings.items()]
 
 
 def _told(name: str, scores: list[dict], generator: np.random.Generator) -> dict:
     ways = [one["travel"][name] for one in scores]
     right = right_direction(ways, generator)
-    return {**{metric: interval([one["scores"][name][metric] for one in scores], generator) for metric in METRICS},
+    return {**{metric: interval([one["scores"][name][metric] for one in scores], generator) for metric in NAMES},
             "travel": interval([t for own in ways for t in own], generator), "parts": right["parts"] if right else 0,
             "right direction": right and right["mean"]}
 
@@ -96,8 +71,6 @@ def table(rows: list[dict]) -> str:
     lines = [f"{rows[0]['clips']} unseen clips; PSNR of the moving region in dB, 95 % interval; direction: share of parts",
              f"{'':45} {'seconds':>8} {'calls':>6} {'moving':>24} {'direction':>10}"]
     for row in rows:
-        psnr, right = row["moving"], row["right direction"]
-        direction = "–" if right is None else f"{right:.1%}"
-        lines.append(f"{row['name']:45} {row['seconds']:8.2f} {row['calls']:6} "
-                     f"{psnr['mean']:8.2f} [{psnr['low']:6.2f}, {psnr['high']:6.2f}] {direction:>10}")
+        direction = "–" if row["right direction"] is None else f"{row['right direction']:.1%}"
+        lines.append(f"{row['name']:45} {row['seconds']:8.2f} {row['calls']:6} {cell(row['moving']):>24} {direction:>10}")
     return "\n".join(lines)

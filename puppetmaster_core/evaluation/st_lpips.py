@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from puppetmaster_core.evaluation.perceptual import MetricError
+from puppetmaster_core.evaluation.perceptual import MetricError, later_frames
 
 INSTALL = "pip install 'puppetmaster-core[st-lpips]', or leave ST-LPIPS out"
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # widths of its convolutions
@@ -96,8 +96,7 @@ class StLpips:
     @torch.no_grad()
     def __call__(self, video: np.ndarray, truth: np.ndarray) -> float:
         """video, truth (N, S, S, 3) uint8."""
-        pair = (torch.tensor(v[1:]).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1 for v in (video, truth))
-        return float(self.distance(*pair).mean())
+        return float(self.distance(*later_frames(video, truth, self.device)).mean())
 
 
 def weight_file(network: str) -> Path:

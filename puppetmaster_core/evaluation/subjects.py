@@ -28,17 +28,17 @@ TRIES = 10  # assets opened for each clip wanted, at the most
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A clip and the object that it shows."""
+    """A clip and the object that it shows, where that is known."""
 
     name: str  # CATEGORY-SEED
     clip: Clip
-    asset: AnimatedAsset
-    positions: np.ndarray  # (N, V, 3), as drawn
+    asset: AnimatedAsset | None = None
+    positions: np.ndarray | None = None  # (N, V, 3), as drawn
 
     @property
     def group(self) -> str:
-        """Of the library's groups: furniture, bodies, daily or soft."""
-        return asset_source().CATEGORIES[self.asset.provenance["shape"]].group
+        """Of the library's groups: furniture, bodies, daily or soft; without an object the clip's category."""
+        return asset_source().CATEGORIES[self.asset.provenance["shape"]].group if self.asset else self.clip.category
 
     def drags(self, most: int) -> Drags:
         """Those that the clip is labelled with, at most so many."""
@@ -54,7 +54,9 @@ class Subject:
         return Camera(**self.clip.camera)
 
     def travel(self, videos: dict[str, np.ndarray], parts: list[int]) -> dict[str, list[float]]:
-        """What `part_travel` says of each of `parts` in each of the videos (N, S, S, 3) uint8."""
+        """What `part_travel` says of each of `parts` in each of the videos (N, S, S, 3) uint8; nothing without an object."""
+        if self.asset is None:
+            return {name: [] for name in videos}
         told = [part_travel(list(videos.values()), self.asset, self.positions, self.camera, part) for part in parts]
         return {name: [one[i] for one in told] for i, name in enumerate(videos)}
 
@@ -64,6 +66,8 @@ class Subject:
         Points lie on the grid of `foreground_points` over frame 1, and count where they are in sight and no dragged part is
         about them, now or in frame 1: how that looks is judged apart. NaN where nothing is left. See `places`.
         """
+        if self.asset is None:
+            return dict.fromkeys(videos, float("nan"))
         size, frames = self.clip.frames.shape[1], judged_frames(len(self.clip.frames))
         drawn = render(self.asset, self.positions, self.camera, size)
         dragged = np.isin(drawn.part_ids, parts)

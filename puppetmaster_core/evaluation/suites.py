@@ -6,7 +6,7 @@ Letters: N frames, S side in pixels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +30,10 @@ class TestClip:
     frames: np.ndarray  # (N, S, S, 3) uint8
     drags: Drags | None  # over N frames, on the square
     foreground: np.ndarray | None  # (S, S) bool of frame 1; None where it is not known
-    category: str = ""
 
-
-def without_last(clip: TestClip) -> TestClip:
-    """The clip but for its last frame."""
-    drags = clip.drags and Drags(clip.drags.points[:, :-1])
-    return TestClip(clip.id, clip.frames[:-1], drags, clip.foreground, clip.category)
+    def without_last(self) -> TestClip:
+        """The clip but for its last frame."""
+        return replace(self, frames=self.frames[:-1], drags=self.drags and Drags(self.drags.points[:, :-1]))
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,10 @@ class Suite:
 
     def __iter__(self) -> Iterator[tuple[str, TestClip | str]]:
         """Each id with its clip, or with why it cannot be read: a damaged clip costs that clip only."""
-        categories = {e["id"]: e.get("category", "") for e in read_index(self.folder)} if self.kind == "drag_a_move" else {}
         for name in self.ids:
             try:
                 if self.kind == "drag_a_move":
-                    yield name, drag_a_move_clip(self.folder, name, self.size, categories.get(name, ""))
+                    yield name, drag_a_move_clip(self.folder, name, self.size)
                 else:
                     yield name, video_clip(self.folder, name, self.size, self.frames)
             except (DragError, VideoError, PictureError) as error:
@@ -67,8 +63,7 @@ class Suite:
 
     def first(self, count: int | None) -> Suite:
         """The suite of the first `count` clips; None: all."""
-        ids = self.ids if count is None else self.ids[:count]
-        return Suite(self.name, self.folder, ids, self.kind, self.size, self.frames)
+        return replace(self, ids=self.ids[:count])
 
 
 def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
@@ -81,8 +76,7 @@ def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
     if not folder.is_dir():
         raise VideoError(f"{folder}: no such folder, expected one of test clips")
     if any(next(folder.glob(f"*{suffix}"), None) for suffix in (".npz", ".pkl", ".pickle")):
-        ids = tuple(entry["id"] for entry in read_index(folder))
-        return Suite("Drag-a-Move", folder, ids, "drag_a_move", size, 14)
+        return Suite("Drag-a-Move", folder, tuple(entry["id"] for entry in read_index(folder)), "drag_a_move", size, 14)
     names = {p.stem for p in folder.iterdir() if p.suffix.lower() in SUFFIXES} | {p.name for p in folder.iterdir() if p.is_dir()}
     ids = tuple(sorted(name for name in names if find_video(folder, name)))
     if not ids:
@@ -90,10 +84,10 @@ def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
     return Suite(folder.resolve().name, folder, ids, "videos", size, frames)
 
 
-def drag_a_move_clip(folder: Path, name: str, size: int = 256, category: str = "") -> TestClip:
+def drag_a_move_clip(folder: Path, name: str, size: int = 256) -> TestClip:
     """One of Drag-a-Move's. Its background is white, so its foreground is the rest, holes filled. Raises DragError."""
     clip = read_clip(folder, name, size)
-    return TestClip(clip.id, clip.frames, clip.drags, not_white(clip.frames[0]), category)
+    return TestClip(clip.id, clip.frames, clip.drags, not_white(clip.frames[0]))
 
 
 def not_white(picture: np.ndarray) -> np.ndarray:
@@ -109,16 +103,14 @@ def video_clip(folder: Path, name: str, size: int = 256, frames: int = 14) -> Te
     film = read_video(path)
     if len(film) < frames:
         raise VideoError(f"{path}: got {len(film)} frames, expected {frames} or more")
-    place = Placement.of((film.shape[2], film.shape[1]), size)
-    drags, mask = None, None
+    place, drags, foreground = Placement.of((film.shape[2], film.shape[1]), size), None, None
     if (folder / f"{name}.json").is_file():
         drags = place.drags_in(Drags.from_json(folder / f"{name}.json", frames=frames))
     if (folder / f"{name}.mask.png").is_file():
-        given = open_picture(folder / f"{name}.mask.png")
-        if given.size != (film.shape[2], film.shape[1]):
-            raise VideoError(f"{folder / name}.mask.png: got {given.size} pixels, expected the video's, {film.shape[2:0:-1]}")
-        on_square = np.zeros((size, size), bool)
-        resized = np.asarray(given.convert("L").resize((place.width, place.height)))
-        on_square[place.top : place.top + place.height, place.left : place.left + place.width] = resized > 127
-        mask = on_square
-    return TestClip(name, squared(spread(film, frames), size), drags, mask)
+        mask = open_picture(folder / f"{name}.mask.png")
+        if mask.size != (film.shape[2], film.shape[1]):
+            raise VideoError(f"{folder / name}.mask.png: got {mask.size} pixels, expected the video's, {film.shape[2:0:-1]}")
+        foreground = np.zeros((size, size), bool)
+        resized = np.asarray(mask.convert("L").resize((place.width, place.height)))
+        foreground[place.top : place.top + place.height, place.left : place.left + place.width] = resized > 127
+    return TestClip(name, squared(spread(film, frames), size), drags, foreground)

@@ -1,64 +1,110 @@
 """Table 1: every row's video of every clip scored, then means over clips with their intervals (§5.1, §5.2).
 
+A row is what makes a video of a test clip: a baseline, a model, or a folder of another method's videos.
 Letters: N frames, S side in pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from tqdm import tqdm
 
 from puppetmaster_core.drags import DragError
-from puppetmaster_core.evaluation.metrics import bootstrap_interval
-from puppetmaster_core.evaluation.perceptual import frechet_distance
+from puppetmaster_core.evaluation.intervals import fvd, interval, minus, shares
+from puppetmaster_core.evaluation.metrics import METRICS, first_last_blend, static_copy
 from puppetmaster_core.evaluation.progress import Progress
-from puppetmaster_core.evaluation.rows import STATIC_COPY, Row
-from puppetmaster_core.evaluation.scores import METRICS, Followed, motion_scores, picture_scores
-from puppetmaster_core.evaluation.suites import Suite, TestClip, without_last
-from puppetmaster_core.evaluation.trackers import PointTracker
-from puppetmaster_core.evaluation.videos import VideoError
+from puppetmaster_core.evaluation.scores import DEVICE, Followed, Judges, score
+from puppetmaster_core.evaluation.suites import Suite, TestClip
+from puppetmaster_core.evaluation.videos import (
+    Recipe,
+    VideoError,
+    find_video,
+    folder_name,
+    keep_video,
+    model_folder,
+    read_video,
+    resize,
+)
+from puppetmaster_core.provenance import commit
 
 TRUTH = "the true videos"  # not a row: its features are what FVD compares with
 PAIRED = ("psnr", "psnr_moving", "ssim", "motion_error_origins", "motion_error_foreground")
 
 
 @dataclass(frozen=True)
-class Judges:
-    """What the scores beyond pixels need; what is missing leaves its columns out."""
+class Row:
+    """A row of the table."""
 
-    tracker: PointTracker | None = None
-    lpips: Callable[[np.ndarray, np.ndarray], float] | None = None
-    features: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # "i3d", "videomae"
-    st_lpips: Callable[[np.ndarray, np.ndarray], float] | None = None
-    skipped: dict[str, str] = field(default_factory=dict)  # metrics that were asked for and are not there, each with why
+    name: str
+    make: Callable[[TestClip], np.ndarray]  # the video (N, S, S, 3) uint8; raises VideoError where it has none
+    note: str = ""  # what a reader must know to read the row rightly
+    given_last: bool = False  # it returns the true last frame, whose PSNR is whatever stands for infinity: leave that frame out
 
 
-def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:
-    """A record for every row and clip: {"row", "clip", "scores"} or {"row", "clip", "failed": why}.
+STATIC_COPY = Row("static copy", lambda clip: static_copy(clip.frames), "frame 1 repeated")
+BLEND = Row("first-last blend", lambda clip: first_last_blend(clip.frames), "knows the true last frame, which is not scored",
+            given_last=True)
 
-    A clip that cannot be read fails for every row; a row without a video of a clip fails for that clip. Neither stops the rest.
-    Raises VideoError where two rows share a name.
+
+def model_row(name: str, pipeline, size: int, *, seed: int = 0, videos: Path | None = None, **sampling) -> Row:
+    """A row of a pipeline's videos of clips of `size` pixels. A clip's noise depends on `seed` and the clip's id, not on which
+    clips are judged with it. A clip without drags has no video: it asks for nothing.
+
+    A model of another size works at its own, and its video is resized to the clip's: the note says so. videos: the folder that
+    keeps them, as they were made.
     """
-    names = [row.name for row in rows]
-    check_names(names)
-    records = []
-    for name, clip in tqdm(suite, total=len(suite), desc=suite.name):
-        wanted = [*names, *([TRUTH] if judges.features else [])]
-        kept = [progress.get(row, name) for row in wanted]
-        if all(kept):
-            records += kept
-            continue
-        if isinstance(clip, str):
-            fresh = [{"row": row, "clip": name, "failed": clip} for row in names]
-        else:
-            fresh = _evaluate_clip(clip, rows, judges, progress)
-        for record in fresh:
-            progress.add(record)
-        records += fresh
-    return records
+
+    def make(clip: TestClip) -> np.ndarray:
+        if clip.drags is None:
+            raise VideoError(f"got no drags with {clip.id}, expected {clip.id}.json beside its video, for the model to follow")
+        video = pipeline(clip.frames[0], clip.drags, seed=clip_seed(seed, clip.id), **sampling)
+        if len(video.frames) != len(clip.frames):
+            made = len(video.frames)
+            raise VideoError(f"the model makes {made} frames, the clip has {len(clip.frames)}: choose --frames {made}")
+        keep_video(videos, clip.id, video)
+        return resize(video.frames, clip.frames.shape[1])
+
+    own = pipeline.latents.side((size, size))
+    return Row(name, make, "" if own == size else f"made at {own} pixels and {'enlarged' if own < size else 'reduced'}")
+
+
+def clip_seed(seed: int, clip: str) -> int:
+    """The seed of a clip's noise."""
+    return (seed * 1_000_003 + crc32(clip.encode())) % 2**32
+
+
+def folder_rows(folder: str | Path) -> list[Row]:
+    """A row for each method of `folder`: METHOD/CLIP.mp4, .gif or a folder of .png, brought back as METHOD/method.json says.
+
+    Raises VideoError where there is no method.
+    """
+    folder = Path(folder)
+    methods = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not methods:
+        raise VideoError(f"{folder}: got no methods, expected a folder with METHOD/CLIP.mp4 or METHOD/CLIP.gif")
+    return [_folder_row(path) for path in methods]
+
+
+def _folder_row(folder: Path) -> Row:
+    recipe = Recipe.of(folder)
+
+    def make(clip: TestClip) -> np.ndarray:
+        path = find_video(folder, clip.id)
+        if path is None:
+            raise VideoError(f"{folder.name} has no video of {clip.id}")
+        frames = read_video(path)
+        try:
+            return recipe.undo(frames, len(clip.frames), clip.frames.shape[1])
+        except VideoError as error:
+            raise VideoError(f"{path}: {error}") from None
+
+    return Row(folder.name, make)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -69,53 +115,72 @@ def check_names(names: Sequence[str]) -> None:
                              "the model")
 
 
-def _evaluate_clip(clip: TestClip, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:
-    """The records of one clip, old ones included."""
-    followed = Followed.of(clip, judges.tracker) if judges.tracker else None
-    records = []
-    for row in rows:
-        record = progress.get(row.name, clip.id)
-        if record is None:
-            try:
-                record = {"row": row.name, "clip": clip.id, **_score_row(row, clip, judges, followed)}
-            except (VideoError, DragError, FloatingPointError) as error:
-                record = {"row": row.name, "clip": clip.id, "failed": str(error)}
-        records.append(record)
-    if judges.features:
-        features = {name: judge(clip.frames[None])[0].tolist() for name, judge in judges.features.items()}
-        records.append({"row": TRUTH, "clip": clip.id, "scores": {}, "features": features})
+def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], judges: Judges, *, seed: int = 0,
+            sampling: Mapping | None = None, progress: Progress | None = None, videos: Path | None = None) -> dict:
+    """The result of a suite: `summary` by row, `records` by row and clip, and what they depend on. Raises VideoError where no
+    clip could be scored, or two rows share a name.
+
+    progress: what a killed run has done already, and where this one's is kept; the caller says when it is done. videos: a folder;
+    the models' are kept in folders of their names there.
+    """
+    sampling, progress = dict(sampling or {}), progress or Progress()
+    check_names([folder_name(name) for name in pipelines] if videos else [])
+    names = {name: distance.name for name, distance in judges.distances.items()}
+    settings = {"kind": "table1", "suite": suite.name, "size": suite.size, "frames": suite.frames, "models": list(pipelines),
+                "seed": seed, **sampling, "tracker": judges.tracker.name if judges.tracker else None,
+                "lpips": names.pop("lpips", None), "fvd": sorted(judges.features), **names}
+    progress.begin(settings | {"data": str(suite.folder.resolve()), "commit": commit(), "videos": videos and str(videos)})
+    folders = {name: model_folder(videos, name, again=progress.resumed) for name in pipelines}
+    rows = [*rows, *(model_row(name, pipeline, suite.size, seed=seed, videos=folders[name], **sampling)
+                     for name, pipeline in pipelines.items())]
+    records = evaluate_suite(suite, rows, judges, progress)
+    summary = summarise(records)
+    if not any(row["clips"] for row in summary.values()):
+        raise VideoError(f"no clip of {suite.folder} could be scored: {records[0]['failed'] if records else 'it has none'}")
+    published = [{name: value for name, value in record.items() if name != "features"}  # which are thousands of numbers
+                 for record in records if record["row"] != TRUTH]
+    return {**settings, "clips": len(suite), "rough_tracker": bool(judges.tracker and judges.tracker.rough), "device": DEVICE,
+            "notes": {row.name: row.note for row in rows if row.note} | judges.skipped, "summary": summary,
+            "records": published}
+
+
+def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:
+    """A record for every row and clip: {"row", "clip", "scores"} or {"row", "clip", "failed": why}.
+
+    A clip that cannot be read fails for every row; a row without a video of a clip fails for that clip. Neither stops the rest.
+    Raises VideoError where two rows share a name.
+    """
+    check_names([row.name for row in rows])
+    return [record for name, clip in tqdm(suite, total=len(suite), desc=suite.name)
+            for record in _evaluate_clip(name, clip, rows, judges, progress)]
+
+
+def _evaluate_clip(name: str, clip: TestClip | str, rows: Sequence[Row], judges: Judges, progress: Progress) -> list[dict]:
+    """clip: or why it cannot be read."""
+    followed = cache(lambda: Followed.of(clip, judges.tracker))  # once for all rows, and not where all are done
+    records = [progress.once(f"{row.name}: {name}", partial(_score_row, row, name, clip, judges, followed)) for row in rows]
+    if judges.features and not isinstance(clip, str):
+        truth = {"row": TRUTH, "clip": name, "scores": {}}
+        records.append(progress.once(f"{TRUTH}: {name}", lambda: truth | {"features": judges.features_of(clip.frames)}))
     return records
 
 
-def _score_row(row: Row, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
-    if not row.given_last:
-        return score(row.make(clip), clip, judges, followed)
-    return score(row.make(clip)[:-1], without_last(clip), judges, followed and followed.without_last())
-
-
-def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
-    """All scores of one video (N, S, S, 3) uint8 of a clip. Raises VideoError where it is not of the clip's shape."""
-    if video.shape != clip.frames.shape or video.dtype != np.uint8:
-        raise VideoError(f"got a video as {video.dtype} {video.shape}, expected uint8 {clip.frames.shape}")
-    scores = picture_scores(video, clip)
-    if judges.lpips:
-        scores["lpips"] = judges.lpips(video, clip.frames)
-    if judges.st_lpips:
-        scores["st_lpips"] = judges.st_lpips(video, clip.frames)
-    moved = motion_scores(video, clip, followed, judges.tracker) if judges.tracker else {}
-    directions = moved.pop("directions", None)
-    record = {"scores": {name: _json_number(value) for name, value in (scores | moved).items()}}
-    if directions:
-        record["directions"] = directions
-    if judges.features:
-        record["features"] = {name: judge(video[None])[0].tolist() for name, judge in judges.features.items()}
-    return record
+def _score_row(row: Row, name: str, clip: TestClip | str, judges: Judges, followed: Callable[[], Followed | None]) -> dict:
+    record = {"row": row.name, "clip": name}
+    if isinstance(clip, str):
+        return {**record, "failed": clip}
+    try:
+        video = row.make(clip)
+        if row.given_last:
+            video, clip = video[:-1], clip.without_last()
+        return {**record, **score(video, clip, judges, followed())}
+    except (VideoError, DragError, FloatingPointError) as error:
+        return {**record, "failed": str(error)}
 
 
 def summarise(records: list[dict], seed: int = 0) -> dict[str, dict]:
     """For each row: its clips, each metric's mean with a 95 % interval, and the same of what it gains on the static copy.
 
-    The intervals are percentile bootstraps over clips; for FVD, which no clip has by itself, a jackknife's ±1.96 standard errors.
     A row's gain is taken over its own clips, so a row that lacks some is compared on equal ground.
     """
     truth = {r["clip"]: r["features"] for r in records if r["row"] == TRUTH}
@@ -124,67 +189,22 @@ def summarise(records: list[dict], seed: int = 0) -> dict[str, dict]:
     for row in dict.fromkeys(r["row"] for r in records if r["row"] != TRUTH):
         own = [r for r in records if r["row"] == row and "scores" in r]
         generator = np.random.default_rng(seed)
-        summary = {"clips": len(own), "failed": sum(r["row"] == row and "failed" in r for r in records)}
-        for name in METRICS:
-            summary |= _named(name, interval([r["scores"].get(name) for r in own], generator))
-        summary |= directions([r["directions"] for r in own if "directions" in r], generator)
+        found = {name: interval([r["scores"].get(name) for r in own], generator) for name in METRICS}
+        found |= directions([r["directions"] for r in own if "directions" in r], generator)
         for network in sorted({name for r in own for name in r.get("features", {})}):
             pairs = [(r["features"][network], truth[r["clip"]][network]) for r in own if r["clip"] in truth]
-            summary |= _named(f"fvd_{network}", fvd(pairs))
+            found[f"fvd_{network}"] = fvd(pairs)
         if row != STATIC_COPY.name:
             pairs = [(r["scores"], copies[r["clip"]]) for r in own if r["clip"] in copies]
-            gains = {m: interval([_minus(one.get(m), copy.get(m)) for one, copy in pairs], generator) for m in PAIRED}
-            summary["over_static_copy"] = {name: gain for name, gain in gains.items() if gain}
-        table[row] = summary
+            gains = {m: interval([minus(one.get(m), copy.get(m)) for one, copy in pairs], generator) for m in PAIRED}
+            found["over_static_copy"] = {name: gain for name, gain in gains.items() if gain}
+        failed = sum(r["row"] == row and "failed" in r for r in records)
+        table[row] = {"clips": len(own), "failed": failed} | {name: value for name, value in found.items() if value is not None}
     return table
 
 
-def interval(values: Sequence[float | None], generator: np.random.Generator) -> dict | None:
-    """Mean of the values that are there, with a 95 % bootstrap interval; None where there is none."""
-    there = [v for v in values if v is not None and np.isfinite(v)]
-    if not there:
-        return None
-    low, high = bootstrap_interval(there, generator)
-    return {"mean": float(np.mean(there)), "low": low, "high": high, "clips": len(there)}
-
-
-def directions(counts: list[dict], generator: np.random.Generator, resamples: int = 10_000) -> dict:
+def directions(counts: list[dict], generator: np.random.Generator) -> dict:
     """Shares of drags, in percent, that went wrong or too little to tell, with 95 % bootstrap intervals over clips."""
-    table = np.array([[c["wrong"], c["unclear"], c["right"] + c["wrong"] + c["unclear"]] for c in counts], float).reshape(-1, 3)
-    if not table.sum():
-        return {}
-    drawn = table[generator.integers(len(table), size=(resamples, len(table)))].sum(1)  # (resamples, 3)
-    found = {}
-    for column, name in enumerate(("wrong_direction", "unclear_direction")):
-        low, high = 100 * np.quantile(drawn[:, column] / drawn[:, 2], [0.025, 0.975])
-        mean = 100 * table[:, column].sum() / table[:, 2].sum()
-        found[name] = {"mean": float(mean), "low": float(low), "high": float(high), "clips": len(table),
-                       "drags": int(table[:, 2].sum())}
-    return found
-
-
-def fvd(pairs: list[tuple]) -> dict | None:
-    """Fréchet distance of features (own, true) of clips; interval: ±1.96 jackknife standard errors. None for fewer than 3 clips.
-
-    A bootstrap would draw some clips twice, and fewer distinct clips make the distance larger: its interval would miss the value.
-    """
-    if len(pairs) < 3:
-        return None
-    own, true = (np.array(side, float) for side in zip(*pairs, strict=True))
-    value, n = frechet_distance(own, true), len(pairs)
-    without = np.array([frechet_distance(np.delete(own, i, 0), np.delete(true, i, 0)) for i in range(n)])
-    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
-    return {"mean": value, "low": value - 1.96 * error, "high": value + 1.96 * error, "clips": n}
-
-
-def _named(name: str, value: dict | None) -> dict:
-    return {} if value is None else {name: value}
-
-
-def _minus(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
-
-
-def _json_number(value: float) -> float | None:
-    """JSON has no NaN."""
-    return float(value) if np.isfinite(value) else None
+    found = shares([(c["wrong"], c["unclear"], c["right"] + c["wrong"] + c["unclear"]) for c in counts], generator)
+    return {name: {end: 100 * share[end] for end in ("mean", "low", "high")} | {"clips": share["clips"], "drags": share["items"]}
+            for name, share in zip(("wrong_direction", "unclear_direction"), found, strict=False)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def read_video(path: str | Path) -> np.ndarray:
             frames = [np.asarray(open_picture(picture)) for picture in sorted(path.glob("*.png"))]
         elif path.suffix.lower() == ".gif":
             with Image.open(path, formats=("GIF",)) as film:
-                frames = [np.asarray(picture.convert("RGB")) for picture in _first(ImageSequence.Iterator(film))]
+                frames = [np.asarray(picture.convert("RGB")) for picture in islice(ImageSequence.Iterator(film), MOST_FRAMES)]
         else:
             frames = _read_film(path)
         frames = np.stack(frames)
@@ -48,12 +49,6 @@ def read_video(path: str | Path) -> np.ndarray:
     if max(frames.shape[1:3]) > MOST_PIXELS:
         raise VideoError(f"{path}: got {frames.shape[2]} × {frames.shape[1]} pixels, expected {MOST_PIXELS} a side at most")
     return frames
-
-
-def _first(pictures):
-    """The first MOST_FRAMES of an animation, the rest unread."""
-    for _, picture in zip(range(MOST_FRAMES), pictures, strict=False):
-        yield picture
 
 
 def _read_film(path: Path) -> np.ndarray:
@@ -79,9 +74,9 @@ def find_video(folder: Path, clip: str) -> Path | None:
 
 
 def model_folder(videos: Path | None, model: str, *, again: bool = False) -> Path | None:
-    """The folder in `videos` for what a model makes, called by its name, without the slashes of a path or of OWNER/NAME.
+    """The folder in `videos` for what a model makes; None where no videos are kept.
 
-    None where no videos are kept. again: it goes on from an earlier run, whose videos are there. Raises VideoError.
+    again: it goes on from an earlier run, whose videos are there. Raises VideoError.
     """
     if videos is None:
         return None
@@ -96,6 +91,7 @@ def model_folder(videos: Path | None, model: str, *, again: bool = False) -> Pat
 
 
 def folder_name(model: str) -> str:
+    """A model's name without the slashes of a path or of OWNER/NAME."""
     return "_".join(part.strip("/") for part in Path(model).parts if part.strip("/.")) or "model"
 
 
@@ -136,14 +132,6 @@ class Recipe:
     keep: str = "first"  # "first": the first N frames; "spread": N frames spread evenly from the first to the last
     prompt: str = ""
 
-    def __post_init__(self):
-        if self.keep not in ("first", "spread"):
-            raise VideoError(f"got keep as {self.keep!r}, expected first or spread")
-        if self.frames is not None and not (isinstance(self.frames, int) and self.frames > 0):
-            raise VideoError(f"got frames as {self.frames!r}, expected a whole number")
-        if self.size is not None and (len(self.size) != 2 or not all(isinstance(s, int) and s > 0 for s in self.size)):
-            raise VideoError(f"got size as {self.size!r}, expected [width, height] in pixels")
-
     @classmethod
     def of(cls, folder: Path) -> Recipe:
         """What `folder`/method.json says; the default where there is none. Raises VideoError."""
@@ -152,12 +140,14 @@ class Recipe:
             return cls()
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            known = {name: record[name] for name in ("frames", "keep", "prompt") if name in record}
-            return cls(tuple(record["size"]) if record.get("size") else None, **known)
-        except VideoError as error:
-            raise VideoError(f"{path}: {error}") from None
+            size, frames, keep = record.get("size"), record.get("frames"), record.get("keep", "first")
+            sized = size is None or [*map(type, size)] == [int, int]
+            if not sized or not isinstance(frames, int | None) or keep not in ("first", "spread"):
+                raise ValueError
         except (OSError, ValueError, TypeError, AttributeError):
-            raise VideoError(f"{path}: cannot be read, expected a JSON object with size, frames and keep") from None
+            raise VideoError(f'{path}: cannot be read, expected a JSON object with "size", [width, height], "frames", a number, '
+                             'and "keep", first or spread') from None
+        return cls(size and tuple(size), frames, keep, record.get("prompt", ""))
 
     def save(self, folder: Path) -> None:
         write_json(folder / RECIPE, asdict(self))
@@ -167,11 +157,10 @@ class Recipe:
 
         A method's video (N', H, W, 3) as it is scored: (count, size, size, 3). Raises VideoError.
         """
-        came, wanted = len(frames), self.frames or count
-        whole = self.keep == "first" or self.frames in (None, came)  # spread over a part, the motion would be another one
-        if came < count or not whole:
-            raise VideoError(f"got {came} frames, expected {wanted}: was the video cut, or is it a GIF, which keeps one of "
-                             f"frames that are alike? Else correct {RECIPE}")
+        whole = self.keep == "first" or self.frames in (None, len(frames))  # spread over a part, another motion would be shown
+        if len(frames) < count or not whole:
+            raise VideoError(f"got {len(frames)} frames, expected {self.frames or count}: was the video cut, or is it a GIF, "
+                             f"which keeps one of frames that are alike? Else correct {RECIPE}")
         picked = frames[:count] if self.keep == "first" else spread(frames, count)
         return resize(unpad(picked), size)
 
@@ -184,11 +173,9 @@ def spread(frames: np.ndarray, count: int) -> np.ndarray:
 def pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
 
-    A square picture with white left and right, so that it has the shape of size (W, H), resized to it.
+    A square picture with white left and right, so that it has the shape of size (W, H), W ≥ H, resized to it.
     """
     side = picture.size[0]
-    if picture.size != (side, side) or size[0] < size[1]:
-        raise VideoError(f"got a picture of {picture.size} for {size}, expected a square one and a size that is not upright")
     wide = round(side * size[0] / size[1])
     canvas = Image.new("RGB", (wide, side), WHITE)
     canvas.paste(picture, ((wide - side) // 2, 0))

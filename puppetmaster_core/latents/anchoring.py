@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puppetmaster_core.latents.enlarge import Enlarge
+from puppetmaster_core.latents.snap import resized, snap
 
 STIFF, SOFT = 0.12, 0.35  # misfit, of the part's own motion, up to which it is moved whole, and from which on it keeps its field
 RIDGE = 1e-4  # of the affine fit, in squared widths: small parts move straight
@@ -26,7 +26,7 @@ class PartMotion:
     masks: Tensor  # (K + 1, S, S) in [0, 1]: they overlap nowhere, up to their edges
     fields: Tensor  # (K + 1, N, 2, S, S), defined everywhere
 
-    def at(self, picture: Tensor, enlarge: Enlarge) -> tuple[Tensor, Tensor, Tensor]:
+    def at(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Offset (N, 2, W, W), weight (W, W) and order (N, W, W), as `Moved.of` takes them, for picture (3, W, W)."""
         used = self.masks.flatten(1).amax(1) > 0.1
         masks, fields, size = self.masks[used], self.fields[used], picture.shape[-1]
@@ -35,13 +35,7 @@ class PartMotion:
             nothing = picture.new_zeros(size, size)
             return nothing.expand(frames, 2, -1, -1), nothing, nothing.expand(frames, -1, -1)
         if size > masks.shape[-1]:
-            smooth = masks[:, None]
-            for _ in range(2):  # no stairs of the 64 pixels
-                smooth = F.avg_pool2d(F.pad(smooth, (1, 1, 1, 1), mode="replicate"), 3, 1)
-            smooth = F.interpolate(smooth, size=(size, size), mode="bicubic", align_corners=False)[:, 0]
-            masks = (0.3 * enlarge(masks, picture).float() + 0.7 * smooth).clamp(0, 1)
-            fields = F.interpolate(fields.flatten(0, 1), size=(size, size), mode="bicubic", align_corners=False
-                                   ).unflatten(0, (-1, frames))
+            masks, fields = snap(masks, picture), resized(fields, size)
         weight, owner = masks.max(0)
         weight = torch.where(masks.sum(0) > 0.5, masks.sum(0).clamp(max=1), weight)
         weight = (FIRM * (weight - 0.5) + 0.5).clamp(0, 1)

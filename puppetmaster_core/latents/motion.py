@@ -14,7 +14,6 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from puppetmaster_core.latents.anchoring import PartMotion, anchored
-from puppetmaster_core.latents.enlarge import Enlarge
 from puppetmaster_core.latents.field import COARSE, GRID, from_latents, guess, pack, to_latents
 from puppetmaster_core.latents.painter import Moved, Painter
 from puppetmaster_core.latents.parts import AUXILIARY, SIDE, Look, PartsNet
@@ -31,16 +30,14 @@ class Dragged:
 
 
 class MotionCodec(ModelMixin, ConfigMixin):
-    """Between motion and latents: the parts of a picture, the painter, and the masks' enlargement. Constructor: sizes of each."""
+    """Between motion and latents: the parts of a picture, and the painter. Constructor: sizes of both."""
 
     @register_to_config
     def __init__(self, parts_widths: tuple[int, ...] = (32, 64, 128), parts_fine: int = 16,
-                 painter_widths: tuple[int, ...] = (48, 96, 128), painter_fine: int = 24, enlarge_channels: int = 16,
-                 scale: float = 16.0):
+                 painter_widths: tuple[int, ...] = (48, 96, 128), painter_fine: int = 24, scale: float = 16.0):
         super().__init__()
         self.parts = PartsNet(tuple(parts_widths), parts_fine)
         self.painter = Painter(tuple(painter_widths), painter_fine)
-        self.enlarge = Enlarge(enlarge_channels)
 
     @staticmethod
     def given_channels(max_drags: int, parts_widths: tuple[int, ...] = (32, 64, 128)) -> int:
@@ -78,7 +75,7 @@ class MotionCodec(ModelMixin, ConfigMixin):
 
     def paint(self, picture: Tensor, motion: PartMotion) -> Tensor:
         """Frames (N, 3, W, W) in [−1, 1] of picture (3, W, W); the first is the picture."""
-        offset, weight, order = motion.at(picture, self.enlarge)
+        offset, weight, order = motion.at(picture)
         made = self.painter(Moved.of(picture, offset[1:], weight, order[1:]))
         return torch.cat([picture[None], made])
 

@@ -1,4 +1,4 @@
-"""The same network, faster or in less memory: compiled, with channels last."""
+"""The same network, faster: compiled."""
 
 from __future__ import annotations
 
@@ -22,16 +22,3 @@ def compile_network(net: nn.Module, backend: str = "inductor") -> str | None:
         return " ".join(str(error).split())[:200] or type(error).__name__
     net.compile(backend=backend, dynamic=False)
     return None
-
-
-def channels_last(net: nn.Module) -> nn.Module:
-    """Lay the weights of all convolutions out with channels last, in place: the same numbers in another order.
-
-    Convolutions then work in that layout, and give it on to those behind them.
-    """
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            module.to(memory_format=torch.channels_last)
-        elif isinstance(module, nn.Conv3d):
-            module.to(memory_format=torch.channels_last_3d)
-    return net

@@ -19,16 +19,16 @@ from diffusers.models.unets.unet_spatio_temporal_condition import (
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
+from puppetmaster_core.drags import pad_drags
 from puppetmaster_core.encoding import encode_drags
 
-from .alignment import align_weights
 from .checks import check_config
 from .conditioning import DragConditioning, halved
 from .context import BlockCheckpoint, ForwardContext
 from .prediction import clean_to_v
 from .reference import beside_static_reference
 from .released import RELEASED, check_released, read_released, released_name
-from .svd import read_svd, with_drags
+from .svd import align_weights, read_svd, with_drags
 from .transformer import DragTransformer, NoTimeIds
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
@@ -86,21 +86,8 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         prediction: str = "v",
     ) -> None:
         check_config(dict(self.config))
-        super().__init__(
-            sample_size=sample_size,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            down_block_types=down_block_types,
-            up_block_types=up_block_types,
-            block_out_channels=block_out_channels,
-            addition_time_embed_dim=addition_time_embed_dim,
-            projection_class_embeddings_input_dim=projection_class_embeddings_input_dim,
-            layers_per_block=layers_per_block,
-            cross_attention_dim=cross_attention_dim,
-            transformer_layers_per_block=transformer_layers_per_block,
-            num_attention_heads=num_attention_heads,
-            num_frames=num_frames,
-        )
+        svds = inspect.signature(UNetSpatioTemporalConditionModel.__init__).parameters
+        super().__init__(**{name: value for name, value in self.config.items() if name in svds})
         self.context = ForwardContext()
         index = 0
         for block, _ in self._blocks():
@@ -173,9 +160,7 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         """
         if present.ndim == 2:
             present = present[:, None].expand(-1, points.shape[2], -1)
-        missing = self.config.max_drags - points.shape[1]
-        points = torch.cat([points, points.new_zeros(len(points), missing, *points.shape[2:])], dim=1)
-        present = torch.cat([present, present.new_zeros(*present.shape[:2], missing)], dim=2)
+        points, present = pad_drags(points, present, self.config.max_drags)
         convention = (self.config.drag_encoding, self.config.max_drags, present, self.config.end_location)
         encodings, maps = {}, []
         for block, level in self._blocks():

@@ -4,8 +4,7 @@ from puppetmaster_core.render.backgrounds import make_background, over
 from puppetmaster_core.render.blender import BlenderError, Cycles, blender_python, render_blender
 from puppetmaster_core.render.camera import Camera, drag_a_move_camera
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights, Sun, released_lights
-from puppetmaster_core.render.raster import render, visible
-from puppetmaster_core.render.rendering import Rendering
+from puppetmaster_core.render.raster import Rendering, render, visible
 from puppetmaster_core.render.views import SETTINGS, Setting, released_camera, setting_named
 
 __all__ = ["DRAG_A_MOVE_LIGHTS", "SETTINGS", "BlenderError", "Camera", "Cycles", "Lights", "Rendering", "Setting", "Sun",

@@ -21,7 +21,7 @@ def over(frames: np.ndarray, alpha: np.ndarray, background, was=WHITE) -> np.nda
     old, new = np.asarray(was, np.float32), np.asarray(background, np.float32)
     for picture in (old, new):
         if picture.shape not in ((3,), (*frames.shape[1:3], 3)):
-            raise ValueError(f"background of shape {picture.shape} given, (3,) or {(*frames.shape[1:3], 3)} wanted: resize it")
+            raise ValueError(f"got a background of shape {picture.shape}, expected (3,) or {(*frames.shape[1:3], 3)}: resize it")
     clear = 1 - alpha[..., None].astype(np.float32) / 255
     return np.rint(np.clip(frames + clear * (new - old), 0, 255)).astype(np.uint8)
 
@@ -33,7 +33,7 @@ def make_background(kind: str, rng: np.random.Generator, size: int) -> np.ndarra
     clouds, stripes or tiles, or a wall and a floor. Raises ValueError.
     """
     if kind not in BACKGROUNDS:
-        raise ValueError(f"background {kind!r} asked for: use one of {', '.join(BACKGROUNDS)}")
+        raise ValueError(f"got background {kind!r}, expected one of {', '.join(BACKGROUNDS)}: use one of them")
     if kind == "white":
         return np.full((size, size, 3), 255, np.uint8)
     first, second = _color(rng), _color(rng)

@@ -1,9 +1,8 @@
-"""Runs inside Blender's own environment (bpy 4.5, numpy 1), as a script: `python blender_job.py SCENE.npz OUT.npz`.
+"""Runs inside Blender's own environment (bpy 4.5, numpy 1), as a script: `python blender_job.py SCENE.npz OUT.npy`.
 
-Draws what `blender_scene.py` wrote with Cycles, surfaces as `blender_materials.py` beside it makes them: every frame from every
-camera, once for the colours, and once with a single sample at each pixel's centre for what lies there: sub-model, depth,
-position, triangle and barycentric coordinates.
-Imports nothing of this package, and nothing of it imports this.
+Draws what `blender.py` wrote with Cycles, every frame from every camera, in linear light with alpha: OUT is (views, N, H, W, 4)
+float32. Cycles draws what the rasteriser draws: a matt colour × texture × vertex colours, what the surface sends out, holes,
+one side. Imports nothing of this package, and nothing of it imports this.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from blender_materials import make_material
 from mathutils import Matrix, Vector
 
 
@@ -26,88 +24,62 @@ def main(scene_path: str, out_path: str) -> None:
     scene = empty_scene(meta)
     materials = [make_material(m, meta, arrays.get(f"texture_{i}"), arrays.get(f"emission_{i}"))
                  for i, m in enumerate(meta["materials"])]
-    parts = add_meshes(scene, arrays, materials)
-    camera = add_camera(scene)
+    mesh, camera = add_mesh(scene, arrays, materials), add_camera(scene)
     add_lights(scene, meta)
-    frames, views, size = len(arrays["vertices"]), len(meta["cameras"]), meta["size"]
-    shape = (views, frames, size, size)
-    out = {"color": np.empty((*shape, 4), np.float32), "where": np.empty((*shape, 4), np.float32),
-           "what": np.empty((*shape, 4), np.float32)}
+    frames, size = len(arrays["vertices"]), meta["size"]
+    out = np.empty((len(meta["cameras"]), frames, size, size, 4), np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        write_passes(scene, Path(folder))
         for n in range(frames):
-            for mesh, own in parts:
-                mesh.vertices.foreach_set("co", arrays["vertices"][n, own].ravel())
-                mesh.update()
-            for view in range(views):
-                aim(camera, meta["cameras"][view])
-                if meta["samples"]:
-                    draw(scene, meta["samples"], 1.0, meta["bounces"], meta["denoise"])
-                    out["color"][view, n] = read(Path(folder) / "color0001.exr")
-                draw(scene, 1, 0.01, 0, False)
-                for name in ("where", "what"):
-                    out[name][view, n] = read(Path(folder) / f"{name}0001.exr")
-    save(out_path, out, bool(meta["samples"]))
+            mesh.vertices.foreach_set("co", arrays["vertices"][n].ravel())
+            mesh.update()
+            for view, values in enumerate(meta["cameras"]):
+                aim(camera, values)
+                out[view, n] = draw(scene, Path(folder) / "drawn.exr")
+    np.save(out_path, out)
 
 
 def empty_scene(meta: dict):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
-    scene.render.engine = "CYCLES"
-    scene.render.resolution_x = scene.render.resolution_y = meta["size"]
-    scene.render.resolution_percentage = 100
-    scene.render.film_transparent = True
-    scene.render.use_persistent_data = True
-    scene.render.threads_mode, scene.render.threads = "FIXED", meta["threads"]
-    scene.view_settings.view_transform = "Standard"
-    scene.cycles.device = "CPU"
-    scene.cycles.use_adaptive_sampling = False
-    scene.cycles.pixel_filter_type = "BOX"
-    scene.cycles.transparent_max_bounces = 16
-    layer = scene.view_layers[0]
-    layer.use_pass_z = layer.use_pass_position = layer.use_pass_object_index = True
-    for name, kind in (("triangle", "VALUE"), ("barycentric", "COLOR")):
-        aov = layer.aovs.add()
-        aov.name, aov.type = name, kind
+    render, cycles = scene.render, scene.cycles
+    render.engine, cycles.device = "CYCLES", "CPU"
+    render.resolution_x = render.resolution_y = meta["size"]
+    render.resolution_percentage, render.film_transparent, render.use_persistent_data = 100, True, True
+    render.threads_mode, render.threads = "FIXED", meta["threads"]
+    form = render.image_settings
+    form.file_format, form.color_mode, form.color_depth, form.exr_codec = "OPEN_EXR", "RGBA", "32", "NONE"
+    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = meta["samples"], False, meta["denoise"]
+    cycles.pixel_filter_type, cycles.filter_width = "BOX", 1.0
+    cycles.max_bounces = cycles.diffuse_bounces = meta["bounces"]
+    cycles.transparent_max_bounces = 16
     return scene
 
 
-def add_meshes(scene, arrays: dict, materials: list) -> list[tuple]:
-    """One object a sub-model, its pass index one more than the sub-model's. Returns each mesh with its vertices' numbers."""
-    parts = []
-    for part in np.unique(arrays["submodel"]):
-        faces = np.flatnonzero(arrays["submodel"] == part)
-        own, corners = np.unique(arrays["corners"][faces], return_inverse=True)
-        mesh = bpy.data.meshes.new(f"part {part}")
-        mesh.vertices.add(len(own))
-        mesh.loops.add(3 * len(faces))
-        mesh.polygons.add(len(faces))
-        mesh.vertices.foreach_set("co", arrays["vertices"][0, own].ravel())
-        mesh.loops.foreach_set("vertex_index", corners.ravel().astype(np.int32))
-        mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * len(faces), 3, dtype=np.int32))
-        mesh.polygons.foreach_set("material_index", arrays["material"][faces])
-        mesh.polygons.foreach_set("use_smooth", arrays["smooth"][faces])
-        mesh.uv_layers.new(name="uv").data.foreach_set("uv", arrays["uv"][faces].ravel())
-        mesh.uv_layers.new(name="emission").data.foreach_set("uv", arrays["emission_uv"][faces].ravel())
-        mesh.attributes.new("tint", "FLOAT_COLOR", "CORNER").data.foreach_set("color", arrays["colors"][faces].ravel())
-        mesh.attributes.new("triangle", "FLOAT", "FACE").data.foreach_set("value", faces.astype(np.float32))
-        corner = np.tile(np.eye(3, 4, dtype=np.float32), (len(faces), 1))
-        mesh.attributes.new("barycentric", "FLOAT_COLOR", "CORNER").data.foreach_set("color", corner.ravel())
-        for material in materials:
-            mesh.materials.append(material)
-        mesh.update(calc_edges=True)
-        thing = bpy.data.objects.new(f"part {part}", mesh)
-        thing.pass_index = int(part) + 1
-        scene.collection.objects.link(thing)
-        parts.append((mesh, own))
-    return parts
+def add_mesh(scene, arrays: dict, materials: list):
+    count = len(arrays["corners"])
+    mesh = bpy.data.meshes.new("asset")
+    mesh.vertices.add(arrays["vertices"].shape[1])
+    mesh.loops.add(3 * count)
+    mesh.polygons.add(count)
+    mesh.loops.foreach_set("vertex_index", arrays["corners"].ravel())
+    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * count, 3, dtype=np.int32))
+    mesh.polygons.foreach_set("material_index", arrays["material"])
+    mesh.polygons.foreach_set("use_smooth", arrays["smooth"])
+    for name in ("uv", "emission_uv"):
+        mesh.uv_layers.new(name=name).data.foreach_set("uv", arrays[name].ravel())
+    mesh.attributes.new("tint", "FLOAT_COLOR", "CORNER").data.foreach_set("color", arrays["colors"].ravel())
+    for material in materials:
+        mesh.materials.append(material)
+    mesh.vertices.foreach_set("co", arrays["vertices"][0].ravel())
+    mesh.update(calc_edges=True)
+    scene.collection.objects.link(bpy.data.objects.new("asset", mesh))
+    return mesh
 
 
 def add_camera(scene):
-    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    return camera
+    scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    scene.collection.objects.link(scene.camera)
+    return scene.camera
 
 
 def aim(camera, values: dict) -> None:
@@ -131,68 +103,96 @@ def add_lights(scene, meta: dict) -> None:
     background.inputs["Strength"].default_value = meta["ambient"] if meta["shadows"] else 0.0
 
 
-def write_passes(scene, folder: Path) -> None:
-    """Three pictures a drawing, as floats: color; where = x, y, z, depth; what = two barycentrics, triangle, object."""
-    scene.use_nodes = True
-    tree = scene.node_tree
-    tree.nodes.clear()
-    layers = tree.nodes.new("CompositorNodeRLayers")
-    files = tree.nodes.new("CompositorNodeOutputFile")
-    files.base_path = str(folder)
-    files.format.file_format, files.format.color_depth, files.format.color_mode = "OPEN_EXR", "32", "RGBA"
-    files.format.exr_codec = "NONE"
-    files.file_slots.clear()
-    for name in ("color", "where", "what"):
-        files.file_slots.new(name)
-    split = {name: tree.nodes.new("CompositorNodeSeparateColor") for name in ("Position", "barycentric")}
-    for name, node in split.items():
-        tree.links.new(layers.outputs[name], node.inputs[0])
-    tree.links.new(layers.outputs["Image"], files.inputs["color"])
-    position, place = split["Position"].outputs, split["barycentric"].outputs
-    for name, sources in (("where", (*position[:3], layers.outputs["Depth"])),
-                          ("what", (*place[:2], layers.outputs["triangle"], layers.outputs["IndexOB"]))):
-        joined = tree.nodes.new("CompositorNodeCombineColor")
-        for source, socket in zip(sources, joined.inputs):  # noqa: B905 (both are four)
-            tree.links.new(source, socket)
-        tree.links.new(joined.outputs[0], files.inputs[name])
-
-
-def draw(scene, samples: int, width: float, bounces: int, denoise: bool) -> None:
-    scene.cycles.samples, scene.cycles.filter_width = samples, width
-    scene.cycles.max_bounces = scene.cycles.diffuse_bounces = bounces
-    scene.cycles.use_denoising = denoise
-    bpy.ops.render.render()
-
-
-def read(path: Path) -> np.ndarray:
+def draw(scene, path: Path) -> np.ndarray:
     """A picture of floats (H, W, 4), its first row on top."""
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
     image = bpy.data.images.load(str(path))
     image.colorspace_settings.name, image.alpha_mode = "Non-Color", "CHANNEL_PACKED"
-    pixels = np.empty(image.size[0] * image.size[1] * image.channels, np.float32)
+    pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
     image.pixels.foreach_get(pixels)
-    pixels = pixels.reshape(image.size[1], image.size[0], image.channels)[::-1]
+    shape = image.size[1], image.size[0], 4
     bpy.data.images.remove(image)
     path.unlink()
-    return pixels
+    return pixels.reshape(shape)[::-1]
 
 
-def save(path: str, out: dict, colors: bool) -> None:
-    """The passes as a Rendering's arrays, and the position pass."""
-    what, where = out["what"], out["where"]
-    part = np.rint(what[..., 3]).astype(np.int16) - 1
-    seen = part >= 0
-    barycentric = np.concatenate([what[..., :2], 1 - what[..., :1] - what[..., 1:2]], axis=-1)
-    arrays = {"part_ids": part, "face": np.where(seen, np.rint(what[..., 2]), -1).astype(np.int32),
-              "depth": np.where(seen, where[..., 3], np.inf).astype(np.float32),
-              "barycentric": np.where(seen[..., None], barycentric, 0).astype(np.float32),
-              "world": np.where(seen[..., None], where[..., :3], np.nan).astype(np.float32)}
-    if colors:
-        alpha = np.clip(out["color"][..., 3:], 0, 1)
-        lit = np.clip(out["color"][..., :3] / np.maximum(alpha, 1e-6), 0, 1)
-        shown = np.where(lit <= 0.0031308, lit * 12.92, 1.055 * lit ** (1 / 2.4) - 0.055)
-        arrays["frames"] = np.rint(255 * (shown * alpha + 1 - alpha)).astype(np.uint8)
-        arrays["alpha"] = np.rint(255 * alpha[..., 0]).astype(np.uint8)
-    np.savez(path, **arrays)
+# ---- surfaces ------------------------------------------------------------------------------------------------------------
+
+
+class Graph:
+    """A material's nodes: each call makes one, its inputs linked or set, and gives an output."""
+
+    def __init__(self, material):
+        material.use_nodes = True
+        self.tree = material.node_tree
+        self.tree.nodes.clear()
+
+    def __call__(self, kind: str, *inputs, output=0, named: dict = {}, **properties):  # noqa: B006 (never written to)
+        node = self.tree.nodes.new(f"ShaderNode{kind}")
+        for name, value in properties.items():
+            setattr(node, name, value)
+        for key, value in [*enumerate(inputs), *named.items()]:
+            if isinstance(value, bpy.types.NodeSocket):
+                self.tree.links.new(value, node.inputs[key])
+            else:
+                node.inputs[key].default_value = value
+        return node.outputs if output is None else node.outputs[output]
+
+    def math(self, operation: str, *inputs):
+        return self("Math", *inputs, operation=operation)
+
+    def vector(self, operation: str, *inputs):
+        return self("VectorMath", *inputs, operation=operation)
+
+
+def make_material(values: dict, meta: dict, image: np.ndarray | None, emission: np.ndarray | None):
+    """A diffuse surface, lit from everywhere by emission where nothing casts shadows; holes and shining through by alpha.
+
+    What it sends out is for the camera only: as in the rasteriser it lights nothing else.
+    """
+    material = bpy.data.materials.new("surface")
+    material.cycles.emission_sampling = "NONE"
+    graph = Graph(material)
+    color, alpha = graph.vector("ADD", values["color"], (0, 0, 0)), values["alpha"]
+    if image is not None:
+        color, alpha = add_texture(graph, image, "uv", values["interpolation"], values["wrap"])[:2]
+    if meta["tinted"]:
+        tint = graph("Attribute", output=None, attribute_name="tint")
+        color, alpha = graph.vector("MULTIPLY", color, tint["Color"]), graph.math("MULTIPLY", alpha, tint["Alpha"])
+    sent = values["emission"]
+    if emission is not None:
+        texture = add_texture(graph, emission, "emission_uv", values["emission_interpolation"], values["emission_wrap"])[0]
+        sent = graph.vector("MULTIPLY", sent, texture)
+    everywhere = 0.0 if meta["shadows"] else meta["ambient"]
+    sent = color if values["unlit"] else graph.vector("MULTIPLY_ADD", color, (everywhere,) * 3, sent)
+    share = 1.0 if values["mode"] == "opaque" else alpha
+    if values["mode"] == "mask":
+        share = graph.math("SUBTRACT", 1.0, graph.math("LESS_THAN", alpha, values["cutoff"]))
+    if values["one_sided"]:
+        share = graph.math("MULTIPLY", share, graph.math("SUBTRACT", 1.0, graph("NewGeometry", output="Backfacing")))
+    shader = graph("BsdfPrincipled", named={
+        "Base Color": (0, 0, 0, 1) if values["unlit"] else color, "Roughness": 1.0, "Specular IOR Level": 0.0, "Alpha": share,
+        "Emission Color": sent, "Emission Strength": graph("LightPath", output="Is Camera Ray")})
+    graph("OutputMaterial", shader, output=None)
+    return material
+
+
+def add_texture(graph: Graph, image: np.ndarray, layer: str, interpolation: str, wrap: list[str]):
+    picture = bpy.data.images.new("texture", image.shape[1], image.shape[0], alpha=True, float_buffer=True)
+    picture.colorspace_settings.name, picture.alpha_mode = "Non-Color", "CHANNEL_PACKED"
+    picture.pixels.foreach_set(np.ascontiguousarray(image[::-1]).ravel())  # rows run up
+    picture.update()
+    place = graph("UVMap", uv_map=layer)
+    if set(wrap) != {"repeat"}:  # an image node has one way to wrap for both axes: bring the coordinates inside instead
+        at = list(graph("SeparateXYZ", place, output=None)[:2])
+        for axis, (how, texels) in enumerate(zip(wrap, image.shape[1::-1])):  # noqa: B905 (both are two)
+            if how == "mirror":
+                at[axis] = graph.math("PINGPONG", at[axis], 1.0)
+            if how != "repeat":  # half a texel from the edge, what lies beyond it plays no part
+                at[axis] = graph.math("MINIMUM", graph.math("MAXIMUM", at[axis], 0.5 / texels), 1 - 0.5 / texels)
+        place = graph("CombineXYZ", *at)
+    return graph("TexImage", place, output=None, image=picture, interpolation=interpolation, extension="REPEAT")
 
 
 if __name__ == "__main__":

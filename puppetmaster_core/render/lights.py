@@ -23,8 +23,8 @@ class Sun:
 
     def __post_init__(self):
         if not np.isfinite([*self.towards, self.strength]).all() or not np.any(self.towards):
-            raise ValueError(f"sun towards {self.towards} of strength {self.strength} given: finite numbers and a direction "
-                             "that is not zero wanted")
+            raise ValueError(f"got a sun towards {self.towards} of strength {self.strength}, expected finite numbers and a "
+                             "direction that is not zero: correct it")
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,56 @@
-"""The fast renderer: a z-buffer on the CPU, no GPU and no display."""
+"""The fast renderer: a z-buffer on the CPU, no GPU and no display; and what a renderer hands on, whichever it is."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
+from puppetmaster_core.render.backgrounds import WHITE, over
 from puppetmaster_core.render.camera import Camera
 from puppetmaster_core.render.lighting import light_faces
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
-from puppetmaster_core.render.rendering import Rendering, check_positions
 from puppetmaster_core.render.shading import fill_barycentric, shade
 from puppetmaster_core.render.surfaces import surfaces_of
 from puppetmaster_core.render.visibility import NEAR, find_hidden, nearest, set_up
+
+GRID = 1024  # samples a side in which `visible` counts: triangles of no area in them hide nothing
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A drawn clip, N frames of H = W = size pixels."""
+
+    frames: np.ndarray  # (N, H, W, 3) uint8, over the background
+    alpha: np.ndarray  # (N, H, W) uint8, 255 = the object covers the pixel
+    part_ids: np.ndarray  # (N, H, W) int16, sub-model at the pixel's centre, -1 = background
+    depth: np.ndarray  # (N, H, W) float32, metres along the view at the pixel's centre, inf = background
+    face: np.ndarray  # (N, H, W) int32, triangle at the pixel's centre, -1 = background
+    barycentric: np.ndarray  # (N, H, W, 3) float32, where on that triangle
+
+    def over(self, background, was=WHITE) -> Rendering:
+        """The same over another background: a colour (3,) or a picture (H, W, 3), 0 to 255."""
+        return replace(self, frames=over(self.frames, self.alpha, background, was))
+
+    def world(self, asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
+        """Where in the world every pixel's centre lies, (N, H, W, 3) float32, NaN = background; positions (N, V, 3)."""
+        positions = check_positions(asset, positions)
+        points = np.full((*self.face.shape, 3), np.nan, np.float32)
+        for n, (face, barycentric) in enumerate(zip(self.face, self.barycentric, strict=True)):
+            seen = face >= 0
+            points[n, seen] = np.einsum("pkc,pk->pc", positions[n][asset.faces[face[seen]]], barycentric[seen])
+        return points
+
+
+def check_positions(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
+    """Positions as contiguous float64 (N, V, 3). Raises ValueError where they are not that."""
+    if positions.ndim != 3 or positions.shape[-1] != 3:
+        raise ValueError(f"got positions of shape {positions.shape}, expected (N, V, 3): stack vertices() over frames")
+    if asset.faces.size and asset.faces.max() >= positions.shape[1]:
+        raise ValueError(f"got positions of {positions.shape[1]} vertices, expected at least {asset.faces.max() + 1}: "
+                         "give those of the same asset")
+    return np.ascontiguousarray(positions, np.float64)
 
 
 def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: int, *, lights: Lights = DRAG_A_MOVE_LIGHTS,
@@ -44,9 +83,6 @@ def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: in
               *light_faces(positions[n], mesh, camera.position, *lighting), frames[n], alpha[n])
     part_ids = np.where(face >= 0, mesh.submodel[face], -1).astype(np.int16)
     return Rendering(frames, alpha, part_ids, depth, face, barycentric)
-
-
-GRID = 1024  # samples a side in which `visible` counts: triangles of no area in them hide nothing
 
 
 def visible(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, points: np.ndarray) -> np.ndarray:

@@ -63,12 +63,7 @@ def shade(table, mesh, towards, strength, ambient, physical, background, supersa
                             nz = wa * normals[i, 2] + wb * normals[j, 2] + wc * normals[k, 2]
                             light = _lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
                         if not plain[m]:
-                            u, v = _texture_place(uv, f, wa, wb, wc)
-                            if n_levels[m] > 1:
-                                tr, tg, tb = _filtered(texels, levels, n_levels[m] - 1, m, u, v, share * _texture_area(uv, f))
-                            else:
-                                at = _texel(levels, m, u, v)
-                                tr, tg, tb = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
+                            tr, tg, tb = _textured(uv, texels, levels, n_levels[m], m, f, wa, wb, wc, share)
                             r, g, b = r * tr, g * tg, b * tb
                         if tinted:
                             r, g, b = _tinted(colors, f, wa, wb, wc, r, g, b)
@@ -76,13 +71,8 @@ def shade(table, mesh, towards, strength, ambient, physical, background, supersa
                         light = np.float32(1)
                     r, g, b = _shown(r, light, physical), _shown(g, light, physical), _shown(b, light, physical)
                     if shines:
-                        t, area = shine[m], share * _texture_area(emission_uv, f)
-                        u, v = _texture_place(emission_uv, f, wa, wb, wc)
-                        if n_levels[t] > 1:
-                            tr, tg, tb = _filtered(texels, levels, n_levels[t] - 1, t, u, v, area)
-                        else:
-                            at = _texel(levels, t, u, v)
-                            tr, tg, tb = UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
+                        t = shine[m]
+                        tr, tg, tb = _textured(emission_uv, texels, levels, n_levels[t], t, f, wa, wb, wc, share)
                         r = _brighter(r, emission[m, 0], tr)
                         g = _brighter(g, emission[m, 1], tg)
                         b = _brighter(b, emission[m, 2], tb)
@@ -131,15 +121,11 @@ def _untextured(mesh):
 
 
 @_jit
-def _texture_area(uv, f):
-    """Twice the share of the texture's area that triangle f takes."""
-    ax, ay, bx, by = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1], uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]
-    return abs(ax * by - ay * bx)
+def _textured(uv, texels, levels, count, t, f, wa, wb, wc, share):
+    """Colour (3 float32) of texture t at barycentric coordinates (float32) of triangle f; uv (F, 3, 2).
 
-
-@_jit
-def _texture_place(uv, f, wa, wb, wc):
-    """Texture coordinates at barycentric coordinates (float32) of triangle f; uv (F, 3, 2)."""
+    count: of the texture's sizes; share: how much of the triangle's area the sample covers.
+    """
     u = v = 0.0
     u += wa * uv[f, 0, 0]
     v += wa * uv[f, 0, 1]
@@ -147,15 +133,14 @@ def _texture_place(uv, f, wa, wb, wc):
     v += wb * uv[f, 1, 1]
     u += wc * uv[f, 2, 0]
     v += wc * uv[f, 2, 1]
-    return u, v
-
-
-@_jit
-def _texel(levels, t, u, v):
-    """The texel at (u, v) of texture t, in its own size."""
+    if count > 1:
+        ax, ay = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1]
+        bx, by = uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]
+        return _filtered(texels, levels, count - 1, t, u, v, share * abs(ax * by - ay * bx))
     rows, columns = levels[t, 0, 1], levels[t, 0, 2]
     row = _inside(int(np.floor(v * rows)), rows, levels[t, 0, 4])
-    return levels[t, 0, 0] + row * columns + _inside(int(np.floor(u * columns)), columns, levels[t, 0, 3])
+    at = levels[t, 0, 0] + row * columns + _inside(int(np.floor(u * columns)), columns, levels[t, 0, 3])
+    return UNIT[texels[at, 0]], UNIT[texels[at, 1]], UNIT[texels[at, 2]]
 
 
 @_jit

@@ -53,36 +53,38 @@ class Surfaces(NamedTuple):
         smooth = np.full((count, 3), -1) if asset.smooth is None else asset.smooth
         colors = np.empty((0, 3, 4)) if asset.colors is None else asset.colors
         cutoffs = [{"opaque": OPAQUE, "blend": BLEND, "mask": m.alpha_cutoff}[m.alpha_mode] for m in materials]
+        emission_uv = asset.uv if asset.emission_uv is None else asset.emission_uv
+
+        def of_materials(name, dtype=np.float32):
+            return np.array([getattr(m, name) for m in materials], dtype)
+
         return cls(
-            np.ascontiguousarray(asset.faces, np.int32), np.ascontiguousarray(asset.uv, np.float32),
-            np.ascontiguousarray(asset.uv if asset.emission_uv is None else asset.emission_uv, np.float32),
-            np.ascontiguousarray(colors, np.float32),
-            np.ascontiguousarray(asset.material, np.int32), np.ascontiguousarray(asset.submodel, np.int32),
-            np.ascontiguousarray(smooth, np.int32), np.array([m.color for m in materials], np.float32),
-            np.array([m.alpha for m in materials], np.float32), np.array(cutoffs, np.float32),
-            np.array([m.emission for m in materials], np.float32), shine,
-            np.array([m.unlit for m in materials], bool), np.array([not m.double_sided for m in materials], bool),
-            np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
-            _places(pyramids, [wrap for _, _, wrap in textures]), np.array([len(pyramid) for pyramid in pyramids], np.int64),
-        )
+            **{name: np.ascontiguousarray(getattr(asset, name), np.int32) for name in ("faces", "material", "submodel")},
+            **{name: np.ascontiguousarray(array, np.float32)
+               for name, array in (("uv", asset.uv), ("emission_uv", emission_uv), ("colors", colors))},
+            smooth=np.ascontiguousarray(smooth, np.int32), rgb=of_materials("color"), alpha=of_materials("alpha"),
+            cutoff=np.array(cutoffs, np.float32), emission=of_materials("emission"), shine=shine,
+            unlit=of_materials("unlit", bool), one_sided=~of_materials("double_sided", bool),
+            texels=np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
+            levels=_places(pyramids, [wrap for _, _, wrap in textures]),
+            n_levels=np.array([len(pyramid) for pyramid in pyramids], np.int64))
 
 
 def _check(asset: AnimatedAsset) -> None:
-    count = len(asset.faces)
-    smooth = np.full((count, 3), -1) if asset.smooth is None else asset.smooth
-    ends = {"faces": (asset.faces, (count, 3), 2**31), "uv": (asset.uv, (count, 3, 2), None),
-            "emission_uv": (asset.uv if asset.emission_uv is None else asset.emission_uv, (count, 3, 2), None),
-            "colors": (np.zeros((count, 3, 4)) if asset.colors is None else asset.colors, (count, 3, 4), None),
-            "material": (asset.material, (count,), len(asset.materials)),
-            "submodel": (asset.submodel, (count,), min(len(asset.submodels), 2**15)), "smooth": (smooth, (count, 3), 3 * count)}
+    count, least = len(asset.faces), {"smooth": -1}
+    arrays = {"faces": ((count, 3), 2**31), "uv": ((count, 3, 2), None), "emission_uv": ((count, 3, 2), None),
+              "colors": ((count, 3, 4), None), "material": ((count,), len(asset.materials)),
+              "submodel": ((count,), min(len(asset.submodels), 2**15)), "smooth": ((count, 3), 3 * count)}
     if not count:
-        raise ValueError("an asset of no triangles came, at least one is wanted")
-    for name, (array, shape, end) in ends.items():
+        raise ValueError("got an asset of no triangles, expected at least one: give another")
+    for name, (shape, end) in arrays.items():
+        array, low = getattr(asset, name), least.get(name, 0)
+        if array is None:
+            continue
         if array.shape != shape:
-            raise ValueError(f"{name} of shape {array.shape} came with {count} triangles, {shape} wanted")
-        low = -1 if name == "smooth" else 0
+            raise ValueError(f"got {name} of shape {array.shape}, expected {shape} for {count} triangles: correct the asset")
         if end is not None and not (low <= array.min() and array.max() < end):
-            raise ValueError(f"{name} from {array.min()} to {array.max()} came, {low} to {end - 1} wanted")
+            raise ValueError(f"got {name} from {array.min()} to {array.max()}, expected {low} to {end - 1}: correct the asset")
 
 
 def surfaces_of(asset: AnimatedAsset) -> Surfaces:
@@ -108,7 +110,7 @@ def _pyramid(picture: np.ndarray | None, filtering: str) -> list[np.ndarray]:
     """A texture (h, w, 4) uint8, white without one, and, where it is read between texels, its halves down to one texel."""
     picture = _WHITE if picture is None else picture
     if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype != np.uint8 or 0 in picture.shape:
-        raise ValueError(f"texture of shape {picture.shape}, {picture.dtype} given: (h, w, 3 or 4) uint8 wanted")
+        raise ValueError(f"got a texture of shape {picture.shape}, {picture.dtype}, expected (h, w, 3 or 4) uint8: convert it")
     if picture.shape[2] == 3:
         picture = np.concatenate([picture, np.full((*picture.shape[:2], 1), 255, np.uint8)], axis=2)
     pyramid = [np.ascontiguousarray(picture)]

@@ -36,7 +36,7 @@ def released_camera(rng: np.random.Generator, positions: np.ndarray, view: int =
     move the camera out instead of scaling the object. A part that opens may leave the picture, as it does there.
     """
     if not 0 <= view < views:
-        raise ValueError(f"view {view} of {views} asked for: count from 0 to {views - 1}")
+        raise ValueError(f"got view {view} of {views}, expected 0 to {views - 1}: count from 0")
     low, high = positions[0].min(0), positions[0].max(0)
     radius = rng.uniform(1.5, 2.2) * float((high - low).max())
     elevation = float(np.rad2deg(np.arcsin(rng.uniform(0.0, np.sin(np.pi / 4)))))
@@ -55,5 +55,5 @@ SETTINGS = {
 def setting_named(name: str) -> Setting:
     """A setting by its name. Raises ValueError."""
     if name not in SETTINGS:
-        raise ValueError(f"setting {name!r} asked for: use one of {sorted(SETTINGS)}")
+        raise ValueError(f"got setting {name!r}, expected one of {sorted(SETTINGS)}: use one of them")
     return SETTINGS[name]

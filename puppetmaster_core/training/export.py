@@ -11,24 +11,19 @@ import torch
 from puppetmaster_core.checkpoints import quiet
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.pipeline import PuppetMasterPipeline
-from puppetmaster_core.training.plan import STAGES
-from puppetmaster_core.training.records import EARLIER_LOG, LOG, SHARD_SIZE, saving
-from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.checkpoint import EARLIER_LOG, LOG, SHARD_SIZE, saving
+from puppetmaster_core.training.config import STAGES
 
 POINTS = 200  # of each curve in the log
 
 
-def export(run: str | Path, target: str | Path, other: str | Path | None = None, share: float = 1.0) -> None:
+def export(run: str | Path, target: str | Path) -> None:
     """Write the run's pipeline to `target` in fp16, with training_log.json beside it; a card that is there stays.
 
-    The log of a run that began with a model goes on from that model's: "denoiser", then "denoiser 2". other, share: the model
-    that the run began with, and how much of each weight is the run's, the rest being that model's: a model that has learned more
-    keeps more of what it knew (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903). Raises TrainingError.
+    The log of a run that began with a model goes on from that model's: "denoiser", then "denoiser 2". Raises TrainingError.
     """
     run, target = Path(run), Path(target)
     pipeline = PuppetMasterPipeline.from_pretrained(run / "pipeline")
-    if other is not None:
-        blend(pipeline, PuppetMasterPipeline.from_pretrained(other), share)
     with quiet(), saving(target):
         pipeline.to(torch.float16).save_pretrained(target, variant="fp16", max_shard_size=SHARD_SIZE)
     earlier = run / EARLIER_LOG
@@ -39,20 +34,6 @@ def export(run: str | Path, target: str | Path, other: str | Path | None = None,
             log[f"{stage} {times + 1}" if times else stage] = curves(run / stage)
     with saving(target / LOG), whole_file(target / LOG) as partial:
         partial.write_text(json.dumps(log) + "\n", encoding="utf-8")
-
-
-@torch.no_grad()
-def blend(pipeline: PuppetMasterPipeline, other: PuppetMasterPipeline, share: float) -> None:
-    """Each weight of `pipeline` becomes share · its own + (1 − share) · that of `other`, a model of the same make."""
-    if not 0 <= share <= 1:
-        raise TrainingError(f"share={share!r} given: it must lie between 0 and 1")
-    for name in ("unet", "image_encoder"):
-        mine, theirs = (getattr(one, name).state_dict() for one in (pipeline, other))
-        if [(key, value.shape) for key, value in mine.items()] != [(key, value.shape) for key, value in theirs.items()]:
-            raise TrainingError(f"a {name} of another architecture came, wanted the model that the run began with: give that one")
-        for key, value in mine.items():
-            if value.is_floating_point():
-                value.lerp_(theirs[key], 1 - share)
 
 
 def scalars(stage: Path) -> dict[str, dict[int, float]]:

@@ -1,7 +1,7 @@
 """The training loop: accelerate underneath, EMA, resume to the same state, everything recorded in the run folder.
 
-One process or several (started by torchrun), each with some rows of every update; see `feed` for why a
-killed run goes on exactly as if it had not been, and `state` for what is kept.
+One process or several (started by torchrun), each with some rows of every update; see `batches` for why a
+killed run goes on exactly as if it had not been, and `checkpoint` for what is kept.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,18 +22,15 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from puppetmaster_core.provenance import commit
-from puppetmaster_core.training import state
-from puppetmaster_core.training.crew import make_accelerator, wait_for_main
-from puppetmaster_core.training.feed import Batch, Feed
-from puppetmaster_core.training.meter import Meter, flops_of, peak_flops, rates_line
-from puppetmaster_core.training.records import alone, check_same_run, versions, write_record
-from puppetmaster_core.training.settings import RunSettings
-from puppetmaster_core.training.sharing import fill, share_average, share_optimizer, share_out, whole
+from puppetmaster_core.training import checkpoint
+from puppetmaster_core.training.batches import Batch, prefetch
+from puppetmaster_core.training.config import RunSettings
+from puppetmaster_core.training.distributed import fill, make_accelerator, parts_of, share_out, wait_for_main, whole
+from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
 
 Make = Callable[[int, range], Batch]  # the rows of an update's batch, on the CPU
 Loss = Callable[[nn.Module, Batch], tuple[Tensor, dict]]  # of a batch on the device: its mean, and numbers to log
-Sample = Callable[[nn.Module], dict[str, Tensor]]  # pictures (3, H, W) in [0, 1] by name
+Sample = Callable[[], dict[str, Tensor]]  # pictures (3, H, W) in [0, 1] by name
 
 
 def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, record: dict | None = None,
@@ -46,95 +42,72 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
     saved, so that the last checkpoint is good; TrainingError where the folder holds a run of other settings, is in use, or
     cannot be written.
     """
-    folder = Path(settings.output)
+    folder, record = Path(settings.output), {"settings": asdict(settings), **(record or {})}
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"settings": asdict(settings), **(record or {}), "commit": commit(), "versions": versions()}
     accelerator = make_accelerator(folder, settings)
-    with alone(folder) if accelerator.is_main_process else nullcontext():
-        check_same_run(folder, record)
+    with checkpoint.alone(folder):
+        checkpoint.check_same_run(folder, record)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            write_record(folder, {**record, "processes": accelerator.num_processes})
-        return _Run(accelerator, model, make, loss, settings, sample).train()
+            checkpoint.write_record(folder, {**record, "processes": accelerator.num_processes})
+        run = _Run(accelerator, model, make, loss, settings)
+        with closing(run.batches), run.bar:
+            while run.step < settings.steps and not run.time_is_up():
+                total, used = 0.0, []
+                for round_ in range(settings.accumulate):
+                    used.append(run.next_batch())
+                    with run.gradients(round_):
+                        with run.precision():
+                            value, numbers = loss(run.wrapped, run.on_device(used[-1]))
+                        run.check_finite("loss", value, used)
+                        accelerator.backward(value / settings.accumulate)
+                    total = total + value.detach() / settings.accumulate
+                norm = run.update(used)
+                run.report(total, norm, numbers, sample)
+        run.finish()
+        return run.step >= settings.steps
 
 
 class _Run:
-    """A run at work: the model in its wrappers, and what goes with it."""
+    """A stage at work: the model in its wrappers (`wrapped` is called, `trained` has the parameters), and what goes with it."""
 
-    def __init__(self, accelerator: Accelerator, model: nn.Module, make: Make, loss: Loss, settings: RunSettings,
-                 sample: Sample | None):
-        self.began = time.monotonic()
-        self.accelerator, self.model, self.make, self.loss, self.settings = accelerator, model, make, loss, settings
-        self.sample, self.folder, self.main = sample, Path(settings.output), accelerator.is_main_process
-        processes = accelerator.num_processes
-        share = settings.rows(0, accelerator.process_index, processes)
+    def __init__(self, accelerator: Accelerator, model: nn.Module, make: Make, loss: Loss, settings: RunSettings):
+        self.began, self.accelerator, self.model, self.settings = time.monotonic(), accelerator, model, settings
+        self.folder, self.main = Path(settings.output), accelerator.is_main_process
+        processes, device = accelerator.num_processes, accelerator.device
         self.shared = settings.shard and processes > 1
-        model.to("cpu" if self.shared else accelerator.device).train()  # what is resumed, too, need not be whole on a GPU
-        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.ema = EMAModel(model.parameters(), decay=settings.ema_decay)
-        self.step = state.load(self.folder, model, optimizer, self.ema)
-        model.to(accelerator.device)
-        peak = processes * peak_flops(accelerator.device, settings.mixed_precision)
-        self.meter = Meter(self._flops(share) / len(share) if self.step < settings.steps else 0.0, peak)
+        self.step, *states = checkpoint.load(self.folder, model)
+        model.to(device).train()
+        rows, flops = settings.rows(0, accelerator.process_index, processes), 0.0
+        if self.step < settings.steps:
+            batch = self.on_device(make(self.step, rows))
+            with self.precision():
+                flops = flops_of(model, lambda: loss(model, batch)[0], device) / len(rows)
+        self.meter = Meter(flops, processes * peak_flops(device, settings.mixed_precision))
         if settings.activation_checkpointing:
             checkpoint_activations(model)
         if settings.compile:
             model.compile()
-        self._prepare(optimizer)
+        self._wrap(*states)
+        self.batches = prefetch(make, self._jobs(), settings.workers)
+        self.bar = tqdm(total=settings.steps, initial=self.step, desc=self.folder.name, mininterval=5, disable=not self.main)
         if self.main:
             accelerator.init_trackers("log")
 
-    def _prepare(self, optimizer: torch.optim.Optimizer) -> None:
-        """Put the model and what goes with it where they train: `wrapped` is called, `trained` has the parameters."""
-        accelerator = self.accelerator
-        if self.shared:
-            self.wrapped = self.trained = share_out(self.model, accelerator.device, accelerator.num_processes)
-            self.optimizer, self.ema = share_optimizer(optimizer, self.trained), share_average(self.ema, self.trained)
-        else:
-            self.ema.to(accelerator.device)
-            self.trained = self.model
-            self.wrapped, prepared = accelerator.prepare(self.model, optimizer)
-            self.optimizer = prepared.optimizer
-
-    def train(self) -> bool:
-        settings, quiet = self.settings, {} if self.main else {"disable": True}
-        bar = tqdm(total=settings.steps, initial=self.step, desc=self.folder.name, mininterval=5, **quiet)
-        overall = None  # from the end of the first update on, which compiles and fills caches
-        with Feed(self.make, self._jobs(), settings.workers) as feed:
-            while self.step < settings.steps and not self._time_is_up():
-                value, norm, numbers = self._update(feed)
-                overall = self._count(overall, feed.waited)
-                self.step += 1
-                bar.update()
-                if self.step % settings.log_every == 0:
-                    self._log(value, norm, numbers, feed.waited)
-                if self.sample and (self.step % settings.sample_every == 0 or self.step == settings.steps):
-                    self._log_samples()
-                if self.step % settings.checkpoint_every == 0:
-                    self._checkpoint()
-        if self.step % settings.checkpoint_every:
-            self._checkpoint()
-        bar.close()
-        if self.main and overall:
-            tqdm.write(f"{self.folder.name}: {rates_line(overall.read(feed.waited))}", file=sys.stderr)
-        for tracker in self.accelerator.trackers if self.main else ():
-            tracker.finish()  # end_training would also part the processes, and there may be stages to come
-        wait_for_main()
-        if self.shared:
-            fill(self.model, self.ema.shadow_params)
-            self.model.to(self.accelerator.device)
-        else:
-            self.ema.copy_to(self.model.parameters())
-        self.model.eval()
-        return self.step >= settings.steps
-
-    def _count(self, overall: Meter | None, waited: float) -> Meter:
-        """One more update, in the rates since the last log and in those of the whole run."""
-        self.meter.count(self.settings.batch_size)
-        if overall is None:
-            return Meter(self.meter.flops_a_clip, self.meter.peak, waited)
-        overall.count(self.settings.batch_size)
-        return overall
+    def _wrap(self, optimizer: dict, ema: dict) -> None:
+        """Put the model where it trains, with optimiser and EMA in the given states, which are empty at the beginning."""
+        accelerator, settings = self.accelerator, self.settings
+        self.trained = share_out(self.model, accelerator.device, accelerator.num_processes) if self.shared else self.model
+        parameters = list(self.trained.parameters())
+        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.ema = EMAModel(parameters, decay=settings.ema_decay)
+        if optimizer:
+            moments = {number: {name: parts_of(value, parameters[number]) for name, value in own.items()}
+                       for number, own in optimizer["state"].items()}
+            self.optimizer.load_state_dict({**optimizer, "state": moments})
+            self.ema.load_state_dict({**ema, "shadow_params": list(map(parts_of, ema["shadow_params"], parameters))})
+        self.ema.to(accelerator.device)
+        self.wrapped = self.trained if self.shared else accelerator.prepare(self.model)
 
     def _jobs(self) -> Iterator[tuple[int, range]]:
         """What this process computes, in order: its rows of every round of every update."""
@@ -143,90 +116,101 @@ class _Run:
             for round_ in range(self.settings.accumulate):
                 yield step, self.settings.rows(round_, index, processes)
 
-    def _update(self, feed: Feed) -> tuple[Tensor, Tensor, dict]:
-        """One step of the optimiser: this process's mean loss, the gradient's norm, and the last round's numbers."""
-        rounds, total, batches = self.settings.accumulate, 0.0, []
-        for round_ in range(rounds):
-            batches.append(next(feed))
-            last = round_ == rounds - 1 or self.shared  # whole gradients are what sharing spares
-            wait = nullcontext() if last else self.accelerator.no_sync(self.wrapped)
-            with wait:
-                value, numbers = self._loss(self.wrapped, batches[-1])
-                self._check_finite("loss", value, batches)
-                self.accelerator.backward(value / rounds)
-            total = total + value.detach() / rounds
+    # ---- an update -------------------------------------------------------------------------------------------------------
+
+    def next_batch(self) -> Batch:
+        began = time.perf_counter()
+        batch = next(self.batches)
+        self.meter.waited += time.perf_counter() - began
+        return batch
+
+    def on_device(self, batch: Batch) -> Batch:
+        return {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        # The fused attention's backward pass in bf16 is slow on CPUs: a third of a whole step, where plain products are not.
+        slow = self.accelerator.device.type == "cpu" and self.settings.mixed_precision == "bf16"
+        with self.accelerator.autocast(), sdpa_kernel(SDPBackend.MATH) if slow else nullcontext():
+            yield
+
+    def gradients(self, round_: int):
+        """Around a round: processes exchange gradients in an update's last; with FSDP in each, as it spares whole ones."""
+        last = round_ == self.settings.accumulate - 1 or self.shared
+        return nullcontext() if last else self.accelerator.no_sync(self.wrapped)
+
+    def update(self, used: list[Batch]) -> Tensor:
+        """One step of the optimiser and the EMA; the gradient's norm."""
         norm = whole(self.accelerator.clip_grad_norm_(self.trained.parameters(), self.settings.clip_norm))
-        self._check_finite("gradient's norm", norm, batches)
+        self.check_finite("gradient's norm", norm, used)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.settings.rate(self.step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.step(self.trained.parameters())
-        return total, norm, numbers
+        self.step += 1
+        self.meter.count(self.settings.batch_size)
+        self.bar.update()
+        return norm
 
-    def _loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict]:
-        device = self.accelerator.device
-        # The fused attention's backward pass in bf16 is slow on CPUs: a third of a whole step, where plain products are not.
-        slow = device.type == "cpu" and self.settings.mixed_precision == "bf16"
-        attention = partial(sdpa_kernel, SDPBackend.MATH) if slow else nullcontext
-        with self.accelerator.autocast(), attention():
-            return self.loss(model, {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()})
-
-    def _flops(self, rows: range) -> float:
-        """Of a round of this process; not a number where there is no memory to count them."""
-        batch = self.make(self.step, rows)
-        try:
-            return flops_of(self.model, lambda: self._loss(self.model, batch)[0], self.accelerator.device)
-        except torch.OutOfMemoryError:
-            self.model.zero_grad(set_to_none=True)
-            return float("nan")
-
-    def _check_finite(self, what: str, value: Tensor, batches: list[Batch]) -> None:
+    def check_finite(self, what: str, value: Tensor, used: list[Batch]) -> None:
+        """Raise FloatingPointError in all processes where the value of one is not finite; each keeps what it used."""
         finite = torch.isfinite(value.detach()).float().to(self.accelerator.device)
         if self.accelerator.num_processes > 1:
             finite = self.accelerator.reduce(finite, "mean")
         if finite == 1:
             return
         name = self.folder / f"bad-step-{self.step:08d}-{self.accelerator.process_index}.safetensors"
-        joined = {key: torch.cat([batch[key] for batch in batches]).contiguous() for key in batches[0]}
-        save_file(joined, name, {"what": what, "step": str(self.step), "seed": str(self.settings.seed)})
+        save_file({key: torch.cat([batch[key] for batch in used]).contiguous() for key in used[0]}, name)
         raise FloatingPointError(f"the {what} is {value.item()} at step {self.step}, its batch is in {name}: lower the learning "
                                  f"rate and start from the last checkpoint in {self.folder / 'checkpoints'}")
 
-    def _time_is_up(self) -> bool:
+    def time_is_up(self) -> bool:
         """Whether to stop; in all processes or in none."""
         over = time.monotonic() - self.began >= self.settings.max_seconds
         if self.accelerator.num_processes == 1:
             return over
         return bool(broadcast(torch.tensor([over], device=self.accelerator.device, dtype=torch.float32))[0])
 
-    def _log(self, value: Tensor, norm: Tensor, numbers: dict, waited: float) -> None:
-        rates = self.meter.read(waited)
-        value = self.accelerator.reduce(value, "mean") if self.accelerator.num_processes > 1 else value
-        if self.main:
-            rates = {name: rate for name, rate in rates.items() if rate == rate}
-            rate = self.settings.learning_rate * self.settings.rate(self.step - 1)
-            self.accelerator.log({"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **rates,
-                                  **{name: float(number) for name, number in numbers.items()}}, self.step)
+    # ---- what is kept ----------------------------------------------------------------------------------------------------
 
-    def _log_samples(self) -> None:
-        if self.shared:
-            fill(self.model, self.ema.shadow_params)
-        elif self.main:
+    def report(self, value: Tensor, norm: Tensor, numbers: dict, sample: Sample | None) -> None:
+        """Log, sample and save a checkpoint, each where its turn has come."""
+        settings, last = self.settings, self.step == self.settings.steps
+        if self.step % settings.log_every == 0:
+            value = self.accelerator.reduce(value, "mean") if self.accelerator.num_processes > 1 else value
+            rate = settings.learning_rate * settings.rate(self.step - 1)
+            logged = {"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **self.meter.read(),
+                      **{name: float(number) for name, number in numbers.items()}}
+            self.accelerator.log(logged, self.step)  # the main process does
+        if sample and (self.step % settings.sample_every == 0 or last):
+            self._log_samples(sample)
+        if self.step % settings.checkpoint_every == 0:
+            self._checkpoint()
+
+    def _log_samples(self, sample: Sample) -> None:
+        if not self.shared:
             self.ema.store(self.model.parameters())
-            self.ema.copy_to(self.model.parameters())
+        self._average()
         if self.main:
             self.model.to(self.accelerator.device).eval()
             with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
-                pictures = self.sample(self.model)
+                pictures = sample()
             for name, picture in pictures.items():
                 self._tensorboard().add_image(name, picture, self.step)
             self.model.train()
         if self.shared:
             self.model.to("cpu")
-        elif self.main:
+        else:
             self.ema.restore(self.model.parameters())
         wait_for_main()
+
+    def _average(self) -> None:
+        """Give the model its EMA weights."""
+        if self.shared:
+            fill(self.model, self.ema.shadow_params)
+        else:
+            self.ema.copy_to(self.model.parameters())
 
     def _checkpoint(self) -> None:
         optimizer, average = self.optimizer.state_dict(), self.ema.state_dict()
@@ -235,11 +219,23 @@ class _Run:
             optimizer, average = whole(optimizer), whole(average)
         if self.main:
             self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
-            state.save(self.folder, self.step, self.model, optimizer, average)
+            checkpoint.save(self.folder, self.step, self.model, optimizer, average)
         wait_for_main()
 
     def _tensorboard(self):
         return self.accelerator.get_tracker("tensorboard", unwrap=True)
+
+    def finish(self) -> None:
+        """Save, close the log, and leave the model with its EMA weights on its device."""
+        if self.step % self.settings.checkpoint_every:
+            self._checkpoint()
+        if self.main and (line := self.meter.line()):
+            tqdm.write(f"{self.folder.name}: {line}", file=sys.stderr)
+        for tracker in self.accelerator.trackers if self.main else ():
+            tracker.finish()  # end_training would also part the processes, and there may be stages to come
+        wait_for_main()
+        self._average()
+        self.model.to(self.accelerator.device).eval()
 
 
 def checkpoint_activations(model: nn.Module) -> None:

@@ -23,11 +23,9 @@ PEAKS = {"H200": (989e12, 494e12), "H100": (989e12, 494e12), "A100": (312e12, 15
 def peak_flops(device: torch.device, mixed_precision: str = "no") -> float:
     """FLOP/s of the device: a known GPU's as stated, of another device what a large matrix product reaches here."""
     half = mixed_precision == "bf16"
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-        for key, (bf16, tf32) in PEAKS.items():
-            if key in name:
-                return bf16 if half else tf32
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    if known := next((peaks for key, peaks in PEAKS.items() if key in name), None):
+        return known[not half]
     side, best = 512 if device.type == "cpu" else 8192, 0.0
     a = torch.ones(side, side, device=device, dtype=torch.bfloat16 if half else torch.float32)
     for _ in range(4):
@@ -37,40 +35,58 @@ def peak_flops(device: torch.device, mixed_precision: str = "no") -> float:
     return best
 
 
-def flops_of(model: nn.Module, loss: Callable[[], Tensor], device: torch.device) -> int:
-    """Floating-point operations (1 multiply-add = 2) of a loss and its gradients, which are thrown away."""
+def flops_of(model: nn.Module, loss: Callable[[], Tensor], device: torch.device) -> float:
+    """Floating-point operations (1 multiply-add = 2) of a loss and its gradients, which are thrown away; NaN where there is no
+    memory to count them."""
     plain = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()  # a fused kernel counts as 0 on CPUs
-    with FlopCounterMode(display=False) as counter, plain, torch.compiler.set_stance("force_eager"):
-        loss().backward()
-    model.zero_grad(set_to_none=True)
-    return counter.get_total_flops()
+    try:
+        with FlopCounterMode(display=False) as counter, plain, torch.compiler.set_stance("force_eager"):
+            loss().backward()
+        return counter.get_total_flops()
+    except torch.OutOfMemoryError:
+        return float("nan")
+    finally:
+        model.zero_grad(set_to_none=True)
 
 
 class Meter:
-    """Rates since the last reading."""
+    """Rates since the last reading, and of all updates but the first, which compiles and fills caches.
 
-    def __init__(self, flops_a_clip: float, peak: float, waited: float = 0.0):
-        """flops_a_clip: of one clip, forward and backward. peak: FLOP/s of all devices together. waited: seconds so far."""
+    flops_a_clip: of one clip, forward and backward. peak: FLOP/s of all devices together.
+    """
+
+    def __init__(self, flops_a_clip: float, peak: float):
         self.flops_a_clip, self.peak = flops_a_clip, peak
-        self._clips, self._waited, self._since = 0, waited, time.perf_counter()
+        self.clips, self.waited = 0, 0.0  # so far; waited: seconds spent waiting for batches
+        self._first, self._last = None, (0, 0.0, time.perf_counter())
 
     def count(self, clips: int) -> None:
-        self._clips += clips
+        """One update more."""
+        self.clips += clips
+        self._first = self._first or self._mark()
 
-    def read(self, waited: float) -> dict[str, float]:
-        """Clips a second, MFU and the share of time spent waiting, since the last reading; waited: seconds in all."""
-        now = time.perf_counter()
-        seconds = max(now - self._since, 1e-9)
-        rate, share = self._clips / seconds, (waited - self._waited) / seconds
-        self._clips, self._waited, self._since = 0, waited, now
-        return {"clips per second": rate, "MFU": rate * self.flops_a_clip / self.peak, "share of time waiting for data": share}
+    def read(self) -> dict[str, float]:
+        """Clips a second, MFU where it is known, and the share of time spent waiting, since the last reading."""
+        last, self._last = self._last, self._mark()
+        return self._rates(last)
 
+    def line(self) -> str:
+        """The rates of the whole run in words; empty where it made no update."""
+        if not self._first or self._first[0] == self.clips:
+            return ""
+        rates = self._rates(self._first)
+        mfu = f"MFU {rates['MFU']:.1%}" if "MFU" in rates else "MFU not known"
+        waiting = rates["share of time waiting for data"]
+        return f"{rates['clips per second']:.3g} clips/s, {mfu}, {waiting:.1%} of the time waiting for data"
 
-def rates_line(rates: dict[str, float]) -> str:
-    """What `Meter.read` gives, in words."""
-    mfu = f"MFU {rates['MFU']:.1%}" if rates["MFU"] == rates["MFU"] else "MFU not known"
-    waiting = rates["share of time waiting for data"]
-    return f"{rates['clips per second']:.3g} clips/s, {mfu}, {waiting:.1%} of the time waiting for data"
+    def _mark(self) -> tuple[int, float, float]:
+        return self.clips, self.waited, time.perf_counter()
+
+    def _rates(self, mark: tuple[int, float, float]) -> dict[str, float]:
+        clips, waited, seconds = (now - then for now, then in zip(self._mark(), mark, strict=True))
+        rates = {"clips per second": clips / seconds, "MFU": clips / seconds * self.flops_a_clip / self.peak,
+                 "share of time waiting for data": waited / seconds}
+        return {name: rate for name, rate in rates.items() if rate == rate}
 
 
 def _now(device: torch.device) -> float:

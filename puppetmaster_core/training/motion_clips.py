@@ -18,8 +18,8 @@ from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.latents.parts import SIDE
-from puppetmaster_core.training.records import saving
-from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.checkpoint import saving
+from puppetmaster_core.training.config import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
 KEPT = ("first", "parts", "offset")  # arrays of all clips, in the run folder
@@ -86,8 +86,8 @@ class MotionClips(ShardClips):
             except ClipError as error:
                 raise TrainingError(str(error)) from error
             if labels["displacement"].shape != (frames, SIDE, SIDE, 2):
-                raise TrainingError(f"clip {number}: a displacement of shape {labels['displacement'].shape} came, this model "
-                                    f"trains on {(frames, SIDE, SIDE, 2)}: render the clips with --field-size {SIDE}")
+                raise TrainingError(f"clip {number}: got a displacement of shape {labels['displacement'].shape}, expected "
+                                    f"{(frames, SIDE, SIDE, 2)}: render the clips with --field-size {SIDE}")
             arrays["parts"][number], arrays["offset"][number] = labels["field_parts"], labels["displacement"]
 
         with ThreadPoolExecutor() as pool:

@@ -9,17 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puppetmaster_core.clips.displacement import BEHIND, in_order, moves
 from puppetmaster_core.clips.shards import ClipStore
-from puppetmaster_core.latents.enlarge import Enlarge
 from puppetmaster_core.latents.painter import Moved, Painter
-from puppetmaster_core.training.feed import Batch, as_pictures, row_rng
+from puppetmaster_core.training.batches import Batch, as_pictures, row_rng
+from puppetmaster_core.training.config import RunSettings
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.motion_clips import MotionClips
-from puppetmaster_core.training.settings import RunSettings
 
 FRAMES = 3  # of a clip in one item, beside frame 1
 LARGE_EVERY = 3  # updates, of which one is of larger clips
@@ -27,9 +25,9 @@ LABELS = ("displacement", "depth", "field_parts")
 
 
 class PainterLoss(nn.Module):
-    def __init__(self, painter: Painter, enlarge: Enlarge):
+    def __init__(self, painter: Painter):
         super().__init__()
-        self.painter, self.enlarge = painter, enlarge
+        self.painter = painter
 
     def forward(self, first: Tensor, frames: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still: Tensor
                 ) -> tuple[Tensor, dict]:
@@ -44,20 +42,7 @@ class PainterLoss(nn.Module):
             slopes = sum(_slopes(made, frames[b], touched, axis) for axis in (2, 3))
             errors.append((((error.abs() + 2 * error.square()) * touched).sum() + slopes) / pixels)
             squared.append((error.detach().square() * touched).sum() / pixels)
-        loss = torch.stack(errors).mean()
-        found = {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
-        if first.shape[-1] > 64:
-            mask = self._enlarged(first, weight)
-            found["edges"] = mask.detach()
-            loss = loss + mask
-        return loss, found
-
-    def _enlarged(self, first: Tensor, weight: Tensor) -> Tensor:
-        coarse = F.adaptive_avg_pool2d(weight[:, None], 64)
-        coarse = 0.5 * coarse + 0.5 * F.avg_pool2d(F.pad(coarse, (1, 1, 1, 1), mode="replicate"), 3, 1)  # as a network draws them
-        made = torch.cat([self.enlarge(c, p) for c, p in zip(coarse, first, strict=True)])
-        band = F.max_pool2d((weight[:, None] - F.avg_pool2d(weight[:, None], 9, 1, 4)).abs(), 9, 1, 4)[:, 0] > 0.02
-        return F.binary_cross_entropy(made.clamp(1e-4, 1 - 1e-4)[band], weight[band])
+        return torch.stack(errors).mean(), {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
 
 
 def _slopes(made: Tensor, true: Tensor, touched: Tensor, axis: int) -> Tensor:
@@ -82,9 +67,8 @@ def exact_item(frames: np.ndarray, labels: dict[str, np.ndarray], rng: np.random
             "weight": moving.astype(np.float32), "order": order, "still": still}
 
 
-def train_painter(painter: Painter, enlarge: Enlarge, clips: MotionClips, large: Sequence[ClipStore], settings: RunSettings,
-                  record: dict) -> bool:
-    """Train both; True when done (see `fit`)."""
+def train_painter(painter: Painter, clips: MotionClips, large: Sequence[ClipStore], settings: RunSettings, record: dict) -> bool:
+    """True when done (see `fit`)."""
     order = clips.mixture(settings.seed)
     places = [(store, number) for store in large for number in range(len(store))]
 
@@ -103,4 +87,4 @@ def train_painter(painter: Painter, enlarge: Enlarge, clips: MotionClips, large:
         pictures = {name: as_pictures(batch[name]) for name in ("first", "frames")}
         return model(**(batch | pictures))
 
-    return fit(PainterLoss(painter, enlarge), make, loss, settings, record=record)
+    return fit(PainterLoss(painter), make, loss, settings, record=record)

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puppetmaster_core.latents.parts import AUXILIARY, PartsNet
-from puppetmaster_core.training.feed import Batch, as_pictures, row_rng
+from puppetmaster_core.training.batches import Batch, as_pictures, row_rng
+from puppetmaster_core.training.config import RunSettings
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.motion_clips import Motion, MotionClips
-from puppetmaster_core.training.settings import RunSettings
 
 POINTS = 4  # of each clip
 SHADES = 0.2  # how much light and colour vary

@@ -38,8 +38,8 @@ def start_principal(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> None
     ValueError for a VAE of which `can_start_principal` is not true.
     """
     if not can_start_principal(vae):
-        raise ValueError(f"a VAE with features {tuple(vae.config.block_out_channels)} and {vae.config.latent_channels} latent "
-                         "channels came, wanted one level, and in the features' groups every latent twice beside a constant: "
+        raise ValueError(f"got a VAE with features {tuple(vae.config.block_out_channels)} and {vae.config.latent_channels} "
+                         "latent channels, expected one level, and in the features' groups every latent twice beside a constant: "
                          "add features")
     patches = pixel_unshuffle(pictures, patch_size(vae)).movedim(1, -1).flatten(0, -2)  # (B·h·w, D)
     variances, vectors = torch.linalg.eigh(patches.T.cov())  # rising

@@ -23,9 +23,9 @@ from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore, damage
 from puppetmaster_core.clips.sources import WATCH_SEEDS
 from puppetmaster_core.files import write_json
-from puppetmaster_core.training.crew import crew
-from puppetmaster_core.training.records import saving
-from puppetmaster_core.training.settings import TrainingError
+from puppetmaster_core.training.checkpoint import saving
+from puppetmaster_core.training.config import TrainingError
+from puppetmaster_core.training.distributed import this_process
 
 LOST = "its asset lost a texture, so its colours are wrong: mend the file and render again, or train with --untextured"
 LABELS = ("displacement", "field_parts", "drags")  # of which drags are drawn
@@ -49,11 +49,10 @@ class ShardClips:
                 _check_store(store, size, frames)
             self._place = [(store, number) for store in self.stores for number in range(len(store))]
             self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
-            if not untextured:
-                self.left_out |= {number: LOST for number in self._lost() if number not in self.left_out}
-            if len(self.left_out) == len(self):
-                raise ClipError(f"no clip came that can be used, wanted some; the first: {next(iter(self.left_out.values()))}")
-            self._leave_out(cache / f"left_out-{self._stored}.json")
+            lost = [i for i, notes in enumerate(self._column("notes")) if TEXTURE in (notes or ()) and not untextured]
+            self.left_out |= {number: LOST for number in lost if number not in self.left_out}
+            if self.left_out:
+                self._leave_out(cache / f"left_out-{self._stored}.json")
         except ClipError as error:
             raise TrainingError(str(error)) from error
 
@@ -67,9 +66,12 @@ class ShardClips:
 
     @cached_property
     def _stored(self) -> str:
-        keys = (f"{shard}/{key}/{length}" for store in self.stores
-                for shard, key, length in zip(*(store.column(name) for name in ("shard", "key", "length")), strict=True))
-        return _digest(keys)
+        columns = map(self._column, ("shard", "key", "length"))
+        return _digest(f"{shard}/{key}/{length}" for shard, key, length in zip(*columns, strict=True))
+
+    def _column(self, name: str) -> list:
+        """One column of the index, a value a clip."""
+        return [value for store in self.stores for value in store.column(name)]
 
     @cached_property
     def groups(self) -> dict[str, int]:
@@ -94,16 +96,11 @@ class ShardClips:
         try:
             return Mixture.of(self._groups(), seed=seed, allow_missing=True)
         except ValueError as error:
-            raise TrainingError(f"{self.stores[0].folder}: no clip with a drag came, wanted some: {error}") from None
-
-    def _lost(self) -> list[int]:
-        """The clips whose assets lost a texture."""
-        notes = [notes for store in self.stores for notes in store.column("notes")]
-        return [number for number, kinds in enumerate(notes) if TEXTURE in (kinds or ())]
+            raise TrainingError(f"{self.stores[0].folder}: got no clip with a drag, expected some: {error}") from None
 
     def _groups(self) -> np.ndarray:
-        groups = np.array([group for store in self.stores for group in store.column("group")], dtype=object)
-        groups[[drags == 0 for store in self.stores for drags in store.column("drags")]] = "no drag"
+        groups = np.array(self._column("group"), dtype=object)
+        groups[np.array(self._column("drags")) == 0] = "no drag"
         for number, reason in self.left_out.items():
             groups[number] = TEXTURE if reason == LOST else "cannot be read"
         return groups.astype(str)
@@ -124,17 +121,18 @@ class ShardClips:
         return found
 
     def _leave_out(self, path: Path) -> None:
-        """Write which clips are left out, say so, and let the first that is not stand for them."""
-        if not self.left_out:
-            return
+        """Write which clips are left out, say so, and let the first that is not stand for them. Raises ClipError for all."""
+        first = next(iter(self.left_out.values()))
+        if len(self.left_out) == len(self):
+            raise ClipError(f"got no clip that can be used, expected some; the first: {first}")
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
-        if crew().is_main_process:
-            tqdm.write(f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: "
-                       f"{next(iter(self.left_out.values()))}", file=sys.stderr)
-        whole = next(number for number in range(len(self)) if number not in self.left_out)
+        if this_process().is_main_process:
+            said = f"left out: {len(self.left_out)} of {len(self)} clips, listed in {path}; the first: {first}"
+            tqdm.write(said, file=sys.stderr)
+        whole = next(place for number, place in enumerate(self._place) if number not in self.left_out)
         for number in self.left_out:
-            self._place[number] = self._place[whole]
+            self._place[number] = whole
 
     def _damage(self, number: int) -> str:
         """Why a clip's frames or labels cannot be read; "": they can."""
@@ -153,15 +151,15 @@ def _digest(words: Iterable[str]) -> str:
 def _check_store(store: ClipStore, size: int, frames: int) -> None:
     """Raise TrainingError or ClipError unless the clips fit, their shards are whole, and none is kept for judging."""
     if not len(store):
-        raise ClipError(f"{store.folder}: no clips came, wanted some: make them with puppetmaster render")
-    for name, wanted in (("size", size), ("frames", frames)):
-        if odd := sorted(set(store.column(name)) - {wanted}):
-            raise TrainingError(f"{store.folder}: clips with {name} {odd[0]} came, this model wants {wanted}: render them with "
-                                f"--{name} {wanted}")
+        raise ClipError(f"{store.folder}: got no clips, expected some: make them with puppetmaster render")
+    for name, expected in (("size", size), ("frames", frames)):
+        if odd := sorted(set(store.column(name)) - {expected}):
+            raise TrainingError(f"{store.folder}: got clips with {name} {odd[0]}, expected {expected}: render them with --{name} "
+                                f"{expected}")
     kept = [asset for asset, seed, source in zip(*(store.column(c) for c in ("asset", "seed", "source")), strict=True)
             if source.startswith("procedural") and seed >= WATCH_SEEDS]
     if kept:
-        raise TrainingError(f"{store.folder}: {kept[0]} came, but procedural assets with seeds from {WATCH_SEEDS} on are kept "
-                            "for judging: render others")
+        raise TrainingError(f"{store.folder}: got {kept[0]}, but procedural assets with seeds from {WATCH_SEEDS} on are kept for "
+                            "judging: render others")
     if wrong := damage(store.folder, store.index):
         raise ClipError(f"{wrong}, render it again: the same puppetmaster render command does")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from procedural_library.joints import ArticulatedAsset, Joint
 from procedural_library.rig import KEYS
 from procedural_library.rigged import Channel, Node, Part, RiggedAsset, Surface
 from procedural_library.turns import turn
-from puppetmaster_core.assets import AnimatedAsset, AnimationClip, ArticulatedAsset, Joint, Material
+from puppetmaster_core.assets import AnimatedAsset, AnimationClip, Material
 
 # The eight corners of the unit cube in [-1/2, 1/2]³, and its six sides as quads seen anticlockwise from outside.
 _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])

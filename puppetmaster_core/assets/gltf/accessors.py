@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from puppetmaster_core.assets.gltf import compression
+from puppetmaster_core.assets.gltf.compression import unpack_meshopt
 from puppetmaster_core.assets.gltf.container import Container
-from puppetmaster_core.assets.gltf.document import Document, integer, mapping, short, text
-from puppetmaster_core.assets.gltf.errors import AssetError, Budget
-
-COMPONENTS = {5120: np.dtype("i1"), 5121: np.dtype("u1"), 5122: np.dtype("<i2"), 5123: np.dtype("<u2"),
-              5125: np.dtype("<u4"), 5126: np.dtype("<f4")}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+from puppetmaster_core.assets.gltf.document import COMPONENTS, WIDTHS, Document
+from puppetmaster_core.assets.gltf.errors import Budget, damaged
 
 
 class Accessors:
@@ -24,20 +20,13 @@ class Accessors:
         self.document, self.container, self.budget = document, container, budget
         self.buffers, self.decoded, self.kept = {}, {}, {}
 
-    def count(self, index: int, where: str) -> int:
-        """The number of elements accessor `index` says it has."""
-        return integer(self.document.get("accessors", index, where), "count", f"accessor {index}", least=1)
-
     def numbers(self, index: int, where: str, *kinds: str) -> np.ndarray:
         """Accessor `index` as float64 (A, W), normalised integers as numbers in [-1, 1]; its type must be one of `kinds`."""
-        raw, normalised = self._read(index, where, kinds)
+        raw = self._read(index, where, kinds)
         self.budget.charge(raw.size * 8, f"accessor {index}")
         with np.errstate(invalid="ignore"):  # a signalling NaN
             values = raw.astype(np.float64)
-        if normalised and raw.dtype.kind != "f":
-            values /= np.iinfo(raw.dtype).max
-            np.maximum(values, -1.0, out=values)
-        return values
+        return normalised(values, self.document.get("accessors", index, where))
 
     def shared(self, index: int, where: str, *kinds: str) -> np.ndarray:
         """The same, read once and kept: not to be written to. Primitives often share their vertices."""
@@ -47,111 +36,87 @@ class Accessors:
             self.kept[key].setflags(write=False)
         return self.kept[key]
 
-    def integers(self, index: int, where: str, *kinds: str) -> np.ndarray:
-        """Accessor `index` as int64 (A, W). Raises AssetError if it holds floats."""
-        raw, _ = self._read(index, where, kinds)
+    def indices(self, index: int, where: str) -> np.ndarray:
+        """Accessor `index` as int64 (A,). Raises AssetError if it holds fractions."""
+        raw = self._read(index, where, ("SCALAR",))[:, 0]
         with np.errstate(invalid="ignore"):
             if raw.dtype.kind == "f" and not ((np.abs(raw) <= 2**24) & (raw == np.rint(raw))).all():
-                raise AssetError(f"accessor {index} of {where} holds fractions, wanted whole numbers")
+                raise damaged(where, f"fractions in accessor {index}", "whole numbers")
         self.budget.charge(raw.size * 8, f"accessor {index}")
         return raw.astype(np.int64)
 
-    def _read(self, index: int, where: str, kinds: tuple[str, ...]) -> tuple[np.ndarray, bool]:
-        """Accessor `index` in its stored type (A, W), and whether its integers are normalised."""
-        name = f"accessor {index}"
-        accessor = self.document.get("accessors", index, where)
-        kind, dtype = text(accessor, "type", name), self._dtype(accessor, name)
-        if kind not in kinds:
-            raise AssetError(f"{where} needs {' or '.join(kinds)}, {name} is {short(kind)}: it is damaged, export it again")
-        count, width = self.count(index, where), WIDTHS[kind]
-        if accessor.get("bufferView") is None:
+    def _read(self, index: int, where: str, kinds: tuple[str, ...]) -> np.ndarray:
+        """Accessor `index` in its stored type (A, W)."""
+        name, accessor = f"accessor {index}", self.document.get("accessors", index, where)
+        if accessor["type"] not in kinds:
+            raise damaged(where, f"{accessor['type']} in {name}", " or ".join(kinds))
+        count, width, dtype = accessor["count"], WIDTHS[accessor["type"]], COMPONENTS[accessor["componentType"]]
+        if accessor["bufferView"] is None:
             self.budget.charge(count * width * dtype.itemsize, name)
             values = np.zeros((count, width), dtype)
         else:
-            start = integer(accessor, "byteOffset", name, default=0)
-            values = self._slice(integer(accessor, "bufferView", name), start, count, width, dtype, name)
-        if accessor.get("sparse") is not None:
-            values = self._sparse(mapping(accessor, "sparse", name), values, name)
-        return values, bool(accessor.get("normalized"))
-
-    def _dtype(self, holder: dict, name: str) -> np.dtype:
-        code = integer(holder, "componentType", name)
-        if code not in COMPONENTS:
-            raise AssetError(f"componentType of {name} is {code}, wanted one of {sorted(COMPONENTS)}")
-        return COMPONENTS[code]
-
-    def _slice(self, view: int, start: int, count: int, width: int, dtype: np.dtype, name: str) -> np.ndarray:
-        """`count` elements from byte `start` of a buffer view, without a copy."""
-        data, stride = self.view(view, name)
-        size = width * dtype.itemsize
-        stride = stride or size
-        needed = start + stride * (count - 1) + size
-        if stride < size or needed > len(data):
-            raise AssetError(f"{name} needs {needed:,} bytes ({size} each, stride {stride}), bufferView {view} has "
-                             f"{len(data):,}: the file is damaged or truncated, get it again")
-        return np.ndarray((count, width), dtype, data, start, (stride, dtype.itemsize))
-
-    def _sparse(self, sparse: dict, values: np.ndarray, name: str) -> np.ndarray:
-        """`values` with the elements replaced that a sparse accessor lists."""
-        name = f"sparse {name}"
-        count = integer(sparse, "count", name, most=len(values))
-        if count == 0:
+            values = self._slice(accessor, count, width, dtype, name)
+        sparse = accessor["sparse"]
+        if sparse is None:
             return values
-        where, what = mapping(sparse, "indices", name), mapping(sparse, "values", name)
-        rows = self._slice(integer(where, "bufferView", name), integer(where, "byteOffset", name, default=0), count, 1,
-                           self._dtype(where, name), name)[:, 0]
-        if rows.dtype.kind != "u" or int(rows.max()) >= len(values):
-            raise AssetError(f"{name} replaces element {rows.max()} of {len(values)}: it is damaged, export it again")
-        fresh = self._slice(integer(what, "bufferView", name), integer(what, "byteOffset", name, default=0), count,
-                            values.shape[1], values.dtype, name)
+        name = f"sparse {name}"
+        rows = self._slice(sparse["indices"], sparse["count"], 1, COMPONENTS[sparse["indices"]["componentType"]], name)[:, 0]
+        if rows.dtype.kind != "u" or int(rows.max()) >= count:
+            raise damaged(name, f"element {rows.max()}", f"one of {count}")
+        fresh = self._slice(sparse["values"], sparse["count"], width, dtype, name)
         self.budget.charge(values.nbytes, name)
         values = values.copy()
         values[rows] = fresh
         return values
 
+    def _slice(self, holder: dict, count: int, width: int, dtype: np.dtype, name: str) -> np.ndarray:
+        """`count` elements of the buffer view that `holder` names, from its byteOffset on, without a copy."""
+        data, stride = self.view(holder["bufferView"], name)
+        size, start = width * dtype.itemsize, holder["byteOffset"]
+        stride = stride or size
+        needed = start + stride * (count - 1) + size
+        if stride < size or needed > len(data):
+            raise damaged(name, f"{len(data):,} bytes in bufferView {holder['bufferView']}",
+                          f"{needed:,} ({size} each, stride {stride})")
+        return np.ndarray((count, width), dtype, data, start, (stride, dtype.itemsize))
+
     def view(self, index: int, where: str) -> tuple[memoryview, int]:
         """The bytes of bufferView `index`, decompressed if need be, and its stride (0 = tightly packed)."""
-        name = f"bufferView {index}"
-        view = self.document.get("bufferViews", index, where)
-        if index in self.decoded:
-            return self.decoded[index]
-        packed = compression.meshopt_of(view, name)
-        stride = integer(view, "byteStride", name, default=0, most=256)
+        name, view = f"bufferView {index}", self.document.get("bufferViews", index, where)
+        packed = next(filter(None, (view["extensions"][f"{who}_meshopt_compression"] for who in ("EXT", "KHR"))), None)
         if packed is None:
-            return self._part(view, name), stride
-        data = compression.unpack_meshopt(packed, self._part(packed, name), name, self.budget)
-        self.decoded[index] = memoryview(data), integer(packed, "byteStride", name)
-        return self.decoded[index]
+            return self._bytes(view, name), view["byteStride"]
+        if index not in self.decoded:
+            self.decoded[index] = memoryview(unpack_meshopt(packed, self._bytes(packed, name), name, self.budget))
+        return self.decoded[index], packed["byteStride"]
 
-    def _part(self, part: dict, name: str) -> memoryview:
+    def _bytes(self, part: dict, name: str) -> memoryview:
         """The bytes from byteOffset on, byteLength of them, of the buffer that `part` names."""
-        buffer = self._buffer(integer(part, "buffer", name), name)
-        start, length = integer(part, "byteOffset", name, default=0), integer(part, "byteLength", name)
-        if start + length > len(buffer):
-            raise AssetError(f"{name} ends at byte {start + length:,}, its buffer has {len(buffer):,}: "
-                             "the file is damaged or truncated, get it again")
-        return buffer[start:start + length]
+        buffer = self._buffer(part["buffer"], name)
+        end = part["byteOffset"] + part["byteLength"]
+        if end > len(buffer):
+            raise damaged(name, f"{len(buffer):,} bytes in its buffer", f"{end:,}")
+        return buffer[part["byteOffset"]:end]
 
     def _buffer(self, index: int, where: str) -> memoryview:
         if index not in self.buffers:
-            name = f"buffer {index}"
-            buffer = self.document.get("buffers", index, where)
-            uri, length = text(buffer, "uri", name), integer(buffer, "byteLength", name)
-            self.buffers[index] = self._bytes(index, uri, name)
-            if len(self.buffers[index]) < length:
-                raise AssetError(f"{name} says it has {length:,} bytes and has {len(self.buffers[index]):,}: "
-                                 "the file is truncated, get it again")
+            name, buffer = f"buffer {index}", self.document.get("buffers", index, where)
+            if buffer["uri"]:
+                data = memoryview(self.container.fetch(buffer["uri"], name))
+                self.budget.charge(len(data), name)
+            elif index == 0 and self.container.binary is not None:
+                data = self.container.binary
+            else:
+                raise damaged(name, "no URI and no binary chunk", "one of them")
+            if len(data) < buffer["byteLength"]:
+                raise damaged(name, f"{len(data):,} bytes", f"{buffer['byteLength']:,}")
+            self.buffers[index] = data
         return self.buffers[index]
 
-    def _bytes(self, index: int, uri: str, name: str) -> memoryview:
-        if not uri:
-            if index == 0 and self.container.binary is not None:
-                return self.container.binary
-            raise AssetError(f"{name} has no URI, and the file no binary chunk for it: it is damaged, export it again")
-        try:
-            data = self.container.fetch(uri, name)
-        except OSError as error:
-            raise AssetError(f"{name} is in {short(uri)}, which cannot be read ({error.strerror}): "
-                             "put it beside the asset") from None
-        self.budget.charge(len(data), name)
-        return memoryview(data)
+
+def normalised(values: np.ndarray, accessor: dict) -> np.ndarray:
+    """Values (A, W) of an accessor, those of normalised integers divided so that they lie in [-1, 1] (section 3.6.2.2)."""
+    dtype = COMPONENTS[accessor["componentType"]]
+    if not accessor.get("normalized") or dtype.kind == "f":
+        return values
+    return np.maximum(values / np.iinfo(dtype).max, -1.0)

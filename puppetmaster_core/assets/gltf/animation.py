@@ -1,6 +1,6 @@
-"""Animations: the file's channels made into tracks, and the pose of the node tree at a time (glTF 2.0, section 3.11).
+"""Animations: the file's channels made into tracks, and the pose of the node tree at a time (glTF 2.0, 3.11 and Appendix C).
 
-Letters: N nodes, k keys of a channel, W numbers a key, M morph targets.
+Letters: N nodes, C channels of one kind, k keys of a channel, W numbers a key, M morph targets.
 """
 
 from __future__ import annotations
@@ -10,12 +10,74 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors
-from puppetmaster_core.assets.gltf.document import Document, integer, label, mapping, objects, short, text
-from puppetmaster_core.assets.gltf.errors import MOTION, AssetError, Report
-from puppetmaster_core.assets.gltf.keyframes import MODES, Keys, Tracks
+from puppetmaster_core.assets.gltf.document import CHANNEL, SAMPLER, checked, short
+from puppetmaster_core.assets.gltf.errors import MOTION, Report, damaged
 from puppetmaster_core.assets.gltf.nodes import NodeTree, unit
 
-PATHS = {"translation": 3, "rotation": 4, "scale": 3}
+PATHS = {"translation": ("VEC3", 3), "rotation": ("VEC4", 4), "scale": ("VEC3", 3)}
+MODES = ("STEP", "LINEAR", "CUBICSPLINE")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """One channel: times (k,) rising, values (k, W), and for CUBICSPLINE its tangents (k, W), else zeros."""
+
+    node: int
+    mode: str  # of MODES
+    times: np.ndarray
+    values: np.ndarray
+    incoming: np.ndarray
+    outgoing: np.ndarray
+
+
+class Tracks:
+    """Many channels of one kind laid end to end, so that one look-up serves them all."""
+
+    def __init__(self, channels: list[Keys], *, rotation: bool = False):
+        self.rotation = rotation
+        self.nodes = np.array([c.node for c in channels], np.int64)
+        self.mode = np.array([MODES.index(c.mode) for c in channels])
+        self.times, self.values, self.incoming, self.outgoing = (
+            np.concatenate([getattr(c, name) for c in channels]) for name in ("times", "values", "incoming", "outgoing"))
+        self.count = np.array([len(c.times) for c in channels])
+        self.first = np.concatenate([[0], np.cumsum(self.count)[:-1]])
+
+    def at(self, t: float) -> np.ndarray:
+        """Values (C, W) at time `t` seconds; before its first key and after its last a channel rests at that key."""
+        passed = np.add.reduceat(self.times <= t, self.first, dtype=np.int64)
+        before = self.first + np.maximum(passed - 1, 0)
+        after = self.first + np.minimum(passed, self.count - 1)
+        span = self.times[after] - self.times[before]
+        p = np.divide(t - self.times[before], span, out=np.zeros(len(span)), where=span > 0)[:, None]
+        p = np.where(self.mode[:, None] == MODES.index("STEP"), 0.0, p)
+        a, b = self.values[before], self.values[after]
+        value = slerp(a, b, p) if self.rotation else a + p * (b - a)
+        cubic = self.mode == MODES.index("CUBICSPLINE")
+        if cubic.any():
+            spline = hermite(a, b, span[:, None] * self.outgoing[before], span[:, None] * self.incoming[after], p)
+            if self.rotation:
+                length = np.linalg.norm(spline, axis=-1, keepdims=True)
+                spline = np.where(length > 1e-12, spline / np.where(length > 1e-12, length, 1), a)
+            value[cubic] = spline[cubic]
+        return value
+
+
+def hermite(a, b, leaving, arriving, p):
+    """The cubic from `a` to `b` with these derivatives over p in [0, 1] (glTF 2.0, C.5)."""
+    p2, p3 = p * p, p * p * p
+    return (2 * p3 - 3 * p2 + 1) * a + (p3 - 2 * p2 + p) * leaving + (3 * p2 - 2 * p3) * b + (p3 - p2) * arriving
+
+
+def slerp(a: np.ndarray, b: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Unit quaternions (C, 4) a share p (C, 1) of the way from `a` to `b`, the short way round (glTF 2.0, C.4)."""
+    cosine = (a * b).sum(-1, keepdims=True)
+    b = np.where(cosine < 0, -b, b)
+    angle = np.arccos(np.clip(np.abs(cosine), 0.0, 1.0))
+    sine = np.sin(angle)
+    near = sine < 1e-6  # so close that a straight line is exact
+    safe = np.where(near, 1.0, sine)
+    mixed = np.where(near, 1 - p, np.sin((1 - p) * angle) / safe) * a + np.where(near, p, np.sin(p * angle) / safe) * b
+    return mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -36,7 +98,7 @@ class Animation:
     def modes(self) -> list[str]:
         """The kinds of interpolation in use."""
         used = {int(m) for tracks in [*self.moves.values(), *self.weights] for m in tracks.mode}
-        return [name for name, code in MODES.items() if code in used]
+        return [name for code, name in enumerate(MODES) if code in used]
 
     def pose(self, tree: NodeTree, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Translation (N, 3), rotation (N, 4) and scale (N, 3) of all nodes at `t` seconds."""
@@ -51,18 +113,26 @@ class Animation:
         return {int(tracks.nodes[0]): tracks.at(t)[0] for tracks in self.weights}
 
 
-def read_animations(document: Document, accessors: Accessors, targets: dict[int, int], report: Report) -> list[Animation]:
+def read_animations(accessors: Accessors, targets: dict[int, int], report: Report) -> list[Animation]:
     """All animations of a file, in file order. `targets`: the number of morph targets of each node that has any."""
-    animations, names = [], set()
-    for a, animation in enumerate(document.all("animations")):
-        name = label(animation, f"animation {a}")
-        unique, n = name, 2
+    document, animations, names = accessors.document, [], set()
+    for a in range(len(document.json["animations"])):
+        where, channels, name = f"animation {a}", {}, ""
+        with report.leaving_out(where, MOTION):
+            animation = document.get("animations", a, "the file")
+            name = animation["name"]
+            for c, channel in enumerate(animation["channels"]):
+                with report.leaving_out(f"channel {c} of {where}", MOTION):
+                    keys = _keys(accessors, animation, channel, targets, f"channel {c} of {where}", report)
+                    place = keys.node, channel["target"]["path"]
+                    if place in channels:
+                        report(f"{where} sets the {place[1]} of node {keys.node} twice: the last one counts")
+                    channels[place] = keys
+        name, n = name or where, 1
+        unique = name
         while unique in names:
-            unique, n = f"{name} ({n})", n + 1
+            unique, n = f"{name} ({n + 1})", n + 1
         names.add(unique)
-        channels = {}
-        with report.leaving_out(f"animation {a}", MOTION):
-            channels = _channels(document, accessors, animation, targets, f"animation {a}", report)
         moves = {path: Tracks([k for _, k in own], rotation=path == "rotation")
                  for path in PATHS if (own := [c for c in channels.items() if c[0][1] == path])}
         weights = [Tracks([keys]) for (_, path), keys in channels.items() if path == "weights"]
@@ -75,69 +145,32 @@ def read_animations(document: Document, accessors: Accessors, targets: dict[int,
     return animations
 
 
-def _channels(document, accessors, animation, targets, where, report) -> dict[tuple[int, str], Keys]:
-    """The usable channels by (node, path)."""
-    samplers, found = objects(animation, "samplers", where), {}
-    for c, channel in enumerate(objects(animation, "channels", where)):
-        name, keys = f"channel {c} of {where}", None
-        try:
-            keys = _channel(document, accessors, channel, samplers, targets, (name, where), report)
-        except AssetError as error:
-            report.lose(name, MOTION, error)
-        if keys is None:
-            continue
-        place = keys.node, channel["target"]["path"]
-        if place in found:
-            report(f"{where} sets the {place[1]} of node {keys.node} twice: the last one counts")
-        found[place] = keys
-    return found
-
-
-def _channel(document, accessors, channel, samplers, targets, names, report) -> Keys | None:
-    """One channel, or None (reported) where it drives nothing that moves here. Raises AssetError."""
-    name, where = names
-    target = mapping(channel, "target", name)
-    path, node = text(target, "path", name), integer(target, "node", name, default=None)
-    if node is None or path not in (*PATHS, "weights"):
-        report(f"{where} drives {short(path)}, which is not a node's place or shape: left out", MOTION)
-        return None
-    document.get("nodes", node, name)
-    width = targets.get(node, 0) if path == "weights" else PATHS[path]
-    if not width:
-        report(f"{where} gives weights to node {node}, which has no morph targets: left out", MOTION)
-        return None
-    index = integer(channel, "sampler", name)
-    if index >= len(samplers):
-        raise AssetError(f"{name} asks for sampler {index}, there are {len(samplers)}: it is damaged, export it again")
-    return _keys(accessors, samplers[index], node, width, path, name, report)
-
-
-def _keys(accessors, sampler, node, width, path, name, report) -> Keys | None:
-    """One channel's keys, or None where none is usable."""
-    mode = text(sampler, "interpolation", name, "LINEAR")
-    if mode not in MODES:
-        raise AssetError(f"{name} interpolates by {short(mode)}, wanted one of {list(MODES)}")
-    times = accessors.numbers(integer(sampler, "input", name), name, "SCALAR")[:, 0]
-    kind = {"weights": ("SCALAR",), "rotation": ("VEC4",)}.get(path, ("VEC3",))
-    values = accessors.numbers(integer(sampler, "output", name), name, *kind).reshape(-1)
-    parts = 3 if mode == "CUBICSPLINE" else 1
-    fit = len(values) // (parts * width)
-    if fit * parts * width != len(values) or fit != len(times):
+def _keys(accessors, animation, channel, targets, name, report) -> Keys:
+    """One channel's keys. Raises AssetError where it drives nothing that moves here, or has no usable key."""
+    channel = checked(channel, CHANNEL, name, report)
+    node, path = channel["target"]["node"], channel["target"]["path"]
+    kind, width = ("SCALAR", targets.get(node, 0)) if path == "weights" else PATHS.get(path, ("", 0))
+    if node is None or not width:
+        raise damaged(name, f"{short(path)} of node {node}", "a node's place, or weights of the morph targets it has")
+    accessors.document.get("nodes", node, name)
+    if channel["sampler"] >= len(animation["samplers"]):
+        raise damaged(name, f"sampler {channel['sampler']}", f"one of the {len(animation['samplers'])} in the animation")
+    sampler = checked(animation["samplers"][channel["sampler"]], SAMPLER, name, report)
+    times = accessors.numbers(sampler["input"], name, "SCALAR")[:, 0]
+    values = accessors.numbers(sampler["output"], name, kind).reshape(-1)
+    parts = 3 if sampler["interpolation"] == "CUBICSPLINE" else 1
+    count = min(len(times), len(values) // (parts * width))
+    if count != len(times) or count * parts * width != len(values):
         report(f"{name} has {len(times)} times for {len(values)} numbers, {parts * width} each: the ones too many are left out")
-        times = times[:fit]
-        if not len(times):
-            return None
-    values = values[:len(times) * parts * width].reshape(len(times), parts, width)
-    good = np.isfinite(times) & np.isfinite(values).all((1, 2))
-    if not good.all():
-        report(f"{name} has {int((~good).sum())} keys that are not finite: left out")
-        times, values = times[good], values[good]
-    if not len(times):
-        return None
-    if (np.diff(times) < 0).any():
-        report(f"{name} has times out of order: sorted")
-        order = np.argsort(times, kind="stable")
-        times, values = times[order], values[order]
+    times, values = times[:count], values[:count * parts * width].reshape(count, parts, width)
+    good = np.flatnonzero(np.isfinite(times) & np.isfinite(values).all((1, 2)))
+    order = good[np.argsort(times[good], kind="stable")]
+    if len(order) < count or (order != good).any():
+        report(f"{name} has keys that are not finite or out of order: left out or sorted")
+    if not len(order):
+        raise damaged(name, "no usable keys", "one at least")
+    values = values[order]
     middle = values[:, parts // 2]
     middle = unit(middle, name, report) if path == "rotation" else middle
-    return Keys(node, mode, times, middle, *((values[:, 0], values[:, 2]) if parts == 3 else ()))
+    tangents = (values[:, 0], values[:, 2]) if parts == 3 else (np.zeros_like(middle),) * 2
+    return Keys(node, sampler["interpolation"], times[order], middle, *tangents)

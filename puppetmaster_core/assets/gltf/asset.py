@@ -1,6 +1,6 @@
 """A glTF asset that can be asked where its vertices are: nodes, skins and morph targets evaluated in numpy.
 
-Letters: V vertices, N nodes, K joints a vertex hangs on, R rows of the table of matrices, M morph targets.
+Letters: V vertices, N nodes, K influences of a vertex, R rows of the table of matrices, M morph targets.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.assets.gltf.animation import Animation
 from puppetmaster_core.assets.gltf.errors import AssetError
 from puppetmaster_core.assets.gltf.nodes import NodeTree
+from puppetmaster_core.assets.gltf.parts import Skin
 
 
 @dataclass(frozen=True)
-class Hung:
-    """Vertices that hang on the same number of matrices."""
+class Influences:
+    """Vertices that the same number of matrices moves."""
 
     vertices: np.ndarray | slice  # which ones
     rows: np.ndarray  # (V, K) int64 into the table of matrices
@@ -34,14 +35,6 @@ class Morph:
     weights: np.ndarray  # (M,) at rest
 
 
-@dataclass(frozen=True)
-class Skin:
-    """Joints and the matrices that take a mesh vertex into each joint's own space."""
-
-    joints: np.ndarray  # (J,) nodes
-    inverse_bind: np.ndarray  # (J, 4, 4)
-
-
 @dataclass
 class GltfAsset(AnimatedAsset):
     """An asset read from a glTF file. `report` lists what was mended or left out on the way, [] for a sound file."""
@@ -51,9 +44,9 @@ class GltfAsset(AnimatedAsset):
     tree: NodeTree = None
     animations: list[Animation] = field(default_factory=list)  # as many as clips
     positions: np.ndarray = None  # (V, 3) float64 in each mesh's own space
-    anchors: np.ndarray = None  # nodes whose matrix heads the table, for rigid vertices
-    skins: list[Skin] = field(default_factory=list)  # their matrices follow in the table
-    hung: list[Hung] = field(default_factory=list)
+    rigid: np.ndarray = None  # nodes that move vertices by themselves: their matrices head the table
+    skins: list[Skin] = field(default_factory=list)  # their joints' matrices follow in the table
+    influences: list[Influences] = field(default_factory=list)
     morphs: list[Morph] = field(default_factory=list)
 
     def vertices(self, clip: int | str, t: float) -> np.ndarray:
@@ -65,37 +58,26 @@ class GltfAsset(AnimatedAsset):
         animation = self.animations[self.clip_index(clip)]
         t = float(t)
         if not np.isfinite(t):
-            raise ValueError(f"time {t} asked for: give seconds, 0 to {animation.duration:g} for this animation")
+            raise ValueError(f"got time {t}, expected seconds: 0 to {animation.duration:g} for this animation")
         with np.errstate(all="ignore"):  # what overflows is found at the end
-            tree = self.tree.without_matrices(animation.nodes) if self.tree.matrices else self.tree
-            return self._pose(tree.world(*animation.pose(tree, t)), animation.weights_at(t), f"animation {clip!r} at {t:g} s")
+            tree = self.tree.without_matrices(animation.nodes)
+            positions = self._pose(tree.world(*animation.pose(tree, t)), animation.weights_at(t))
+        if not np.isfinite(positions).all():
+            raise AssetError(f"animation {clip!r} at {t:g} s puts vertices at places that are not finite: leave it out")
+        return positions
 
     def rest(self) -> np.ndarray:
         """Positions (V, 3) float64 of all vertices as the file stands, before any animation."""
-        tree = self.tree
         with np.errstate(all="ignore"):
-            return self._pose(tree.world(tree.translation, tree.rotation, tree.scale), {}, "the rest pose")
+            return self._pose(self.tree.rest(), {})
 
-    def overflowing(self) -> np.ndarray:
-        """Which vertices have no finite place in the rest pose, (V,) bool."""
-        tree = self.tree
-        with np.errstate(all="ignore"):
-            return ~np.isfinite(self._placed(tree.world(tree.translation, tree.rotation, tree.scale), {})).all(1)
-
-    def _pose(self, world: np.ndarray, weights: dict[int, np.ndarray], where: str) -> np.ndarray:
-        out = self._placed(world, weights)
-        if not np.isfinite(out).all():
-            raise AssetError(f"{where} puts vertices at places that are not finite: leave this animation out")
-        return out
-
-    def _placed(self, world: np.ndarray, weights: dict[int, np.ndarray]) -> np.ndarray:
+    def _pose(self, world: np.ndarray, weights: dict[int, np.ndarray]) -> np.ndarray:
         positions = self._morphed(weights)
-        table = np.concatenate([world[self.anchors], *(world[s.joints] @ s.inverse_bind for s in self.skins)])[:, :3]
+        table = np.concatenate([world[self.rigid], *(world[s.joints] @ s.inverse_bind for s in self.skins)])[:, :3]
         out = np.empty_like(positions)
-        for hung in self.hung:
-            matrices = blend(table, hung.rows, hung.weights)
-            own = positions[hung.vertices]
-            out[hung.vertices] = np.einsum("vij,vj->vi", matrices[:, :, :3], own) + matrices[:, :, 3]
+        for some in self.influences:
+            matrices = blend(table, some.rows, some.weights)
+            out[some.vertices] = np.einsum("vij,vj->vi", matrices[:, :, :3], positions[some.vertices]) + matrices[:, :, 3]
         return out
 
     def _morphed(self, weights: dict[int, np.ndarray]) -> np.ndarray:

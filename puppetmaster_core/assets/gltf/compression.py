@@ -5,93 +5,78 @@ KHR_draco_mesh_compression; EXT_meshopt_compression; KHR_texture_basisu. All dec
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
-from puppetmaster_core.assets.gltf.document import integer, mapping, short, text
-from puppetmaster_core.assets.gltf.errors import AssetError, Budget, WholeFileError
+from puppetmaster_core.assets.gltf.document import short
+from puppetmaster_core.assets.gltf.errors import AssetError, Budget, WholeFileError, damaged
 
-DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
 KTX2 = b"\xabKTX 20\xbb\r\n\x1a\n"  # how such a picture begins
-_MESHOPT_NAMES = (MESHOPT, "KHR_meshopt_compression")
+_MODES = {"ATTRIBUTES": lambda stride, count: stride % 4 == 0, "INDICES": lambda stride, count: stride in (2, 4),
+          "TRIANGLES": lambda stride, count: stride in (2, 4) and count % 3 == 0}
+_FILTERS = {"OCTAHEDRAL": ("oct", (4, 8)), "QUATERNION": ("quat", (8,)), "EXPONENTIAL": ("exp", range(4, 257, 4))}
 
 
 def unpack_draco(data: memoryview, where: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Triangles (F, 3) int64 and every attribute (V, W) by its Draco id. Raises AssetError."""
+    decoder = _decoder("DracoPy", "Draco", where)
     try:
-        import DracoPy
-    except ImportError:
-        raise _missing(where, "Draco", "DracoPy") from None
-    try:
-        mesh = DracoPy.decode(bytes(data))
+        mesh = decoder.decode(bytes(data))
         attributes = {int(a["unique_id"]): np.asarray(a["data"]).reshape(len(a["data"]), -1) for a in mesh.attributes}
         faces = getattr(mesh, "faces", None)
     except Exception as error:  # the decoder has exceptions of its own
-        raise AssetError(f"{where} holds Draco data that cannot be decoded ({short(str(error))}): export it again") from None
+        raise _undecodable(where, "Draco", error) from None
     if faces is None or not attributes:
-        raise AssetError(f"{where} holds a Draco point cloud, wanted triangles")
+        raise damaged(where, "a Draco point cloud", "triangles")
     return np.asarray(faces, np.int64).reshape(-1, 3), attributes
-
-
-def meshopt_of(view: dict, name: str) -> dict | None:
-    """The meshopt part of a bufferView, None if it is not compressed."""
-    extensions = mapping(view, "extensions", name)
-    for extension in _MESHOPT_NAMES:
-        if extension in extensions:
-            return mapping(extensions, extension, name)
-    return None
 
 
 def unpack_meshopt(packed: dict, data: memoryview, name: str, budget: Budget) -> bytes:
     """The bytes a meshopt-compressed bufferView stands for. Raises AssetError."""
-    try:
-        import meshoptimizer
-    except ImportError:
-        raise _missing(name, "meshopt", "meshoptimizer") from None
-    count, stride = integer(packed, "count", name), integer(packed, "byteStride", name, least=1, most=256)
-    mode, kind = text(packed, "mode", name), text(packed, "filter", name, "NONE")
+    decoder = _decoder("meshoptimizer", "meshopt", name)
+    count, stride, mode, kind = packed["count"], packed["byteStride"], packed["mode"], packed["filter"]
     budget.charge(count * max(stride, 4), name)  # indices are decoded as four bytes each
+    filters, strides = _FILTERS.get(kind, (None, ()))
+    fits = mode in _MODES and _MODES[mode](stride, count) and (kind == "NONE" or (mode == "ATTRIBUTES" and stride in strides))
+    if not fits or not len(data):
+        raise damaged(name, f"meshopt {short(mode)}, filter {short(kind)}, stride {stride}, count {count}, {len(data)} bytes",
+                      "what goes together")
     raw = np.frombuffer(data, np.uint8)
-    fits = {"ATTRIBUTES": stride % 4 == 0, "TRIANGLES": stride in (2, 4) and count % 3 == 0, "INDICES": stride in (2, 4)}
-    filters = {"NONE": True, "OCTAHEDRAL": stride in (4, 8), "QUATERNION": stride == 8, "EXPONENTIAL": stride % 4 == 0}
-    if not fits.get(mode) or not filters.get(kind) or (kind != "NONE" and mode != "ATTRIBUTES") or not len(raw) or not count:
-        raise AssetError(f"{name} is meshopt data of mode {short(mode)}, filter {short(kind)}, stride {stride}, count {count}, "
-                         "which do not go together: export it again")
     try:
-        if mode == "ATTRIBUTES":
-            values = meshoptimizer.decode_vertex_buffer(count, stride, raw).view(np.uint8).reshape(-1)
-            return _unfilter(meshoptimizer, values, kind, count, stride).tobytes()
-        decode = meshoptimizer.decode_index_buffer if mode == "TRIANGLES" else meshoptimizer.decode_index_sequence
-        return decode(count, 4, raw).astype(f"<u{stride}").tobytes()
+        if mode != "ATTRIBUTES":
+            decode = decoder.decode_index_buffer if mode == "TRIANGLES" else decoder.decode_index_sequence
+            return decode(count, 4, raw).astype(f"<u{stride}").tobytes()
+        values = decoder.decode_vertex_buffer(count, stride, raw).view(np.uint8).reshape(-1)
+        if filters:
+            values = getattr(decoder, f"decode_filter_{filters}")(values, count, stride)
+        return values.tobytes()
     except (RuntimeError, ValueError) as error:
-        raise AssetError(f"{name} holds meshopt data that cannot be decoded ({short(str(error))}): export it again") from None
-
-
-def _unfilter(meshoptimizer, values: np.ndarray, kind: str, count: int, stride: int) -> np.ndarray:
-    if kind == "NONE":
-        return values
-    return {"OCTAHEDRAL": meshoptimizer.decode_filter_oct, "QUATERNION": meshoptimizer.decode_filter_quat,
-            "EXPONENTIAL": meshoptimizer.decode_filter_exp}[kind](values, count, stride)
+        raise _undecodable(name, "meshopt", error) from None
 
 
 def unpack_basis(data: bytes, name: str, room: Callable[[int, int, str], None]) -> np.ndarray:
     """The pixels (h, w, 4) uint8 of a picture in KTX2's form. `room` is asked for its width and height. Raises AssetError."""
+    decoder = _decoder("opengl_basisu", "Basis Universal", name)
     try:
-        import opengl_basisu
-    except ImportError:
-        raise _missing(name, "Basis Universal", "opengl_basisu") from None
-    try:
-        texture = opengl_basisu.open(data)
+        texture = decoder.open(data)
         room(texture.width, texture.height, name)
-        return np.ascontiguousarray(texture.transcode(opengl_basisu.Target.RGBA8).data)
+        return np.ascontiguousarray(texture.transcode(decoder.Target.RGBA8).data)
     except AssetError:
         raise
     except (ValueError, LookupError, MemoryError, RuntimeError) as error:
-        reason = short(str(error))
-        raise AssetError(f"{name} holds Basis Universal data that cannot be decoded ({reason}): export it again") from None
+        raise _undecodable(name, "Basis Universal", error) from None
 
 
-def _missing(where: str, what: str, package: str) -> WholeFileError:
-    return WholeFileError(f"{where} is compressed with {what}, whose decoder is not installed: pip install {package}, "
-                          "or export the asset without compression")
+def _decoder(package: str, what: str, where: str) -> ModuleType:
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise WholeFileError(f"{where} is compressed with {what}, whose decoder is not installed: pip install {package}, "
+                             "or export the asset without compression") from None
+
+
+def _undecodable(where: str, what: str, error: Exception) -> AssetError:
+    return AssetError(f"{where}: its {what} data cannot be decoded ({short(str(error))}): export it again")

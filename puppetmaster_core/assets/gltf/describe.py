@@ -40,7 +40,7 @@ def _material(material) -> dict:
 
 def _clip(asset: GltfAsset, index: int, diagonal: float) -> dict:
     animation = asset.animations[index]
-    kinds = [kind for kind, used in (("nodes", animation.moves and len(asset.anchors)), ("skin", animation.moves and asset.skins),
+    kinds = [kind for kind, used in (("nodes", animation.moves and len(asset.rigid)), ("skin", animation.moves and asset.skins),
                                      ("morph", animation.weights)) if used]
     first = asset.vertices(index, 0.0)
     farthest = max(float(np.linalg.norm(asset.vertices(index, t) - first, axis=1).max())

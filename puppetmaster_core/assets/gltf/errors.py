@@ -1,4 +1,4 @@
-"""What cannot be read is an AssetError; what was mended is a line of the asset's report. Bounds keep hostile files small."""
+"""What cannot be read is an AssetError; what is mended or left out is a line of the report. Limits keep hostile files small."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ MOST_LINES = 100  # of a report: a file with a million defects must not fill the
 
 
 class AssetError(ValueError):
-    """A file that cannot be read as an animated asset. The message is one line: what came, what was wanted, what to do."""
+    """A file that cannot be read as an animated asset. The message is one line: what it holds, what was expected, what to do."""
 
 
 class WholeFileError(AssetError):
     """What costs the whole file, not a part: it asks for more than its limits, for what lies elsewhere, or for a decoder."""
+
+
+class DamagedError(AssetError):
+    """What costs a part, or the file where nothing that moves is left."""
+
+
+def damaged(where: str, got, expected: str) -> DamagedError:
+    return DamagedError(f"{where}: got {got}, expected {expected}")
 
 
 # What a note is about. Runs count assets by these, and training leaves clips out that are marked TEXTURE.
@@ -37,6 +45,12 @@ class Limits:
     texture_pixels_in_all: int = 1 << 29  # of all pictures decoded; those after that count as missing
     texture_side: int = 2048  # larger pictures are made smaller: clips are 256 or 512 pixels wide
 
+    def check(self, name: str, got: int, what: str) -> None:
+        """Raise WholeFileError where `got` is more than the limit called `name`."""
+        if got > getattr(self, name):
+            raise WholeFileError(f"{what}: got {got:,}, expected at most {getattr(self, name):,}: simplify the asset, or raise "
+                                 f"Limits.{name}")
+
 
 USUAL = Limits()
 
@@ -51,24 +65,19 @@ class Report:
 
     def __call__(self, line: str, kind: str = VALUES) -> None:
         self.kinds.add(kind)
-        if line in self.lines or len(self.lines) > MOST_LINES:
-            return
-        self.lines.append(line if len(self.lines) < MOST_LINES else "more defects were found and are not listed")
+        if line not in self.lines and len(self.lines) <= MOST_LINES:
+            self.lines.append(line if len(self.lines) < MOST_LINES else "more defects were found and are not listed")
 
     @contextmanager
     def leaving_out(self, what: str, kind: str) -> Iterator[None]:
         """An AssetError in here costs `what` and is noted; a WholeFileError costs the file."""
         try:
             yield
+        except WholeFileError:
+            raise
         except AssetError as error:
-            self.lose(what, kind, error)
-
-    def lose(self, what: str, kind: str, error: AssetError) -> None:
-        """Note that `error` costs `what`; raise a WholeFileError again."""
-        if isinstance(error, WholeFileError):
-            raise error
-        self.first_loss = self.first_loss or error
-        self(f"{what} is left out: {error}", kind)
+            self.first_loss = self.first_loss or error
+            self(f"{what} is left out: {str(error).removeprefix(f'{what}: ')}", kind)
 
 
 @dataclass
@@ -81,6 +90,4 @@ class Budget:
     def charge(self, size: int, what: str) -> None:
         """Take `size` bytes for `what`; WholeFileError when the file asks for more than its limit in all."""
         self.used += size
-        if self.used > self.limits.decoded_bytes:
-            raise WholeFileError(f"{what} needs {size:,} bytes, which makes {self.used:,} for this file, at most "
-                              f"{self.limits.decoded_bytes:,} are given: reduce the mesh, or raise Limits.decoded_bytes")
+        self.limits.check("decoded_bytes", self.used, f"bytes of memory, with {size:,} for {what}")

@@ -8,68 +8,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from puppetmaster_core.assets.gltf.document import mapping, number
-from puppetmaster_core.assets.gltf.errors import Report
+from puppetmaster_core.assets.gltf.document import number, short
+from puppetmaster_core.assets.gltf.errors import EXTENSION, LOOK, AssetError, Report
 
-DRAWN, NOTED = "drawn", "noted"
-
-# Of a material, by the object it lies in ("" = the material itself): what becomes of a property, and, if noted, from where on it
-# shows. A highlight of what is no metal (4 % of the light) is taken to show below a roughness of 0.5.
+DRAWN = True
+# Of a material's own properties: drawn, or whether a value shows. A highlight of what is no metal (4 % of the light) is taken to
+# show below a roughness of 0.5.
 CORE = {
-    "": {"alphaMode": (DRAWN,), "alphaCutoff": (DRAWN,), "doubleSided": (DRAWN,), "emissiveFactor": (DRAWN,),
-         "emissiveTexture": (DRAWN,), "normalTexture": (NOTED,), "occlusionTexture": (NOTED,)},
-    "pbrMetallicRoughness": {"baseColorFactor": (DRAWN,), "baseColorTexture": (DRAWN,), "metallicRoughnessTexture": (NOTED,),
-                             "metallicFactor": (NOTED, lambda value: value > 0),
-                             "roughnessFactor": (NOTED, lambda value: value < 0.5)},
+    "alphaMode": DRAWN, "alphaCutoff": DRAWN, "doubleSided": DRAWN, "emissiveFactor": DRAWN, "emissiveTexture": DRAWN,
+    "baseColorFactor": DRAWN, "baseColorTexture": DRAWN, "normalTexture": None, "occlusionTexture": None,
+    "metallicRoughnessTexture": None, "metallicFactor": lambda value: value > 0, "roughnessFactor": lambda value: value < 0.5,
 }
-# Of a material's extensions: drawn, or noted where a named property differs from the value that shows nothing. That is its
-# default, too, but for the older model's, which comes third.
+# Of extensions: drawn, or the value of each property that shows nothing (its default, too, but for the older model's).
 EXTENSIONS = {
-    "KHR_materials_unlit": (DRAWN,),
-    "KHR_materials_emissive_strength": (DRAWN,),
-    "KHR_materials_variants": (DRAWN,),  # as the file stands: with its first materials
-    "KHR_materials_anisotropy": (NOTED, {"anisotropyStrength": 0}),
-    "KHR_materials_clearcoat": (NOTED, {"clearcoatFactor": 0}),
-    "KHR_materials_diffuse_transmission": (NOTED, {"diffuseTransmissionFactor": 0}),
-    "KHR_materials_dispersion": (NOTED, {"dispersion": 0}),
-    "KHR_materials_ior": (NOTED, {"ior": 1.5}),
-    "KHR_materials_iridescence": (NOTED, {"iridescenceFactor": 0}),
-    "KHR_materials_sheen": (NOTED, {"sheenColorFactor": [0, 0, 0]}),
-    "KHR_materials_specular": (NOTED, {"specularFactor": 1, "specularColorFactor": [1, 1, 1]}),
-    "KHR_materials_transmission": (NOTED, {"transmissionFactor": 0}),
-    "KHR_materials_volume": (NOTED, {"thicknessFactor": 0}),
-    "KHR_materials_pbrSpecularGlossiness": (NOTED, {"specularFactor": [0, 0, 0]}, [1, 1, 1]),  # its diffuse colour is drawn
+    **dict.fromkeys((
+        "KHR_materials_unlit", "KHR_materials_emissive_strength", "KHR_materials_variants",  # variants: the first materials
+        "KHR_texture_transform", "KHR_texture_basisu", "EXT_texture_webp", "KHR_node_visibility", "EXT_mesh_gpu_instancing",
+        "KHR_mesh_quantization", "KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression"), DRAWN),
+    "KHR_lights_punctual": {}, "EXT_lights_image_based": {},
+    "KHR_materials_anisotropy": {"anisotropyStrength": 0},
+    "KHR_materials_clearcoat": {"clearcoatFactor": 0},
+    "KHR_materials_diffuse_transmission": {"diffuseTransmissionFactor": 0},
+    "KHR_materials_dispersion": {"dispersion": 0},
+    "KHR_materials_ior": {"ior": 1.5},
+    "KHR_materials_iridescence": {"iridescenceFactor": 0},
+    "KHR_materials_sheen": {"sheenColorFactor": [0, 0, 0]},
+    "KHR_materials_specular": {"specularFactor": 1, "specularColorFactor": [1, 1, 1]},
+    "KHR_materials_transmission": {"transmissionFactor": 0},
+    "KHR_materials_volume": {"thicknessFactor": 0},
+    "KHR_materials_pbrSpecularGlossiness": {"specularFactor": [0, 0, 0]},  # its diffuse colour is drawn
 }
-# Of the whole file, where it uses them.
-FILE_EXTENSIONS = {
-    "KHR_texture_transform": (DRAWN,), "KHR_texture_basisu": (DRAWN,), "EXT_texture_webp": (DRAWN,),
-    "KHR_node_visibility": (DRAWN,), "EXT_mesh_gpu_instancing": (DRAWN,), "KHR_mesh_quantization": (DRAWN,),
-    "KHR_draco_mesh_compression": (DRAWN,), "EXT_meshopt_compression": (DRAWN,), "KHR_meshopt_compression": (DRAWN,),
-    "KHR_materials_variants": (DRAWN,),
-    "KHR_lights_punctual": (NOTED,), "EXT_lights_image_based": (NOTED,),
-}
-HARMLESS = ("KHR_xmp", "KHR_audio", "MSFT_texture", "MSFT_lod", "EXT_texture_avif")  # required or not: all is drawn without
+DEFAULTS = {"KHR_materials_pbrSpecularGlossiness": [1, 1, 1]}
+# Required or not, all is drawn without them, or the look alone is another.
+HARMLESS = ("KHR_xmp", "KHR_audio", "MSFT_texture", "MSFT_lod", "KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_lights_",
+            "EXT_lights_")
 
 
-def readable(name: str) -> bool:
-    """Whether a file that requires extension `name` can be drawn without wrong shapes or motion."""
-    return name in FILE_EXTENSIONS or name.startswith((*HARMLESS, "KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_lights_",
-                                                       "EXT_lights_"))
+def check_extensions(file: dict, report: Report) -> None:
+    """Note what the file uses and is not drawn; AssetError where a required extension changes shapes or motion."""
+    required, used = ([str(name) for name in names] if isinstance(names := file.get(key), list) else []
+                      for key in ("extensionsRequired", "extensionsUsed"))
+    for name in required:
+        if name not in EXTENSIONS and not name.startswith(HARMLESS):
+            raise AssetError(f"requires {short(name)}, which is not supported: export it without")
+    for name in used:
+        if EXTENSIONS.get(name) == {}:
+            report(f"uses {short(name)}, which is not drawn: the lights are those of the rendering", LOOK)
+        elif name not in EXTENSIONS:
+            report(f"uses {short(name)}, which is not supported: left out", EXTENSION)
 
 
 def undrawn(material: dict, name: str, report: Report) -> Iterator[str]:
-    """What a material of the file sets that shows and is not drawn. Raises AssetError."""
-    for holder, known in CORE.items():
-        said = mapping(material, holder, name) if holder else material
-        for key, (fate, *shows) in known.items():
-            if fate == NOTED and said.get(key) is not None and (not shows or shows[0](number(said, key, name, 0.0, report))):
-                yield key
-    extensions = mapping(material, "extensions", name)
-    for extension in extensions:
-        fate, *nothing = EXTENSIONS.get(extension, (NOTED,))
-        if fate == NOTED and (not nothing or _shows(mapping(extensions, extension, name), *nothing)):
+    """What a checked material sets that shows and is not drawn. Raises AssetError."""
+    for key, value in {**material, **material["pbrMetallicRoughness"]}.items():
+        shows = CORE.get(key, DRAWN)
+        if value is not None and shows is not DRAWN and (shows is None or shows(number(0.0).check(value, name, report))):
+            yield key
+    for extension, said in material["extensions"].items():
+        nothing = EXTENSIONS.get(extension)
+        if said is not None and nothing is not DRAWN and (not nothing or not isinstance(said, dict) or any(
+                said.get(key, DEFAULTS.get(extension, value)) != value for key, value in nothing.items())):
             yield extension[:100]
-
-
-def _shows(said: dict, nothing: dict, default=None) -> bool:
-    return any(said.get(key, value if default is None else default) != value for key, value in nothing.items())

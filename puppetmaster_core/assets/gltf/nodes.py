@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from puppetmaster_core.assets.gltf.document import Document, indices, integer, mapping, numbers
-from puppetmaster_core.assets.gltf.errors import PART, AssetError, Report
-
-_IDENTITY = np.eye(4).reshape(-1)
+from puppetmaster_core.assets.gltf.document import Document
+from puppetmaster_core.assets.gltf.errors import PART, Report, damaged
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,21 @@ class NodeTree:
             world[level] = world[self.parent[level]] @ world[level]
         return world
 
+    def rest(self) -> np.ndarray:
+        return self.world(self.translation, self.rotation, self.scale)
+
+    def inherited(self, nodes: list[int]) -> np.ndarray:
+        """Which nodes are among `nodes` or hang from one of them, (N,) bool."""
+        marked = np.zeros(len(self.parent), bool)
+        marked[nodes] = True
+        for level in self.levels[1:]:
+            marked[level] |= marked[self.parent[level]]
+        return marked
+
     def without_matrices(self, nodes: set[int]) -> NodeTree:
         """The same tree with the matrices of `nodes`, which are animated, taken apart."""
+        if not nodes & set(self.matrices):
+            return self
         kept = {node: matrix for node, matrix in self.matrices.items() if node not in nodes}
         tree = NodeTree(self.parent, self.translation.copy(), self.rotation.copy(), self.scale.copy(), kept, self.levels)
         for node in set(self.matrices) & nodes:
@@ -59,21 +70,19 @@ def compose(translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray) ->
 
 
 def decompose(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Translation, rotation (x, y, z, w) and scale of a matrix (4, 4); shear is lost. A mirrored one gets a negative x scale."""
+    """Translation, rotation (x, y, z, w) and scale of a matrix (4, 4); shear is lost. A mirrored one gets a negative x scale.
+
+    The quaternion is the eigenvector of Bar-Itzhack's symmetric matrix (2000).
+    """
     linear = matrix[:3, :3]
     scale = np.linalg.norm(linear, axis=0)
     if np.linalg.det(linear) < 0:
         scale[0] = -scale[0]
-    return matrix[:3, 3].copy(), _quaternion(linear / np.where(scale == 0, 1, scale)), scale
-
-
-def _quaternion(turn: np.ndarray) -> np.ndarray:
-    """The quaternion (x, y, z, w) of a rotation matrix: the eigenvector of Bar-Itzhack's symmetric matrix (2000)."""
-    (a, b, c), (d, e, f), (g, h, i) = turn
+    (a, b, c), (d, e, f), (g, h, i) = linear / np.where(scale == 0, 1, scale)
     symmetric = np.array([[a - e - i, b + d, c + g, h - f], [b + d, e - a - i, f + h, c - g],
                           [c + g, f + h, i - a - e, d - b], [h - f, c - g, d - b, a + e + i]])
     q = np.linalg.eigh(symmetric)[1][:, -1] if np.isfinite(symmetric).all() else np.array([0.0, 0, 0, 1])
-    return q if q[3] >= 0 else -q
+    return matrix[:3, 3].copy(), q if q[3] >= 0 else -q, scale
 
 
 def unit(rotation: np.ndarray, where: str, report: Report) -> np.ndarray:
@@ -89,44 +98,34 @@ def unit(rotation: np.ndarray, where: str, report: Report) -> np.ndarray:
 
 def read_nodes(document: Document, report: Report) -> NodeTree:
     """The node tree of a file, without children that are not there. Raises AssetError for a cycle or a node with two parents."""
-    nodes = document.all("nodes")
-    n = len(nodes)
-    parent = np.full(n, -1)
-    children = [_present(document, indices(node, "children", f"node {i}"), f"node {i}", report) for i, node in enumerate(nodes)]
+    n = len(document.json["nodes"])
+    nodes, parent = [document.get("nodes", i, "the file") for i in range(n)], np.full(n, -1)
+    children = [_present(document, node["children"], f"node {i}", report) for i, node in enumerate(nodes)]
     for i, own in enumerate(children):
         for child in own:
             if parent[child] >= 0:
-                raise AssetError(f"node {child} hangs from node {parent[child]} and from node {i}, wanted a tree: "
-                                 "export it again")
+                raise damaged("the nodes", f"node {child} below node {parent[child]} and node {i}", "a tree")
             parent[child] = i
     levels, seen = [np.flatnonzero(parent < 0)], 0
     while len(levels[-1]):
         seen += len(levels[-1])
         levels.append(np.array([child for i in levels[-1] for child in children[i]], np.int64))
     if seen < n:
-        raise AssetError(f"{n - seen} nodes hang from each other in a cycle, wanted a tree: export it again")
-    translation, rotation, scale, matrices = np.zeros((n, 3)), np.zeros((n, 4)), np.ones((n, 3)), {}
-    for i, node in enumerate(nodes):
-        name = f"node {i}"
-        translation[i] = numbers(node, "translation", name, (0, 0, 0), report)
-        rotation[i] = numbers(node, "rotation", name, (0, 0, 0, 1), report)
-        scale[i] = numbers(node, "scale", name, (1, 1, 1), report)
-        if node.get("matrix") is not None:
-            matrices[i] = numbers(node, "matrix", name, _IDENTITY, report).reshape(4, 4).T
-    rotation = unit(rotation, "a node", report) if n else rotation
-    return NodeTree(parent, translation, rotation, scale, matrices, levels[:-1])
+        raise damaged("the nodes", f"{n - seen} nodes in a cycle", "a tree")
+    translation, rotation, scale = (np.array([node[key] for node in nodes]).reshape(n, width)
+                                    for key, width in (("translation", 3), ("rotation", 4), ("scale", 3)))
+    matrices = {i: node["matrix"].reshape(4, 4).T for i, node in enumerate(nodes) if node["matrix"] is not None}
+    return NodeTree(parent, translation, unit(rotation, "a node", report) if n else rotation, scale, matrices, levels[:-1])
 
 
-def _present(document: Document, wanted: list[int], where: str, report: Report) -> list[int]:
-    """Those of the nodes wanted that are in the file."""
-    count = len(document.all("nodes"))
-    if not wanted or max(wanted) < count:
-        return wanted
-    for index in wanted:
+def _present(document: Document, indices: list[int], where: str, report: Report) -> list[int]:
+    """Those of the nodes at `indices` that are in the file."""
+    count = len(document.json["nodes"])
+    for index in indices:
         if index >= count:
             with report.leaving_out(f"a node of {where}", PART):
                 document.get("nodes", index, where)
-    return [index for index in wanted if index < count]
+    return [index for index in indices if index < count]
 
 
 def drawn_nodes(document: Document, tree: NodeTree, report: Report) -> list[int]:
@@ -134,26 +133,15 @@ def drawn_nodes(document: Document, tree: NodeTree, report: Report) -> list[int]
 
     What KHR_node_visibility hides is not among them, nor is what hangs from it.
     """
-    nodes, scenes = document.all("nodes"), document.all("scenes")
-    if scenes:
-        index = integer(document.json, "scene", "the file", default=0)
-        roots = indices(document.get("scenes", index, "the file"), "nodes", f"scene {index}")
-        shown = np.zeros(len(nodes), bool)
-        shown[_present(document, roots, f"scene {index}", report)] = True
-        for level in tree.levels[1:]:
-            shown[level] |= shown[tree.parent[level]]
-    else:
-        shown = np.ones(len(nodes), bool)
-    hiding = [i for i, node in enumerate(nodes) if "extensions" in node and _is_hidden(node, i)]
-    if hiding:
-        hidden = np.zeros(len(nodes), bool)
-        hidden[hiding] = True
-        for level in tree.levels[1:]:
-            hidden[level] |= hidden[tree.parent[level]]
-        shown &= ~hidden
+    nodes, index = document.json["nodes"], document.json["scene"]
+    shown = np.ones(len(nodes), bool)
+    if document.json["scenes"]:
+        roots = document.get("scenes", index, "the file")["nodes"]
+        shown = tree.inherited(_present(document, roots, f"scene {index}", report))
+    shown &= ~tree.inherited([i for i, node in enumerate(nodes) if "extensions" in node and _is_hidden(node["extensions"])])
     return [i for i, node in enumerate(nodes) if shown[i] and node.get("mesh") is not None]
 
 
-def _is_hidden(node: dict, index: int) -> bool:
-    where = f"node {index}"
-    return mapping(mapping(node, "extensions", where), "KHR_node_visibility", where).get("visible") is False
+def _is_hidden(extensions) -> bool:
+    said = extensions.get("KHR_node_visibility") if isinstance(extensions, dict) else None
+    return isinstance(said, dict) and said.get("visible") is False

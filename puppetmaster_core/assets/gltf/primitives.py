@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from puppetmaster_core.assets.gltf.accessors import COMPONENTS, WIDTHS, Accessors
-from puppetmaster_core.assets.gltf.compression import DRACO, unpack_draco
-from puppetmaster_core.assets.gltf.document import integer, mapping, objects, short
-from puppetmaster_core.assets.gltf.errors import MOTION, PART, AssetError, Report, WholeFileError
+from puppetmaster_core.assets.gltf.accessors import Accessors, normalised
+from puppetmaster_core.assets.gltf.compression import unpack_draco
+from puppetmaster_core.assets.gltf.document import INDEX, PRIMITIVE, WIDTHS, checked, short, whole
+from puppetmaster_core.assets.gltf.errors import MOTION, PART, Report, damaged
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
 
@@ -36,98 +36,86 @@ class PrimitiveReader:
     """Reads one primitive: its attributes come from accessors or from Draco data, which this hides."""
 
     def __init__(self, accessors: Accessors, primitive: dict, where: str, report: Report):
-        self.accessors, self.primitive, self.where, self.report = accessors, primitive, where, report
-        self.attributes = mapping(primitive, "attributes", where)
-        draco = mapping(mapping(primitive, "extensions", where), DRACO, where)
+        self.accessors, self.where, self.report = accessors, where, report
+        self.primitive = checked(primitive, PRIMITIVE, where, report)
+        self.attributes = self.primitive["attributes"]
+        draco = self.primitive["extensions"]["KHR_draco_mesh_compression"]
         self.draco_faces, self.draco = self._unpack(draco) if draco else (None, {})
 
-    def read(self) -> Primitive | None:
-        """The primitive, or None (reported) if it is not made of triangles."""
-        mode = integer(self.primitive, "mode", self.where, default=TRIANGLES)
-        if mode not in (TRIANGLES, STRIP, FAN) or "POSITION" not in self.attributes:
-            self.report(f"{self.where} is made of {'points or lines' if mode < 4 else 'nothing known'}: left out"
-                        if "POSITION" in self.attributes else f"{self.where} has no positions: left out", PART)
-            return None
-        self._check_size(self.accessors.container.limits.vertices)
+    def read(self) -> Primitive:
+        """Raises AssetError where it is not made of triangles."""
+        mode, where = self.primitive["mode"], self.where
+        if mode not in (TRIANGLES, STRIP, FAN):
+            raise damaged(where, "points or lines" if mode < TRIANGLES else f"mode {mode}", "triangles")
+        self.accessors.container.limits.check("vertices", self._accessor("POSITION")["count"], f"vertices of {where}")
         positions = self.attribute("POSITION", "VEC3")
-        faces = self._faces(len(positions), mode)
-        positions, faces = _finite(positions, faces, self.where, self.report)
-        joints, weights = self._influences(len(positions))
-        texcoords = {s: self._optional(f"TEXCOORD_{s}", len(positions), "VEC2") for s in range(8)}
-        found = Primitive(positions, faces, integer(self.primitive, "material", self.where, default=None),
-                          self._optional("NORMAL", len(positions), "VEC3"),
-                          {s: values for s, values in texcoords.items() if values is not None},
-                          self._colors(len(positions)), self._targets(len(positions)), joints, weights)
+        vertices, faces = len(positions), self._faces(len(positions), mode)
+        bad = ~np.isfinite(positions).all(1)
+        if bad.any():
+            self.report(f"{where} has {int(bad.sum())} vertices that are not finite: their triangles are left out")
+            positions, faces = np.where(bad[:, None], 0.0, positions), faces[~bad[faces].any(1)]
         if not len(faces):
-            self.report(f"{self.where} has no triangles: left out", PART)
-        return _compact(found)
+            raise damaged(where, "no triangles", "one at least")
+        joints, weights = self._influences(vertices)
+        texcoords = {s: values for s in range(8) if (values := self._optional(f"TEXCOORD_{s}", vertices, "VEC2")) is not None}
+        return _compact(Primitive(positions, faces, self.primitive["material"], self._optional("NORMAL", vertices, "VEC3"),
+                                  texcoords, self._colors(vertices), self._targets(vertices), joints, weights))
 
-    def _check_size(self, most: int) -> None:
-        """Refuse what is too large before any of it is read."""
-        count = self.accessors.count(integer(self.attributes, "POSITION", self.where), self.where)
-        if count > most:
-            raise WholeFileError(f"{self.where} has {count:,} vertices, at most {most:,} are read: "
-                              "simplify it, or raise Limits.vertices")
+    def _accessor(self, name: str) -> dict:
+        index = whole().check(self.attributes.get(name), f"{name} of {self.where}", self.report)
+        return self.accessors.document.get("accessors", index, self.where)
 
     def attribute(self, name: str, *kinds: str) -> np.ndarray:
         """Attribute `name` as float64 (V, W), not to be written to."""
-        index = integer(self.attributes, name, self.where)
+        accessor = self._accessor(name)
         if name not in self.draco:
-            return self.accessors.shared(index, self.where, *kinds)
-        accessor = self.accessors.document.get("accessors", index, self.where)
+            return self.accessors.shared(int(self.attributes[name]), self.where, *kinds)
         values = self.draco[name].astype(np.float64)
         if values.shape[1] not in {WIDTHS[kind] for kind in kinds}:
-            raise AssetError(f"{self.where} has Draco data of {values.shape[1]} numbers for {name}, wanted {' or '.join(kinds)}: "
-                             "it is damaged, export it again")
-        dtype = COMPONENTS.get(integer(accessor, "componentType", self.where, default=5126))
-        if accessor.get("normalized") and dtype is not None and dtype.kind != "f":
-            values = np.maximum(values / np.iinfo(dtype).max, -1.0)
-        return values
+            raise damaged(self.where, f"Draco data of {values.shape[1]} numbers for {name}", " or ".join(kinds))
+        return normalised(values, accessor)
 
     def _unpack(self, draco: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        view, _ = self.accessors.view(integer(draco, "bufferView", self.where), self.where)
-        ids = mapping(draco, "attributes", self.where)
+        view, _ = self.accessors.view(draco["bufferView"], self.where)
         for name in self.attributes:  # charged by what the accessors announce; what comes out is checked against it
-            count = self.accessors.count(integer(self.attributes, name, self.where), self.where)
-            self.accessors.budget.charge(count * 32, self.where)
+            self.accessors.budget.charge(self._accessor(name)["count"] * 32, self.where)
         faces, attributes = unpack_draco(view, self.where)
         self.accessors.budget.charge(faces.nbytes + sum(a.nbytes for a in attributes.values()), self.where)
         named = {}
-        for name in self.attributes:
-            if name in ids:
-                values = attributes.get(integer(ids, name, self.where))
-                if values is None:
-                    raise AssetError(f"{self.where} has no Draco attribute for {short(name)}: it is damaged, export it again")
-                named[name] = values
+        for name in set(self.attributes) & set(draco["attributes"]):
+            index = whole().check(draco["attributes"][name], f"Draco's {short(name)} of {self.where}", self.report)
+            if index not in attributes:
+                raise damaged(self.where, f"no Draco data for {short(name)}", "some")
+            named[name] = attributes[index]
         return faces, named
-
-    def _vertex(self, name: str, vertices: int, *kinds: str) -> np.ndarray:
-        """An attribute with one entry a vertex, finite; anything else is refused or reported."""
-        values = self.attribute(name, *kinds)
-        if len(values) != vertices:
-            raise AssetError(f"{self.where} has {vertices} positions and {len(values)} of {name}: it is damaged, export it again")
-        bad = ~np.isfinite(values)
-        if bad.any():
-            self.report(f"{self.where} has {int(bad.sum())} numbers in {name} that are not finite: taken as 0")
-            values = np.where(bad, 0.0, values)
-        return values
 
     def _optional(self, name: str, vertices: int, *kinds: str) -> np.ndarray | None:
         """An attribute that the triangles can do without: None where there is none, or (reported) it is of no use."""
-        if name in self.attributes:
-            with self.report.leaving_out(f"{name} of {self.where}", PART):
-                return self._vertex(name, vertices, *kinds)
+        if name not in self.attributes:
+            return None
+        with self.report.leaving_out(f"{name} of {self.where}", PART):
+            values = self.attribute(name, *kinds)
+            if len(values) != vertices:
+                raise damaged(self.where, f"{len(values)} of {name}", f"one for each of {vertices} positions")
+            return self._finite(values, name)
         return None
+
+    def _finite(self, values: np.ndarray, what: str) -> np.ndarray:
+        bad = ~np.isfinite(values)
+        if not bad.any():
+            return values
+        self.report(f"{self.where} has {int(bad.sum())} numbers in {what} that are not finite: taken as 0")
+        return np.where(bad, 0.0, values)
 
     def _faces(self, vertices: int, mode: int) -> np.ndarray:
         if self.draco_faces is not None:
             flat, mode = self.draco_faces.reshape(-1), TRIANGLES
-        elif self.primitive.get("indices") is not None:
-            flat = self.accessors.integers(integer(self.primitive, "indices", self.where), self.where, "SCALAR")[:, 0]
+        elif self.primitive["indices"] is not None:
+            flat = self.accessors.indices(self.primitive["indices"], self.where)
         else:
             flat = np.arange(vertices)
         if len(flat) and (flat.min() < 0 or flat.max() >= vertices):
-            raise AssetError(f"{self.where} has a triangle at vertex {flat.max()} of {vertices}: it is damaged, export it again")
+            raise damaged(self.where, f"a triangle at vertex {flat.max()}", f"one of {vertices}")
         if mode == TRIANGLES:
             if len(flat) % 3:
                 self.report(f"{self.where} has {len(flat)} indices, not a multiple of 3: the last ones are left out")
@@ -148,23 +136,19 @@ class PrimitiveReader:
         return colors if colors.shape[1] == 4 else np.concatenate([colors, np.ones((vertices, 1))], 1)
 
     def _targets(self, vertices: int) -> np.ndarray | None:
-        targets = objects(self.primitive, "targets", self.where)
+        targets = self.primitive["targets"]
         if not targets:
             return None
         self.accessors.budget.charge(len(targets) * vertices * 24, f"the morph targets of {self.where}")
         offsets = np.zeros((len(targets), vertices, 3))
         for m, target in enumerate(targets):
-            if target.get("POSITION") is not None:
-                with self.report.leaving_out(f"morph target {m} of {self.where}", MOTION):
-                    own = self.accessors.numbers(integer(target, "POSITION", self.where), self.where, "VEC3")
-                    if len(own) != vertices:
-                        raise AssetError(f"it has {len(own)} positions, the mesh {vertices}")
-                    offsets[m] = own
-        bad = ~np.isfinite(offsets)
-        if bad.any():
-            self.report(f"{self.where} has morph targets with {int(bad.sum())} numbers that are not finite: taken as 0")
-            offsets[bad] = 0
-        return offsets
+            with self.report.leaving_out(f"morph target {m} of {self.where}", MOTION):
+                index = checked(target, {"POSITION": INDEX}, f"morph target {m}", self.report)["POSITION"]
+                own = 0.0 if index is None else self.accessors.numbers(index, self.where, "VEC3")
+                if index is not None and len(own) != vertices:
+                    raise damaged(self.where, f"{len(own)} positions in it", f"{vertices}, as the mesh has")
+                offsets[m] = own
+        return self._finite(offsets, "morph targets")
 
     def _influences(self, vertices: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Joints and weights (V, K) of a skinned primitive."""
@@ -176,10 +160,10 @@ class PrimitiveReader:
         if not joints:
             return None, None
         if any(len(a) != vertices for a in joints + weights):
-            raise AssetError(f"{self.where} has not one joint and one weight a position: it is damaged, export it again")
+            raise damaged(self.where, "joints or weights of another number", f"one for each of {vertices} positions")
         joints, weights = np.concatenate(joints, 1), np.concatenate(weights, 1)
-        if not np.isfinite(joints).all() or (joints < 0).any() or (joints > 65535).any():
-            raise AssetError(f"{self.where} names joints that cannot be: it is damaged, export it again")
+        if not ((joints >= 0) & (joints <= 65535)).all():
+            raise damaged(self.where, "joints that are no indices", "whole numbers up to 65535")
         return joints.astype(np.int64), clean_weights(weights, self.where, self.report)
 
 
@@ -204,21 +188,10 @@ def _compact(primitive: Primitive) -> Primitive:
     """The same without vertices that no triangle uses, where these are most: as when many primitives share one buffer."""
     used = np.zeros(len(primitive.positions), bool)
     used[primitive.faces] = True
-    count = int(used.sum())
-    if 2 * count > len(used) or not count:
+    if 2 * int(used.sum()) > len(used):
         return primitive
     own = {name: None if array is None else array[used] for name in ("positions", "normals", "colors", "joints", "weights")
            for array in [getattr(primitive, name)]}
     return replace(primitive, **own, faces=(np.cumsum(used) - 1)[primitive.faces],
                    texcoords={s: values[used] for s, values in primitive.texcoords.items()},
                    targets=None if primitive.targets is None else primitive.targets[:, used])
-
-
-def _finite(positions: np.ndarray, faces: np.ndarray, where: str, report: Report) -> tuple[np.ndarray, np.ndarray]:
-    """Positions that are all finite, and the faces that touch only those that were."""
-    bad = ~np.isfinite(positions).all(1)
-    if not bad.any():
-        return positions, faces
-    report(f"{where} has {int(bad.sum())} vertices that are not finite: their triangles are left out")
-    positions = np.where(bad[:, None], 0.0, positions)
-    return positions, faces[~bad[faces].any(1)]

@@ -50,6 +50,7 @@ export function makeDocument({ size, frames, most }) {
     revert() { drags = committed; within(); tell("show"); },
     undo() { drags === committed ? travel(past, future) : self.revert(); },
     redo() { travel(future, past); },
+    beside: ([x, y]) => x < 0 || y < 0 || x > size[0] || y > size[1],
     add(drag) { selected = { drag: drags.length, point: -1 }; self.commit([...drags, drag]); },
     replaced(k, drag) { return drags.map((old, i) => (i === k ? drag : old)); },
     // The selected point, or the whole drag when it has too few left or none is selected.
@@ -88,17 +89,17 @@ export function makeDocument({ size, frames, most }) {
 // A record of the format as drags on a picture of `size`; what the editor itself drew comes back with its points and pace.
 export function parse(record, size, frames, most) {
   const wrong = (message) => { throw new Error(message); };
-  if (record?.format !== FORMAT) wrong(`"format" is ${JSON.stringify(record?.format)}, wanted "${FORMAT}"`);
+  if (record?.format !== FORMAT) wrong(`got "format": ${JSON.stringify(record?.format)}, expected "${FORMAT}"`);
   const from = record.image_size;
   if (!(Array.isArray(from) && from.length === 2 && from.every((side) => Number.isInteger(side) && side > 0))) {
-    wrong('"image_size" is missing, wanted [width, height] in pixels');
+    wrong('got no "image_size", expected [width, height] in pixels');
   }
-  if (!Array.isArray(record.drags)) wrong('"drags" is missing, wanted a list of {"points": [[x, y], …]}');
-  if (record.drags.length > most) wrong(`${record.drags.length} drags came, this model encodes at most ${most}`);
+  if (!Array.isArray(record.drags)) wrong('got no "drags", expected a list of {"points": [[x, y], …]}');
+  if (record.drags.length > most) wrong(`got ${record.drags.length} drags, this model encodes at most ${most}`);
   const scale = [size[0] / from[0], size[1] / from[1]];
   const scaled = (points) => points.map(([x, y]) => [x * scale[0], y * scale[1]]);
   return record.drags.map(({ points, drawn }, k) => {
-    if (!arePoints(points) || points.length < 2) wrong(`drag ${k + 1} has no "points", wanted at least two [x, y] pairs`);
+    if (!arePoints(points) || points.length < 2) wrong(`drag ${k + 1} has no "points", expected at least two [x, y] pairs`);
     const plain = fromPoints(scaled(points), frames);
     if (!arePoints(drawn?.path) || !drawn.path.length || !drawn.pace?.every?.(Number.isFinite) || drawn.pace.length < 2) {
       return plain;

@@ -1,29 +1,29 @@
 // The drag editor: puts the parts together and keeps them in step with the model (anywidget's, or any with its methods).
 
-import { addressOf, button, choice, element, icon } from "./dom.js";
-import { makeDocument, shape } from "./document.js";
+import { addressOf, choice, element } from "./dom.js";
+import { makeDocument } from "./document.js";
 import { withPicture } from "./dropped.js";
 import { makeJson } from "./files.js";
 import { calm, makeTransport } from "./film.js";
 import { watchHand } from "./hand.js";
 import { withEngine } from "./kernel.js";
-import { HELP, watchKeys, watchUndo } from "./keyboard.js";
+import { watchKeys, watchUndo } from "./keyboard.js";
 import { makeLive } from "./live.js";
 import { makeList, makeMaps, makeMotion } from "./panels.js";
 import { paceOf } from "./path.js";
 import { paintStage } from "./stage.js";
 import { makeSuggestions } from "./suggestions.js";
 import { makeAsk, makeTakes } from "./takes.js";
+import { makeToolbar } from "./toolbar.js";
 import { makeView } from "./view.js";
-
-const SHAPES = ["line", "arc", "circle", "there and back", "pin"];
 
 async function render({ model: given, el }) {
   // On a page of the book nobody listens; where the page brings the model, its engine does.
   const model = !given.send && globalThis.loadPuppetmaster ? withEngine(given, globalThis.loadPuppetmaster) : given;
   const size = model.get("image_size");
   const doc = makeDocument({ size, frames: model.get("frames"), most: model.get("max_drags") });
-  const root = element("div", { className: "pm pm-editor", "data-lm-suppress-shortcuts": "true" });
+  const plain = model.get("plain"); // a figure of a page: the picture alone, there once it can answer
+  const root = element("div", { className: `pm pm-editor${plain ? " pm-plain" : ""}`, hidden: plain, "data-lm-suppress-shortcuts": "true" });
   const stage = makeStage(model, size);
   const view = makeView(stage.node, size);
   const status = element("p", { className: "pm-status", role: "status" });
@@ -77,6 +77,15 @@ async function render({ model: given, el }) {
   const sizes = new ResizeObserver(() => { view.resized(); editor.repaint(); parts.takes.paint(transport.n); });
   sizes.observe(stage.node);
   sizes.observe(side.node);
+  const wake = () => {
+    if (!plain || !root.hidden || !model.get("live")?.on) return;
+    root.hidden = false;
+    document.querySelectorAll(".pm-still").forEach((still) => still.remove());
+    view.fit();
+    parts.ask.changed();
+  };
+  model.on("change:live", wake);
+  wake();
   view.fit();
   toolbar.paint();
   editor.paintNow();
@@ -88,6 +97,7 @@ async function render({ model: given, el }) {
     parts.ask.destroy();
     parts.live.destroy();
     parts.suggestions.destroy();
+    model.off("change:live", wake);
     model.destroy?.();
     parts.takes.destroy();
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
@@ -100,8 +110,9 @@ function makeStage(model, [width, height]) {
     "aria-label": "picture: draw drags on it; arrows move the cross hair, Space puts a point, Enter ends the path, P puts a pin" });
   node.style.aspectRatio = String(Math.min(1.6, Math.max(0.75, width / height)));
   node.innerHTML = `<svg><image class="pm-picture" width="${width}" height="${height}" preserveAspectRatio="none"/>`
+    + `<image class="pm-shade" width="${width}" height="${height}" preserveAspectRatio="none"/>`
     + '<g class="pm-frame"><path vector-effect="non-scaling-stroke"/></g><g class="pm-overlay"></g></svg>';
-  const svg = { picture: node.querySelector("image"), frame: node.querySelector(".pm-frame"), overlay: node.querySelector(".pm-overlay") };
+  const svg = { picture: node.querySelector(".pm-picture"), shade: node.querySelector(".pm-shade"), frame: node.querySelector(".pm-frame"), overlay: node.querySelector(".pm-overlay") };
   svg.picture.setAttribute("href", addressOf(model.get("image"), "image/png"));
   return { node, svg };
 }
@@ -115,7 +126,7 @@ function makeEditor({ model, doc, view, stage, status }) {
   const say = (message, alarm = false) => { status.textContent = message; status.classList.toggle("pm-alarm", alarm); };
   const frame = () => self.transport.n;
   const self = {
-    tool: "draw", chain: null, rubber: null, panning: false, say,
+    tool: "draw", chain: null, rubber: null, panning: false, plain: model.get("plain"), say,
     sayFull: () => say(`${doc.drags.length} drags are drawn, and this model encodes at most ${doc.most}: delete one to draw another.`, true),
     preview(make) { trial = make; if (!make) { self.rubber = null; parts.live.release(); } self.repaint(); },
     addToChain(at) {
@@ -158,62 +169,28 @@ function makeEditor({ model, doc, view, stage, status }) {
     },
   };
   const parts = {};
-  self.transport = makeTransport({ frames: doc.frames, fps: model.get("fps"), onframe: (n) => { self.repaint(); parts.takes?.paint(n); } });
+  self.transport = makeTransport({ frames: doc.frames, fps: model.get("fps"), onframe: (n) => {
+    self.repaint();
+    parts.takes?.paint(n);
+    if (self.plain && self.transport?.playing) parts.live.show(parts.takes.frame(n));
+  } });
   parts.list = makeList(doc);
-  parts.motion = makeMotion(doc, frame, (n) => { self.transport.pause(); self.transport.seek(n); });
+  parts.motion = makeMotion(doc);
   parts.maps = makeMaps(doc, frame, model);
   parts.json = makeJson(doc, say);
   parts.ask = makeAsk(model, doc, say);
   parts.live = makeLive(model, doc, stage.svg.picture, say);
-  parts.suggestions = makeSuggestions(model, doc, say);
+  parts.suggestions = makeSuggestions(model, doc, stage.svg.shade, say);
   parts.takes = makeTakes(model, doc, self.transport, { say, onarrival: () => {
     self.openTab("result");
     if (!calm()) self.transport.play();
   } });
   doc.listen((what) => what !== "select" && !status.classList.contains("pm-alarm") && doc.drags.length && (status.textContent = ""));
   doc.listen((what) => what === "commit" && !doc.full && say(""));
+  doc.listen((what) => what === "commit" && doc.drags.some((drag) => doc.beside(drag.path[0]))
+    && say("A drag begins beside the picture, where nothing is to be moved.", true));
   self.parts = parts;
   return self;
-}
-
-function makeToolbar(doc, editor, json, model) {
-  const tools = choice("tool", [
-    { value: "draw", name: "Draw", symbol: "draw", title: "Press, drag and let go to draw a path" },
-    { value: "points", name: "Points", symbol: "points", title: "Click by click; Enter or a click on the last point ends the path" },
-    { value: "pin", name: "Pin", symbol: "pin", title: "Hold a point where it is" },
-  ], "draw", (tool) => { if (editor.chain) editor.dropChain(); editor.tool = tool; });
-  const undo = button("undo", "Undo", () => doc.undo(), { keys: "Ctrl+Z" });
-  const redo = button("redo", "Redo", () => doc.redo(), { keys: "Ctrl+Shift+Z" });
-  const remove = button("remove", "Delete what is selected", () => doc.remove(), { keys: "Delete" });
-  const clear = button("clear", "Clear all drags", () => doc.clear());
-  const zoomed = button(null, "Fit the picture", () => editor.zoom(0), { keys: "0", text: "100%", className: "pm-zoom" });
-  const sets = model.get("presets");
-  const presets = element("select", { "aria-label": "presets", title: "Begin with a shape, or with drags that come along", onchange: () => {
-    const [kind, name] = [presets.value[0], presets.value.slice(1)];
-    presets.selectedIndex = 0;
-    if (kind === "=") doc.load(sets[name]);
-    else if (doc.full) editor.sayFull();
-    else doc.add(shape(name, doc.size, doc.frames));
-  } }, element("option", { value: "" }, "Presets"),
-  Object.keys(sets).length ? element("optgroup", { label: "For this picture" }, ...Object.keys(sets).map((name) => element("option", { value: `=${name}` }, name))) : null,
-  element("optgroup", { label: "Add a shape" }, ...SHAPES.map((name) => element("option", { value: `+${name}` }, name))));
-  const jsonButton = button("json", "Drags as JSON", () => jsonButton.setAttribute("aria-expanded", json.toggle()), { "aria-expanded": "false" });
-  const help = element("details", { className: "pm-help" }, element("summary", { title: "Keys and gestures", "aria-label": "Keys and gestures" }, icon("help")),
-    element("dl", {}, ...HELP.flatMap(([keys, what]) => [element("dt", {}, keys), element("dd", {}, what)])));
-  help.addEventListener("keydown", (event) => { if (event.key === "Escape") { help.open = false; help.firstChild.focus(); } });
-  const group = (...children) => element("span", { className: "pm-group" }, ...children);
-  const node = element("div", { className: "pm-toolbar", role: "toolbar", "aria-label": "drawing" }, tools, group(undo, redo), group(remove, clear),
-    group(button("minus", "Zoom out", () => editor.zoom(0.8), { keys: "−" }), zoomed, button("plus", "Zoom in", () => editor.zoom(1.25), { keys: "+" })),
-    element("span", { className: "pm-grow" }), presets, jsonButton, help);
-  editor.onzoom = (zoom) => { zoomed.textContent = `${Math.round(zoom * 100)}%`; };
-  return { node, paint() {
-    const focused = node.contains(document.activeElement) ? document.activeElement : null; // before it is disabled: some browsers blur it
-    undo.disabled = !doc.canUndo;
-    redo.disabled = !doc.canRedo;
-    remove.disabled = !doc.current;
-    clear.disabled = !doc.drags.length;
-    if (focused?.disabled) editor.focus(); // it would hear no more keys
-  } };
 }
 
 function makeSide({ takes, maps, motion }, onopen) {

@@ -2,7 +2,7 @@
 
 import { antialiased, enlarged, halved } from "./layers.js";
 import { atPicture, coarser, composed, moved } from "./motion.js";
-import { tensor } from "./operations.js";
+import { tensor } from "./tensors.js";
 import { makePlayer } from "./tape.js";
 
 export const SIDE = 64; // pixels a side that the network sees
@@ -28,7 +28,7 @@ export function makeEngine(model, bytes) {
   // pixels: RGBA bytes of a square picture of W pixels, 64, 128 or 256.
   function open(pixels, W) {
     const P = W * W;
-    if (![64, 128, 256].includes(W) || pixels.length !== 4 * P) throw new Error(`A picture of ${W} pixels came, wanted a square one of 64, 128 or 256.`);
+    if (![64, 128, 256].includes(W) || pixels.length !== 4 * P) throw new Error(`Got a picture of ${W} pixels, expected a square one of 64, 128 or 256.`);
     const first = Float32Array.from({ length: 3 * P }, (_, i) => pixels[4 * (i % P) + Math.floor(i / P)] / 127.5 - 1);
     const whole = tensor([1, 3, W, W], first);
     const small = W > SIDE ? halved(whole, W / SIDE) : whole;
@@ -58,7 +58,7 @@ export function makeEngine(model, bytes) {
   // How parts move: drags [K][N][2] in the unit square of the opened picture. noise: of the latents, or a seed of it.
   function motionOf(drags, { live = false, steps = settings.sigmas, seed = 0, noise = null } = {}) {
     if (!seen) throw new Error("No picture is open.");
-    if (drags.length > settings.max_drags) throw new Error(`${drags.length} drags came, this model takes at most ${settings.max_drags}.`);
+    if (drags.length > settings.max_drags) throw new Error(`Got ${drags.length} drags, this model takes at most ${settings.max_drags}: delete one.`);
     const N = live ? LIVE : settings.frames;
     const masks = masksAt(drags.map((points) => points[0]));
     const points = tensor([1, settings.max_drags, N, 2]);
@@ -78,12 +78,6 @@ export function makeEngine(model, bytes) {
     return { masks: parts, fields, latents: x };
   }
 
-  function grow(mask) {
-    const octaves = [tensor([3, seen.W, seen.W], seen.first)];
-    while (octaves[0].shape[1] > 2 * SIDE) octaves.unshift(halved(octaves[0]));
-    return octaves.reduce((made, octave) => player.run(`octave${octave.shape[1]}`, made, octave)[0], mask);
-  }
-
   function paint(given) {
     const W = given.shape[2];
     if (W === SIDE) return player.run("paint", given)[0];
@@ -94,7 +88,7 @@ export function makeEngine(model, bytes) {
   function* frames(drags, options = {}) {
     const { W, first } = seen ?? {};
     const { masks, fields } = motionOf(drags, options);
-    const { weight, frame } = atPicture(masks, fields, W, grow);
+    const { weight, frame } = atPicture(masks, fields, W, first);
     for (let n = 1; n < fields.shape[1]; n++) {
       const one = moved(first, frame(n), weight, W);
       yield composed(first, one, paint(one.given), W);

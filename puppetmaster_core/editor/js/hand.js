@@ -26,9 +26,11 @@ export function watchHand(stage, view, doc, editor) {
   }
 
   function begin(event) {
+    if (editor.plain) { editor.transport.pause(); editor.parts.live.release(); } // the film was on the stage
     const hit = event.shiftKey ? { drag: -1 } : pick(doc, view, screen(event), reach(event));
     if (hit.drag >= 0) return event.altKey && hit.point < 0 ? insert(hit, event) : move(hit, event);
-    if (doc.full) { doc.select(-1); editor.sayFull(); return null; }
+    if (editor.plain) doc.show([]); // a new drag takes the place of the old one
+    else if (doc.full) { doc.select(-1); editor.sayFull(); return null; }
     if (editor.tool === "pin") {
       doc.add({ path: [place(event)], smooth: false, pace: paceOf("steady", doc.frames) });
       return move({ drag: doc.drags.length - 1, point: 0 }, event);
@@ -55,10 +57,15 @@ export function watchHand(stage, view, doc, editor) {
       end(now) {
         samples.push([...place(now), now.timeStamp]); // also where the hand rested: its pace is kept
         editor.preview(null);
-        if (distance(start, [now.clientX, now.clientY]) < STILL && !far()) { doc.select(-1); editor.say("Press, drag and let go to draw a path."); return; }
+        if (distance(start, [now.clientX, now.clientY]) < STILL && !far()) {
+          doc.revert();
+          doc.select(-1);
+          editor.say("Press, drag and let go to draw a path.");
+          return;
+        }
         doc.add(now.shiftKey ? straight(samples) : fromHand(samples, 1.2 / view.scale, doc.frames));
       },
-      cancel() { editor.preview(null); },
+      cancel() { editor.preview(null); doc.revert(); },
     };
   }
   const straight = (samples) => ({ path: [samples[0].slice(0, 2), samples.at(-1).slice(0, 2)], smooth: true, pace: paceOf("steady", doc.frames) });

@@ -5,7 +5,8 @@ const MOST = 128; // pixels a side, at which pictures move: at 256 painting take
 
 // model: a widget's, without `send`. load(): the model's script, as page_model.py writes it. Returns a model with `send`.
 export function withEngine(model, load) {
-  const own = { live: { on: false, why: "" }, progress: model.get("progress") };
+  const own = { live: { on: false, why: "" }, progress: model.get("progress"), frames: model.get("frames"), max_drags: model.get("max_drags"),
+    qualities: ["draft"], quality: "draft" };
   const heard = new Map();
   const tell = (name, ...what) => [...(heard.get(name) ?? [])].forEach((call) => call(...what));
   const set = (name, value) => { own[name] = value; tell(`change:${name}`); };
@@ -21,11 +22,12 @@ export function withEngine(model, load) {
     const into = new Uint8Array(bytes);
     for (let i = 0; i < text.length; i++) into[i] = text.charCodeAt(i);
     const address = URL.createObjectURL(new Blob([given.engine], { type: "text/javascript" }));
-    worker = new Worker(address, { type: "module" });
+    worker = new Worker(address); // a classic one: from a file, browsers start no modules
     worker.onmessage = ({ data }) => answered(data);
     worker.onerror = (event) => failed(event.message || "The model could not be started in this browser.");
     worker.postMessage({ kind: "model", model: { tapes: given.tapes, weights: given.weights, settings: given.settings }, bytes }, [bytes]);
     worker.postMessage({ kind: "picture", ...await square() });
+    for (const name of ["frames", "max_drags"]) if (own[name] !== given.settings[name]) set(name, given.settings[name]);
   }
   // The picture in the middle of a white square of 64 or 128 pixels, the first that holds it.
   async function square() {
@@ -104,7 +106,11 @@ export function withEngine(model, load) {
       if (!worker) { failed("The model is not here yet: wait a moment, then ask again."); return; }
       if (message.kind === "suggest") { worker.postMessage({ kind: "suggest" }); return; }
       const drags = inSquare(message.record);
-      if (message.kind === "live") { film = null; worker.postMessage({ kind: "live", id: message.id, drags, seed: message.seed }); return; }
+      if (message.kind === "live") {
+        if (film) { film = null; busy({ state: "idle" }); } // it would be of drags that are no more
+        worker.postMessage({ kind: "live", id: message.id, drags, seed: message.seed });
+        return;
+      }
       film = { id: Math.max(0, ...self.get("shown_takes").map((one) => one.id)) + 1, record: message.record, seed: message.seed, begun: performance.now(), frames: [] };
       busy({ state: "drawing" });
       worker.postMessage({ kind: "video", id: film.id, drags, seed: message.seed });

@@ -1,79 +1,64 @@
 // The layers of a network among PyTorch's operations: those that multiply matrices, that normalise, and that read between pixels.
 
-import { permute, sizeOf, softmax, tensor } from "./operations.js";
+import { makeMatrices } from "./matrix.js";
+import { OPERATIONS, softmax } from "./operations.js";
+import { blank, expand, permute, sizeOf, tensor } from "./tensors.js";
 
-// Mean 0 and deviation 1 of each group of `count` numbers, then a weight and a bias a channel.
-function normalised(x, groups, count, epsilon, channelOf, weight, bias) {
-  const made = tensor(x.shape);
-  for (let g = 0, at = 0; g < groups; g++, at += count) {
-    let [mean, square] = [0, 0];
-    for (let i = at; i < at + count; i++) mean += x.data[i];
-    mean /= count;
-    for (let i = at; i < at + count; i++) square += (x.data[i] - mean) ** 2;
-    const scale = 1 / Math.sqrt(square / count + epsilon);
-    channelOf(g, at, (channel, from, to) => {
-      const [a, b] = [scale * (weight ? weight.data[channel] : 1), bias ? bias.data[channel] : 0];
-      for (let i = from; i < to; i++) made.data[i] = (x.data[i] - mean) * a + b;
-    });
-  }
-  return made;
-}
+
 
 // Between the pixels of x (…, H, W) at a new size: bilinear, pixels' centres as PyTorch has them without align_corners.
 export function enlarged({ shape, data }, [h, w], weigh = bilinear) {
   const [H, W] = shape.slice(-2);
   const [rows, columns] = [weigh(H, h), weigh(W, w)];
   const made = tensor([...shape.slice(0, -2), h, w]);
-  const planes = data.length / (H * W);
-  const taps = rows[0].length;
   const between = new Float32Array(H * w);
-  for (let p = 0; p < planes; p++) {
-    for (let y = 0; y < H; y++) {
-      for (let x = 0; x < w; x++) {
-        let sum = 0;
-        for (const [at, share] of columns[x]) sum += share * data[(p * H + y) * W + at];
-        between[y * w + x] = sum;
-      }
-    }
-    for (let y = 0; y < h; y++) {
-      const to = (p * h + y) * w;
-      for (let n = 0; n < taps; n++) {
-        const [at, share] = rows[y][n];
-        for (let x = 0; x < w; x++) made.data[to + x] += share * between[at * w + x];
-      }
-    }
+  for (let p = 0; p < data.length / (H * W); p++) {
+    weighed(data, p * H * W, 1, W, columns, between, 0, 1, w, H);
+    weighed(between, 0, w, 1, rows, made.data, p * h * w, w, 1, w);
   }
   return made;
 }
 
-const inside = (at, size) => Math.min(size - 1, Math.max(0, at));
-function bilinear(from, to) {
-  return Array.from({ length: to }, (_, i) => {
-    const place = Math.max(0, ((i + 0.5) * from) / to - 0.5);
-    const low = Math.floor(place);
-    return [[inside(low, from), 1 - (place - low)], [inside(low + 1, from), place - low]];
-  });
+// Along lines of numbers `step` apart: to[n] is the sum of the shares of some of from. There are `count` lines, `next` apart.
+function weighed(from, at, step, next, { taps, places, shares }, to, o, toStep, toNext, count) {
+  for (let n = 0, t = 0; n < places.length; n += taps, t += toStep) {
+    for (let k = n; k < n + taps; k++) {
+      const [f, share] = [at + places[k] * step, shares[k]];
+      for (let l = 0; l < count; l++) to[o + t + l * toNext] = (k > n ? to[o + t + l * toNext] : 0) + share * from[f + l * next];
+    }
+  }
 }
 
-const cubic = (a) => (x) => (x <= 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0);
-export function bicubic(from, to) {
-  return Array.from({ length: to }, (_, i) => {
-    const place = ((i + 0.5) * from) / to - 0.5;
-    return [-1, 0, 1, 2].map((n) => Math.floor(place) + n).map((at) => [inside(at, from), cubic(-0.75)(Math.abs(place - at))]);
-  });
+// Which of `from` pixels each of `to` is mixed of, and how: of(centre) gives the first one and the shares of those that follow.
+const mixtures = new Map();
+function mixture(name, from, to, of) {
+  const key = `${name} ${from} ${to}`;
+  if (!mixtures.has(key)) {
+    const all = Array.from({ length: to }, (_, i) => of(((i + 0.5) * from) / to - 0.5));
+    const taps = all[0][1].length;
+    mixtures.set(key, { taps, shares: Float32Array.from(all.flatMap(([, shares]) => shares)),
+      places: Int32Array.from(all.flatMap(([first]) => Array.from({ length: taps }, (_, k) => Math.min(from - 1, Math.max(0, first + k))))) });
+  }
+  return mixtures.get(key);
 }
-
+const cubic = (a, x) => (x <= 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0);
+const bilinear = (from, to) => mixture("bilinear", from, to, (centre) => {
+  const place = Math.max(0, centre);
+  return [Math.floor(place), [1 - (place % 1), place % 1]];
+});
+export const bicubic = (from, to) => mixture("bicubic", from, to, (centre) => {
+  const first = Math.floor(centre) - 1;
+  return [first, [0, 1, 2, 3].map((k) => cubic(-0.75, Math.abs(centre - first - k)))];
+});
 // Smaller, each pixel a weighted mean of those it covers: PyTorch's antialiased bicubic. from is a multiple of to.
-export function antialiased(from, to) {
+export const antialiased = (from, to) => mixture("antialiased", from, to, (centre) => {
   const scale = from / to;
-  return Array.from({ length: to }, (_, i) => {
-    const centre = (i + 0.5) * scale;
-    const taps = Array.from({ length: Math.ceil(4 * scale) + 1 }, (_, n) => Math.floor(centre - 2 * scale) + n)
-      .map((at) => [at, at < 0 || at >= from ? 0 : cubic(-0.5)(Math.abs((at + 0.5 - centre) / scale))]);
-    const total = taps.reduce((sum, [, share]) => sum + share, 0);
-    return taps.map(([at, share]) => [inside(at, from), share / total]);
-  });
-}
+  const first = Math.floor(centre + 0.5 - 2 * scale);
+  const shares = Array.from({ length: Math.ceil(4 * scale) + 1 }, (_, k) => (
+    first + k < 0 || first + k >= from ? 0 : cubic(-0.5, Math.abs((first + k - centre) / scale))));
+  const total = shares.reduce((sum, share) => sum + share);
+  return [first, shares.map((share) => share / total)];
+});
 
 export function halved(x, factor = 2) { // means of factor × factor pixels
   const [H, W] = x.shape.slice(-2);
@@ -118,62 +103,87 @@ function shuffled(x, r, back) { // channels into pixels, or back
   return tensor(back ? [...lead, C * r * r, H / r, W / r] : [...lead, C / r ** 2, H * r, W * r], made.data);
 }
 
-export function makeLayers(matrices, isConstant) {
-  function product(a, b) { // (M, K) (K, N), or batches of them
+export function makeLayers(memory, kernels) {
+  const { floats, addressOf } = memory;
+  const matrices = makeMatrices(memory, kernels);
+  const spot = memory.keep("spot", "", 8, () => {}); // two numbers for a kernel, and four from one
+  const at = spot >> 2;
+
+  // Mean 0 and deviation 1 of each group of `count` numbers, a multiple of 4. finish(g, from, to) goes on, with the spot's two numbers.
+  function normalised(x, count, epsilon, finish) {
+    const made = blank(x.shape);
+    const total = (kernel, from) => { kernel(from, spot, spot + 16, count / 4); return floats[at + 4] + floats[at + 5] + floats[at + 6] + floats[at + 7]; };
+    for (let g = 0, from = addressOf(x.data), to = addressOf(made.data); g < x.data.length / count; g++, from += 4 * count, to += 4 * count) {
+      floats[at] = 0;
+      const mean = total(kernels.sums, from) / count;
+      floats[at] = mean;
+      const scale = 1 / Math.sqrt(total(kernels.squares, from) / count + epsilon);
+      finish(g, from, to, scale, -mean * scale);
+    }
+    return [made];
+  }
+  function affine(from, to, count, scale, shift) {
+    [floats[at], floats[at + 1]] = [scale, shift];
+    kernels.singles["x * y + z"](from, spot, to, count / 4);
+  }
+  function product(a, b, bias = null) { // (M, K) (K, N), or batches of them
     const [[M, K], N] = [a.shape.slice(-2), b.shape.at(-1)];
-    const made = tensor([...a.shape.slice(0, -1), N]);
+    const made = blank([...a.shape.slice(0, -1), N], 3 * N);
     const batches = sizeOf(a.shape.slice(0, -2));
-    const constant = batches === 1 && isConstant(b);
-    for (let i = 0; i < batches; i++) matrices.multiply(a.data, b.data, made.data, M, K, N, { a: i * M * K, b: i * K * N, c: i * M * N, constant });
-    return made;
+    for (let i = 0; i < batches; i++) matrices.multiply(a.data, b.data, made.data, M, K, N, { a: i * M * K, b: i * K * N, c: i * M * N });
+    return bias ? OPERATIONS.add(made, bias) : made;
+  }
+  // As matrices.multiply, for matrices too small to be worth its preparations.
+  function plainly(A, B, C, M, K, N, { a = 0, b = 0, c = 0 }) {
+    for (let m = 0; m < M; m++) {
+      for (let n = 0; n < N; n++) {
+        let sum = 0;
+        for (let k = 0; k < K; k++) sum += A[a + m * K + k] * B[b + k * N + n];
+        C[c + m * N + n] = sum;
+      }
+    }
   }
   // softmax(q kᵀ / √D + mask) v, head by head.
   function attention(q, k, v, { attn_mask: mask = null, scale = null } = {}) {
     const [B, heads, L, D] = q.shape;
     const M = k.shape[2];
-    const made = tensor([B, heads, L, D]);
+    const made = blank([B, heads, L, D], 3 * D);
     const share = scale ?? 1 / Math.sqrt(D);
     const turned = permute(k, [0, 1, 3, 2]).data;
-    const scores = new Float32Array(L * M);
+    const scores = blank([L * M], 3 * M).data;
+    const multiply = L * M > 256 ? matrices.multiply : plainly;
     for (let i = 0; i < B * heads; i++) {
-      matrices.multiply(q.data, turned, scores, L, D, M, { a: i * L * D, b: i * M * D });
+      multiply(q.data, turned, scores, L, D, M, { a: i * L * D, b: i * M * D });
       for (let n = 0; n < L * M; n++) scores[n] *= share;
       if (mask) {
         const [mb, mh, ml] = mask.shape;
         const row = ((mb > 1 ? Math.floor(i / heads) : 0) * mh + (mh > 1 ? i % heads : 0)) * ml * M;
         for (let n = 0; n < L * M; n++) scores[n] += mask.data[row + (ml > 1 ? n : n % M)];
       }
-      softmax(scores, L, M);
-      matrices.multiply(scores, v.data, made.data, L, M, D, { b: i * M * D, c: i * L * D });
+      softmax(scores, scores, L, M);
+      multiply(scores, v.data, made.data, L, M, D, { b: i * M * D, c: i * L * D });
     }
     return [made];
   }
   return {
-    mm: product, bmm: product,
-    addmm(bias, a, b) {
-      const made = product(a, b);
-      const N = made.shape[1];
-      for (let i = 0; i < made.data.length; i += N) for (let n = 0; n < N; n++) made.data[i + n] += bias.data[n];
-      return made;
-    },
+    mm: product, bmm: product, addmm: (bias, a, b) => product(a, b, bias),
     convolution(x, weight, bias, stride, padding) {
       if (x.shape.length === 4) return matrices.convolve(x.data, x.shape, weight.data, weight.shape, bias?.data, stride, padding);
       const [R, I, N, h, w] = x.shape; // along frames only: a plane of frames by places
       const { shape, data } = matrices.convolve(x.data, [R, I, N, h * w], weight.data, [...weight.shape.slice(0, 3), 1], bias?.data, [1, 1], [padding[0], 0]);
       return tensor([R, shape[1], shape[2], h, w], data);
     },
-    native_group_norm(x, weight, bias, R, C, cells, groups, epsilon) {
-      const each = C / groups;
-      return [normalised(x, R * groups, each * cells, epsilon, (g, at, tell) => {
-        for (let c = 0; c < each; c++) tell((g % groups) * each + c, at + c * cells, at + (c + 1) * cells);
-      }, weight, bias)];
-    },
-    native_layer_norm(x, shape, weight, bias, epsilon) {
-      const count = sizeOf(shape);
-      return [normalised(x, x.data.length / count, count, epsilon, (g, at, tell) => {
-        for (let c = 0; c < count; c++) tell(c, at + c, at + c + 1);
-      }, weight, bias)];
-    },
+    native_group_norm: (x, weight, bias, R, C, cells, groups, epsilon) => normalised(x, (C / groups) * cells, epsilon, (g, from, to, scale, shift) => {
+      for (let i = 0, c = (g % groups) * (C / groups); i < C / groups; i++, c++) {
+        const own = weight ? weight.data[c] : 1;
+        affine(from + 4 * i * cells, to + 4 * i * cells, cells, scale * own, shift * own + (bias ? bias.data[c] : 0));
+      }
+    }),
+    native_layer_norm: (x, shape, weight, bias, epsilon) => normalised(x, sizeOf(shape), epsilon, (g, from, to, scale, shift) => {
+      affine(from, to, sizeOf(shape), scale, shift);
+      if (weight) kernels.pairs["x * y"](to, addressOf(weight.data), to, sizeOf(shape) / 4);
+      if (bias) kernels.pairs["x + y"](to, addressOf(bias.data), to, sizeOf(shape) / 4);
+    }),
     scaled_dot_product_flash_attention_for_cpu: (q, k, v, ...rest) => attention(q, k, v, rest.find((one) => one && typeof one === "object")),
     avg_pool2d: (x, [factor]) => halved(x, factor),
     adaptive_avg_pool2d: (x, [side]) => halved(x, x.shape.at(-1) / side),
@@ -181,14 +191,8 @@ export function makeLayers(matrices, isConstant) {
     upsample_bicubic2d: (x, size) => enlarged(x, size, bicubic),
     upsample_nearest2d(x, [h, w]) {
       const [H, W] = x.shape.slice(-2);
-      const made = tensor([...x.shape.slice(0, -2), h, w]);
-      for (let i = 0, to = 0; i < x.data.length / (H * W); i++) {
-        for (let Y = 0; Y < h; Y++) {
-          const from = (i * H + Math.floor((Y * H) / h)) * W;
-          for (let X = 0; X < w; X++) made.data[to++] = x.data[from + Math.floor((X * W) / w)];
-        }
-      }
-      return made;
+      const planes = sizeOf(x.shape.slice(0, -2));
+      return tensor([...x.shape.slice(0, -2), h, w], expand(tensor([planes, H, 1, W, 1], x.data), [planes, H, h / H, W, w / W]).data);
     },
     grid_sampler_2d: (x, grid) => read(x, grid),
     pixel_shuffle: (x, r) => shuffled(x, r, false),

@@ -26,11 +26,11 @@ export function makeLive(model, doc, picture, say) {
     for (let p = 0; p < width * height; p++) rgba.set(rgb.subarray(3 * p, 3 * p + 3), 4 * p);
     [canvas.width, canvas.height] = [width, height];
     canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
-    picture.setAttribute("href", canvas.toDataURL());
     picture.dataset.live = String(Number(picture.dataset.live ?? 0) + 1); // how many there were
-    shown = true;
+    show(canvas);
     if (waiting) ask(waiting);
   }
+  function show(frame) { if (frame) { picture.setAttribute("href", frame.toDataURL()); shown = true; } }
   let held = false;
   function release() {
     [held, waiting, asked] = [false, null, 0]; // an answer under way is to an old number: it is dropped
@@ -45,7 +45,7 @@ export function makeLive(model, doc, picture, say) {
   told();
   return {
     follow(drags) { if (!on() || !drags.length) return; held = true; ask(drags); },
-    release,
+    release, show,
     destroy() { model.off("msg:custom", heard); model.off("change:live", told); model.off("change:progress", failed); },
   };
 }

@@ -1,35 +1,23 @@
 // From how parts move to frames before painting: the pixels of the picture, carried (the package's anchoring.py, splat.py and
 // painter.py). Letters: S pixels a side of what the network sees, W of the picture, P = W² pixels.
 
-import { bicubic, enlarged, halved } from "./layers.js";
-import { tensor } from "./operations.js";
+import { halved } from "./layers.js";
+import { resized, snap } from "./snap.js";
+import { tensor } from "./tensors.js";
 
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
-const [FIRM, TOLD] = [4, 0.3]; // as in anchoring.py; how far the picture tells where a mask ends
+const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
 
-function smoothed(plane, S) { // the mean of three by three pixels, those at the edge repeated
-  const within = (at) => Math.min(S - 1, Math.max(0, at));
-  return plane.map((_, p) => {
-    let sum = 0;
-    for (const dy of [-1, 0, 1]) for (const dx of [-1, 0, 1]) sum += plane[within(Math.floor(p / S) + dy) * S + within((p % S) + dx)];
-    return sum / 9;
-  });
-}
-
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
-// and a function of n: its offset and order in frame n. grow(mask, W): a mask at the picture's size.
-export function atPicture(masks, fields, W, grow) {
+// and a function of n: its offset and order in frame n. first: the picture (3, W, W).
+export function atPicture(masks, fields, W, first) {
   const [, N, , S] = fields.shape;
   const used = [];
   for (let k = 0; k < masks.shape[0]; k++) if (masks.data.subarray(k * S * S, (k + 1) * S * S).some((value) => value > 0.1)) used.push(k);
   const P = W * W;
-  const own = used.map((k) => {
-    const mask = tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S));
-    if (W === S) return mask.data;
-    const [grown, smooth] = [grow(mask).data, enlarged(tensor([1, S, S], smoothed(smoothed(mask.data, S), S)), [W, W], bicubic).data];
-    return grown.map((value, p) => Math.min(1, Math.max(0, TOLD * value + (1 - TOLD) * smooth[p])));
-  });
+  const seen = used.map((k) => tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S)));
+  const own = W > S ? snap(seen, first, W) : seen.map((mask) => mask.data);
   const [owner, weight] = [new Uint8Array(P), new Float32Array(P)];
   for (let p = 0; p < P; p++) {
     let sum = 0;
@@ -42,7 +30,7 @@ export function atPicture(masks, fields, W, grow) {
     const planes = used.map((k) => {
       const from = (k * N + n) * 2 * S * S;
       const field = tensor([2, S, S], fields.data.slice(from, from + 2 * S * S));
-      return (W > S ? enlarged(field, [W, W], bicubic) : field).data;
+      return resized(field, W).data;
     });
     const far = planes.map((field, k) => {
       let [total, count] = [0, 0];

@@ -1,53 +1,12 @@
-// PyTorch's operations as a tape names them, on tensors { shape, data }: data is a Float32Array, row by row, nothing strided.
+// PyTorch's operations as a tape names them, on tensors (tensors.js).
 
-export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
-export const tensor = (shape, data = new Float32Array(sizeOf(shape))) => ({ shape, data });
-
-function stridesOf(shape) {
-  const strides = Array(shape.length);
-  for (let i = shape.length - 1, step = 1; i >= 0; i--) { strides[i] = step; step *= shape[i]; }
-  return strides;
-}
-const axis = (shape, dim) => (dim < 0 ? dim + shape.length : dim);
-
-// A tensor of `shape` read from data with strides, beginning at `from`.
-function gathered(data, shape, strides, from = 0) {
-  const made = new Float32Array(sizeOf(shape));
-  if (!shape.length) { made[0] = data[from]; return tensor(shape, made); }
-  const [last, step] = [shape.at(-1), strides.at(-1)];
-  const place = Array(shape.length - 1).fill(0);
-  let at = from;
-  for (let to = 0; to < made.length;) {
-    for (let i = 0, f = at; i < last; i++, f += step) made[to++] = data[f];
-    for (let d = place.length - 1; d >= 0; d--) {
-      at += strides[d];
-      if (++place[d] < shape[d]) break;
-      at -= strides[d] * shape[d];
-      place[d] = 0;
-    }
-  }
-  return tensor(shape, made);
-}
-
-export function permute(x, order) {
-  const strides = stridesOf(x.shape);
-  const to = order.map((d) => axis(x.shape, d));
-  return gathered(x.data, to.map((d) => x.shape[d]), to.map((d) => strides[d]));
-}
-
-export function expand(x, wanted) { // −1: as it is
-  const before = wanted.length - x.shape.length;
-  const shape = wanted.map((side, i) => (side < 0 ? x.shape[i - before] : side));
-  if (sizeOf(shape) === x.data.length) return tensor(shape, x.data);
-  const own = stridesOf(x.shape);
-  return gathered(x.data, shape, shape.map((_, i) => (i < before || x.shape[i - before] === 1 ? 0 : own[i - before])));
-}
+import { axis, blank, both, each, exp, expand, mapped, permute, sizeOf, stridesOf, tensor } from "./tensors.js";
 
 // Entries begin, begin + step, … along an axis.
 function part(x, dim, begin, count, step = 1) {
   const strides = stridesOf(x.shape);
   const shape = x.shape.with(dim, count);
-  return gathered(x.data, shape, strides.with(dim, strides[dim] * step), begin * strides[dim]);
+  return mapped("x", shape, [x.data, strides.with(dim, strides[dim] * step), begin * strides[dim]]);
 }
 
 function split(x, sizes, dim = 0) {
@@ -62,7 +21,7 @@ function cat(all, dim = 0) {
   const d = axis(some[0].shape, dim);
   const shape = some[0].shape.with(d, some.reduce((sum, x) => sum + x.shape[d], 0));
   const [outer, inner] = [sizeOf(shape.slice(0, d)), sizeOf(shape.slice(d + 1))];
-  const made = tensor(shape);
+  const made = blank(shape);
   let to = 0;
   for (let o = 0; o < outer; o++) {
     for (const { data, shape: own } of some) {
@@ -73,27 +32,6 @@ function cat(all, dim = 0) {
   }
   return made;
 }
-
-const each = (f) => (x) => {
-  const made = tensor(x.shape);
-  for (let i = 0; i < made.data.length; i++) made.data[i] = f(x.data[i]);
-  return made;
-};
-
-// Of two tensors, or a tensor and a number, as far as one has to be repeated to fit the other.
-const both = (f) => (a, b) => {
-  if (typeof b === "number") return each((value) => f(value, b))(a);
-  if (typeof a === "number") return each((value) => f(a, value))(b);
-  if (b.data.length === 1 && a.shape.length >= b.shape.length) { const [value] = b.data; return each((one) => f(one, value))(a); }
-  const count = Math.max(a.shape.length, b.shape.length);
-  const wide = (shape) => [...Array(count - shape.length).fill(1), ...shape];
-  const [one, two] = [wide(a.shape), wide(b.shape)];
-  const shape = one.map((side, i) => (side === 1 ? two[i] : side));
-  const [x, y] = [expand(a, shape).data, expand(b, shape).data];
-  const made = tensor(shape);
-  for (let i = 0; i < made.data.length; i++) made.data[i] = f(x[i], y[i]);
-  return made;
-};
 
 // Over some axes; `finish` is told the sum (or what `step` made of it) and how many there were.
 const over = (step, first, finish = (value) => value) => (x, dims, keep = false) => {
@@ -110,12 +48,6 @@ const over = (step, first, finish = (value) => value) => (x, dims, keep = false)
   return made;
 };
 
-function erf(x) { // Abramowitz and Stegun 7.1.26, to 1.5e-7
-  const t = 1 / (1 + 0.3275911 * Math.abs(x));
-  const y = 1 - ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * Math.exp(-x * x);
-  return x < 0 ? -y : y;
-}
-
 function argmax(x, dim) {
   const d = axis(x.shape, dim);
   const [outer, count, inner] = [sizeOf(x.shape.slice(0, d)), x.shape[d], sizeOf(x.shape.slice(d + 1))];
@@ -130,12 +62,13 @@ function argmax(x, dim) {
   return made;
 }
 
-export function softmax(x, rows, count) { // in place, row by row
+export function softmax(from, to, rows, count) { // row by row; to may be from
   for (let r = 0, at = 0; r < rows; r++, at += count) {
     let [most, total] = [-Infinity, 0];
-    for (let i = at; i < at + count; i++) most = Math.max(most, x[i]);
-    for (let i = at; i < at + count; i++) total += x[i] = Math.exp(x[i] - most);
-    for (let i = at; i < at + count; i++) x[i] /= total;
+    for (let i = at; i < at + count; i++) most = Math.max(most, from[i]);
+    for (let i = at; i < at + count; i++) total += to[i] = exp(from[i] - most);
+    const share = 1 / total;
+    for (let i = at; i < at + count; i++) to[i] *= share;
   }
 }
 
@@ -143,8 +76,9 @@ function softmaxAlong(x, dim) {
   const last = x.shape.length - 1;
   const order = x.shape.map((_, i) => i);
   [order[axis(x.shape, dim)], order[last]] = [last, axis(x.shape, dim)]; // its own inverse
-  const made = permute(x, order);
-  softmax(made.data, made.data.length / made.shape[last], made.shape[last]);
+  const turned = permute(x, order);
+  const made = blank(turned.shape);
+  softmax(turned.data, made.data, made.data.length / made.shape[last], made.shape[last]);
   return permute(made, order);
 }
 
@@ -202,7 +136,6 @@ function solve(A, B) { // square A (n, n), B (n, m)
 }
 
 const same = (x) => x;
-const half = (x) => Math.sign(x) * Math.floor(Math.abs(x)); // towards zero
 export const OPERATIONS = {
   view: same, unsafe_view: same, reshape_alias: same, unsqueeze: same, squeeze: same, clone: same, detach: same, alias: same, to_copy: same,
   permute, expand,
@@ -225,16 +158,16 @@ export const OPERATIONS = {
   stack: (all, dim = 0) => cat(all.map((x) => tensor(x.shape.toSpliced(dim < 0 ? dim + x.shape.length + 1 : dim, 0, 1), x.data)), dim),
   repeat: (x, times) => times.reduceRight((made, count, d) => cat(Array(count).fill(made), d), x),
   constant_pad_nd: padded,
-  add: (a, b, { alpha = 1 } = {}) => both((x, y) => x + alpha * y)(a, b), sub: both((x, y) => x - y), rsub: both((x, y) => y - x),
-  mul: both((x, y) => x * y), div: both((x, y) => x / y), eq: both((x, y) => +(x === y)), bitwise_and: both((x, y) => +(x && y)),
-  gt: both((x, y) => +(x > y)), pow: both((x, y) => x ** y),
-  where: (test, a, b) => both((x, y) => x + y)(both((x, y) => (x ? y : 0))(test, a), both((x, y) => (x ? 0 : y))(test, b)),
-  silu: each((x) => x / (1 + Math.exp(-x))), sigmoid: each((x) => 1 / (1 + Math.exp(-x))), relu: each((x) => Math.max(0, x)),
-  gelu: (x, { approximate = "none" } = {}) => each(approximate === "none" ? (v) => 0.5 * v * (1 + erf(v * Math.SQRT1_2))
-    : (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))))(x),
-  sin: each(Math.sin), cos: each(Math.cos), exp: each(Math.exp), log: each(Math.log), sqrt: each(Math.sqrt), neg: each((x) => -x),
-  floor: each(Math.floor), reciprocal: each((x) => 1 / x), abs: each(Math.abs), round: each(half),
-  clamp: (x, low, high) => each((value) => Math.min(high ?? Infinity, Math.max(low ?? -Infinity, value)))(x),
+  add: (a, b, { alpha = 1 } = {}) => both(alpha === 1 ? "x + y" : `x + ${alpha} * y`)(a, b), sub: both("x - y"), rsub: both("y - x"),
+  mul: both("x * y"), div: both("x / y"), eq: both("x === y"), bitwise_and: both("x && y"), gt: both("x > y"), pow: both("x ** y"),
+  where: (test, a, b) => both("x + y")(both("x ? y : 0")(test, a), both("x ? 0 : y")(test, b)),
+  silu: each("x / (1 + exp(-x))"), sigmoid: each("1 / (1 + exp(-x))"), relu: each("x > 0 ? x : 0"),
+  gelu: (x, { approximate = "none" } = {}) => each(approximate === "none" ? "0.5 * x * (1 + erf(x * Math.SQRT1_2))"
+    : "x / (1 + exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))")(x),
+  sin: each("Math.sin(x)"), cos: each("Math.cos(x)"), exp: each("exp(x)"), log: each("Math.log(x)"), sqrt: each("Math.sqrt(x)"),
+  neg: each("-x"), floor: each("Math.floor(x)"), reciprocal: each("1 / x"), abs: each("Math.abs(x)"),
+  round: each("Math.sign(x) * Math.floor(Math.abs(x))"), // towards zero
+  clamp: (x, low, high) => each(`Math.min(${high ?? Infinity}, Math.max(${low ?? -Infinity}, x))`)(x),
   sum: over((a, b) => a + b, 0), mean: over((a, b) => a + b, 0, (value, count) => value / count), amax: over(Math.max, -Infinity),
   any: (x, dim, keep) => over((a, b) => +(a || b !== 0), 0)(x, dim === undefined ? [] : [dim], keep),
   argmax,
@@ -244,6 +177,6 @@ export const OPERATIONS = {
     return made;
   },
   linalg_solve_ex: (a, b) => [solve(a, b)],
-  new_zeros: (x, shape) => tensor(shape), ones_like: (x) => each(() => 1)(x),
+  new_zeros: (x, shape) => tensor(shape), ones_like: each("1"),
   softmax: softmaxAlong, safe_softmax: softmaxAlong, im2col, replication_pad2d: replicated,
 };

@@ -3,7 +3,7 @@
 import { COLOURS, INKS, distance, fromSegment, isPin, lengthsOf, along, positions, trace } from "./path.js";
 
 export function paintStage(svg, view, doc, { n, cursor, rubber, moving }) {
-  svg.picture.setAttribute("transform", view.transform);
+  for (const image of [svg.picture, svg.shade]) image.setAttribute("transform", view.transform);
   svg.picture.classList.toggle("pm-pixels", view.scale * (window.devicePixelRatio || 1) > 10);
   const [width, height] = doc.size;
   svg.frame.setAttribute("transform", view.transform);

@@ -1,7 +1,7 @@
 // The parts of a picture that look movable, and a drag for each (the package's live.py).
 
 import { SIDE } from "./engine.js";
-import { tensor } from "./operations.js";
+import { tensor } from "./tensors.js";
 
 const [SURE, LENGTH, MOVABLE, AXIS] = [0.5, 0.15, 0, 7]; // channels of what is told of every pixel
 

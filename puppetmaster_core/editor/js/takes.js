@@ -10,7 +10,7 @@ export function makeAsk(model, doc, say) {
   const seed = element("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: model.get("seed"), "aria-label": "seed" });
   const quality = element("select", { "aria-label": "quality" }, ...model.get("qualities").map((name) => (
     element("option", { value: name, selected: name === model.get("quality") }, name))));
-  const follow = element("input", { type: "checkbox" });
+  const follow = element("input", { type: "checkbox", "aria-label": "follow my hand" });
   const bar = element("progress", { max: 1, value: 0, "aria-label": "progress" });
   const said = element("span", { className: "pm-said" });
   const start = button(null, "Generate a video with these drags", () => ask(), { text: "Generate", className: "pm-primary", disabled: !alive });
@@ -24,7 +24,7 @@ export function makeAsk(model, doc, say) {
   function ask() {
     if (!doc.drags.length) { say("Draw a drag first: press on the part, pull, let go.", true); return; }
     const number = Number(seed.value);
-    if (seed.value === "" || !Number.isInteger(number) || number < 0 || number >= 2 ** 32) { say(`Seed ${seed.value || "nothing"} came, wanted a whole number from 0.`, true); return; }
+    if (seed.value === "" || !Number.isInteger(number) || number < 0 || number >= 2 ** 32) { say(`Got seed ${seed.value || "nothing"}, expected a whole number from 0.`, true); return; }
     waiting = false;
     model.send({ kind: "generate", seed: number, quality: quality.value, record: doc.record() });
   }
@@ -110,7 +110,14 @@ export function makeTakes(model, doc, transport, { onarrival, say }) {
     chosen = chosen.filter((id) => films.has(id));
     build();
   }
+  function frame(n) { // of the take that is shown, as a canvas
+    const film = films.get(chosen.at(-1));
+    if (!film) return null;
+    const canvas = element("canvas", { width: film.width, height: film.height });
+    film.draw(canvas.getContext("2d"), n, 0, 0, film.width, film.height);
+    return canvas;
+  }
   const listener = () => arrived();
   model.on("change:shown_takes", listener);
-  return { result, empty, strip, paint, ready: arrived(true), destroy: () => model.off("change:shown_takes", listener) };
+  return { frame, result, empty, strip, paint, ready: arrived(true), destroy: () => model.off("change:shown_takes", listener) };
 }

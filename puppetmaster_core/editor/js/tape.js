@@ -1,8 +1,10 @@
 // Networks as tapes: PyTorch's operations one after the other (written by the package's tape.py), replayed on given tensors.
 
 import { makeLayers } from "./layers.js";
-import { makeMatrices } from "./matrix.js";
-import { OPERATIONS, sizeOf, tensor } from "./operations.js";
+import { makeKernels } from "./kernels.js";
+import { makeMemory } from "./memory.js";
+import { OPERATIONS } from "./operations.js";
+import { blank, sizeOf, tensor, workIn } from "./tensors.js";
 
 const halfOf = (bits) => { // a half-precision number
   const [sign, exponent, rest] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
@@ -15,7 +17,7 @@ let halves = null; // every half-precision number, by its bits
 export function readConstant({ kind, at, shape, axis = 0 }, bytes) {
   const count = sizeOf(shape);
   if (kind === "f4") return tensor(shape, new Float32Array(bytes.slice(at, at + 4 * count)));
-  const made = tensor(shape);
+  const made = tensor(shape, new Float32Array(count));
   if (kind === "f2") {
     halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfOf(bits));
     new Uint16Array(bytes.slice(at, at + 2 * count)).forEach((bits, i) => { made.data[i] = halves[bits]; });
@@ -30,16 +32,14 @@ export function readConstant({ kind, at, shape, axis = 0 }, bytes) {
 
 // tapes: { name: { inputs, outputs, steps, constants: [numbers of weights], shapes } }. Returns { run(name, ...tensors) }.
 export function makePlayer({ tapes, weights }, bytes) {
+  const memory = makeMemory();
+  const kernels = makeKernels(memory.memory);
+  const operations = { ...OPERATIONS, ...makeLayers(memory, kernels) };
   const constants = new Map(); // read when first needed
-  const known = new WeakSet();
   const constant = (number) => {
-    if (!constants.has(number)) {
-      constants.set(number, readConstant(weights[number], bytes));
-      known.add(constants.get(number).data);
-    }
+    if (!constants.has(number)) constants.set(number, readConstant(weights[number], bytes));
     return constants.get(number);
   };
-  const operations = { ...OPERATIONS, ...makeLayers(makeMatrices(), (x) => known.has(x.data)) };
   const lastUse = new Map(); // tape → at which step each tensor is read last, so that memory goes back
 
   function useOf(tape) {
@@ -48,28 +48,52 @@ export function makePlayer({ tapes, weights }, bytes) {
       if (Array.isArray(value)) value.forEach((one) => visit(one, i));
       else if (value && typeof value === "object") "t" in value ? last.set(value.t, i) : Object.values(value).forEach((one) => visit(one, i));
     };
-    tape.steps.forEach(([, args], i) => visit(args, i));
+    tape.steps.forEach(([, args, results], i) => { results.forEach((number) => last.set(number, i)); visit(args, i); });
     const ends = tape.steps.map(() => []);
     for (const [number, i] of last) if (number >= 0 && !tape.outputs.includes(number)) ends[i].push(number);
     return ends;
   }
 
-  function run(name, ...given) {
-    const tape = tapes[name];
-    if (!lastUse.has(tape)) lastUse.set(tape, useOf(tape));
-    const ends = lastUse.get(tape);
-    const values = new Map(given.map((one, i) => [tape.inputs[i], tensor(tape.shapes[tape.inputs[i]], one.data)]));
+  function play(tape, given) {
+    const [values, uses] = [new Map(), new Map()]; // tensors by number; how many of them share a place in memory
+    const hold = (number, data) => {
+      values.set(number, { shape: tape.shapes[number], data });
+      uses.set(data.byteOffset, (uses.get(data.byteOffset) ?? 0) + 1);
+    };
+    const drop = (number) => {
+      const place = values.get(number)?.data.byteOffset;
+      if (place === undefined) return;
+      values.delete(number);
+      uses.set(place, uses.get(place) - 1);
+      if (!uses.get(place)) memory.release(place);
+    };
     const value = (number) => (number < 0 ? constant(tape.constants[-1 - number]) : values.get(number));
     const told = (arg) => (Array.isArray(arg) ? arg.map(told) : arg && typeof arg === "object"
       ? ("t" in arg ? value(arg.t) : Object.fromEntries(Object.entries(arg).map(([key, one]) => [key, told(one)])))
       : arg === null ? undefined : arg);
-    tape.steps.forEach(([operation, args, results], i) => {
-      const [ordered, named] = args;
+    given.forEach((one, i) => { const { data } = blank(one.shape); data.set(one.data); hold(tape.inputs[i], data); });
+    memory.fresh();
+    tape.steps.forEach(([operation, [ordered, named], results], i) => {
       const made = [operations[operation](...ordered.map(told), ...(named ? [told(named)] : []))].flat();
-      results.forEach((number, r) => { if (made[r]) values.set(number, tensor(tape.shapes[number], made[r].data)); });
-      for (const number of ends[i]) values.delete(number);
+      results.forEach((number, r) => made[r] && hold(number, own(made[r].data)));
+      for (const place of memory.fresh()) if (!uses.get(place)) memory.release(place); // what only the operation needed
+      lastUse.get(tape)[i].forEach(drop);
     });
-    return tape.outputs.map(value);
+    return tape.outputs.map((number) => { const { shape, data } = value(number); return tensor(shape, new Float32Array(data)); });
+  }
+  const own = (data) => { // a constant that passed through an operation as it is
+    if (data.buffer === memory.floats.buffer) return data;
+    const copy = blank([data.length]).data;
+    copy.set(data);
+    return copy;
+  };
+
+  function run(name, ...given) {
+    const tape = tapes[name];
+    if (!lastUse.has(tape)) lastUse.set(tape, useOf(tape));
+    memory.reset();
+    workIn({ memory, kernels });
+    try { return play(tape, given); } finally { workIn(null); }
   }
   return { run };
 }

@@ -11,8 +11,9 @@ from itertools import pairwise
 import numpy as np
 
 from procedural_library.articulated import Builder
+from procedural_library.joints import Joint
 from procedural_library.surfaces import plain, shaded, wood
-from puppetmaster_core.assets import Joint, Material
+from puppetmaster_core.assets import Material
 
 GAP = 0.004  # between neighbouring fronts
 
