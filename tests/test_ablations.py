@@ -79,7 +79,7 @@ def test_a_table_says_what_it_lacks(grid):
     assert "not run: no-drags, B, C" in said and "A: seeds 1 of 3" in said and "static copy" in said
     settled = tables.result(loaded, "a command")
     assert settled["orderings"]["table2.right_way"]["seeds"] == [0]
-    assert {"id": "table2.right_way", "bar": 0.0, "note": "seeds 1 of 3"}.items() <= next(
+    assert {"id": "table2.right_way", "scale": "ablation", "note": "seeds 1 of 3"}.items() <= next(
         claim for claim in settled["claims"] if claim["id"] == "table2.right_way").items()
 
 

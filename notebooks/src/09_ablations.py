@@ -99,7 +99,8 @@ Markdown(tables.text(loaded, "drags", markdown=True))
 # The paper's A nearly fails: its PSNR lies ten decibels below B's. An arm that is a fine-tuned video model can be thrown off by
 # a change that a small network, trained from nothing, takes in its stride. So the size of these gaps is no repetition of the
 # paper's; their order is what the claims below are about. The first row, a network that is told nothing of the drags, is
-# chance.
+# chance. *Right* and *wrong way* are to be read together: a video of noise goes the right way about as often as the wrong one. What
+# the arms of this table do is to leave parts where they are, or to move them rightly; few go wrong.
 #
 # Pick arms and a clip in the parameters cell, and see what they make of the same drag.
 
@@ -174,6 +175,12 @@ Markdown(tables.text(loaded, "attention-from-nothing", markdown=True))
 frame_by_frame(loaded, TABLES["attention-from-nothing"])
 
 # %% [markdown]
+# What came of it so far, with the seeds that have run: the pre-trained network fares worse at the size it was not trained on, as
+# Figure 8 says. After fine-tuning, frame 1 is *not* spared: in so few steps no arm learns to copy it, so there is no good frame for
+# later ones to fade from, nor for all-to-first attention to reach back to, and the arms hardly differ. The paper's explanation is
+# neither confirmed nor refuted here; it wants networks that copy the first frame, and so more steps: `--steps 1000` with results
+# of its own.
+#
 # ## Mechanism against mechanism
 #
 # `puppetmaster_core.baselines` has the mechanisms of six other methods, each in under 150 lines around the same backbone, with
@@ -200,6 +207,11 @@ table(
 )
 
 # %% [markdown]
+# At this scale the paper's own way is not the best one: maps of displacement move the dragged part farther, and a part's own
+# features, painted along the drag within its mask, disturb the rest least. A displacement map says where something moves, over a
+# wide blur; the paper's encoding marks single cells, and a network must learn to read them. The mask tells entity maps what the others have
+# to find out.
+#
 # ## Which of the paper's orderings hold here
 #
 # Each ordering is a claim of its own, settled by a paired bootstrap: the same judged clips and the same seeds for both arms,

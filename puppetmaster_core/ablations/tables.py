@@ -15,6 +15,7 @@ from puppetmaster_core.ablations.judge import SCORES
 from puppetmaster_core.evaluation import paper
 
 RESAMPLES = 4000
+ABOVE = 1e-9  # a gain whose interval ends at nothing is unresolved
 COLUMNS = ("right", "wrong", "travel", "end_point_error", "motion_error_origins", "motion_error_foreground", "off_place", "psnr",
            "psnr_moving", "ssim", "ssim_moving", "grey")
 
@@ -125,7 +126,7 @@ def order(loaded: dict, one: Ordering) -> dict | None:
 
 
 def verdict(gain: dict) -> str:
-    return "holds" if gain["low"] > 0 else "does not" if gain["high"] < 0 else "unresolved"
+    return "holds" if gain["low"] >= ABOVE else "does not" if gain["high"] < 0 else "unresolved"
 
 
 def missing(loaded: dict, arms: Sequence[str], seeds: Sequence[int] = SEEDS) -> str:
@@ -191,5 +192,5 @@ def _claim(one: Ordering, gain: dict) -> dict:
     label, _, digits = SCORES[one.score]
     unit = label.partition("[")[2].rstrip("]")
     lacks = "" if len(gain["seeds"]) == len(SEEDS) else f"seeds {len(gain['seeds'])} of {len(SEEDS)}"
-    return {"id": one.id, "what": one.what, "unit": unit, "digits": digits, "place": one.place, "bar": 0.0, "scale": "ablation",
+    return {"id": one.id, "what": one.what, "unit": unit, "digits": digits, "place": one.place, "bar": ABOVE, "scale": "ablation",
             "at": f"orderings/{one.id}", "note": lacks} | ({} if one.paper is None else {"paper": one.paper})
