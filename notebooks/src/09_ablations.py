@@ -208,7 +208,7 @@ table(
 
 # %% [markdown]
 # At this scale the paper's own way is not the best one: maps of displacement move the dragged part farther, and a part's own
-# features, painted along the drag within its mask, disturb the rest least. A displacement map says where something moves, over a
+# features, painted along the drag within its mask, disturb the rest least. One reading: a displacement map says where something moves, over a
 # wide blur; the paper's encoding marks single cells, and a network must learn to read them. The mask tells entity maps what the others have
 # to find out.
 #
