@@ -1,0 +1,62 @@
+"""The video model that attention arms are fine-tuned from: without drags, another look, twice the grid (§3.3, App. D)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from puppetmaster_core.ablations.data import TrainingClips, look_of
+from puppetmaster_core.ablations.shapes import shapes_videos
+from puppetmaster_core.ablations.subjects import JudgedClip
+from puppetmaster_core.ablations.train import Task, frames_psnr, sampled, scores, settings_of, timed, train, videos
+from puppetmaster_core.files import whole_file
+from puppetmaster_core.latents.linear import LinearCode
+from puppetmaster_core.model import DragUNet
+from puppetmaster_core.pictures import to_tensor
+from puppetmaster_core.presets import ABLATION
+from puppetmaster_core.training.config import Recipe
+
+LARGER = 2  # times the scale's size
+VIDEOS, HELD_OUT = 800, 32
+PLAIN = {"modulation": "none", "drag_tokens": False, "attention": "spatial"}  # SVD's network
+
+
+def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, judged: list[JudgedClip],
+               record: Callable[[dict], None]) -> dict[str, Tensor]:
+    """The weights, made once. record: is given the curve, and how good its videos are at its own size and at ours (Fig. 8)."""
+    path = work / f"pretrained-{steps}.safetensors"
+    if not path.is_file():
+        torch.manual_seed(0)
+        network = DragUNet(**ABLATION.unet | PLAIN)
+        space = Task.of(good, residual=False).space
+        size = LARGER * ABLATION.size
+        task = Task(coded_shapes(shapes_videos(VIDEOS, ABLATION.frames, size), code), space)
+        with tempfile.TemporaryDirectory() as folder:
+            settings = settings_of(Path(folder) / "run", 0, steps=steps, batch_size=8, warmup_steps=steps // 10,
+                                   decay_steps=steps // 2)
+            curve, seconds = timed(lambda: train(network, task, settings, Recipe(**ABLATION.training["recipe"])))
+        unseen = shapes_videos(HELD_OUT, ABLATION.frames, size, seed=1)
+        smaller = unseen.reshape(*unseen.shape[:2], ABLATION.size, LARGER, ABLATION.size, LARGER, 3).mean((3, 5)).astype(np.uint8)
+        found = {name: frames_psnr(sampled(network, task, code, shown[:, 0], 0), shown)
+                 for name, shown in (("its own size", unseen), ("half the size", smaller))}
+        ours = scores(videos(network, task, code, judged, 0), judged)
+        record({"curve": curve, "seconds": seconds, "frames": found, "scores": ours})
+        with whole_file(path) as partial:
+            save_file(network.state_dict(), partial)
+    return load_file(path)
+
+
+def coded_shapes(shown: np.ndarray, code: LinearCode) -> TrainingClips:
+    """Videos (n, N, S, S, 3) as clips without drags."""
+    z = torch.stack([code.encode(to_tensor(video)).half() for video in shown])
+    first = torch.cat([look_of(to_tensor(video[:1])) for video in shown])
+    n, frames, grid = len(shown), shown.shape[1], z.shape[-1]
+    k = ABLATION.max_drags
+    return TrainingClips(z, first, torch.zeros(n, 1, k, frames, 2), torch.zeros(n, 1, k, dtype=torch.bool),
+                         torch.zeros(n, 1, k, grid, grid))
