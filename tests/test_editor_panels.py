@@ -33,7 +33,7 @@ def test_speed_along_the_path(page, name, share):
 def test_as_drawn_keeps_the_hands_pace(page):
     desk = Desk(page)
     desk.press((40, 60), (200, 60), up=False, steps=5)
-    page.wait_for_timeout(400)  # the hand rests at the end: time is what is tested here
+    page.wait_for_timeout(1500)  # the hand rests at the end: time is what is tested here
     page.mouse.up()
     page.get_by_role("tab", name="Motion").click()
     page.get_by_label("speed along the path").select_option("as drawn")

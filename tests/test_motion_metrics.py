@@ -144,5 +144,5 @@ def test_bad_input_is_one_clear_error():
         motion_metrics(moved(lambda v, s: v, faces=np.zeros((0, 3), int)))
     with pytest.raises(ValueError, match="no numbers"):
         motion_metrics(moved(lambda v, s: v / 0 if s > 0.5 else v * np.nan))
-    with pytest.raises(ValueError, match="this asset has"):
+    with pytest.raises(ValueError, match="got animation 'run', expected one of"):
         motion_metrics(moved(lambda v, s: v), "run")

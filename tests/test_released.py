@@ -158,27 +158,25 @@ def test_a_cut_off_file_is_refused(tmp_path):
      {"data_offsets": [0, 10**12]}, {"shape": None}, None],
     ids=str,
 )  # fmt: skip
-def test_a_damaged_header_names_the_first_tensor_that_does_not_fit(tmp_path, change):
+def test_a_damaged_header_is_refused(tmp_path, change):
     path = tmp_path / "damaged.safetensors"
     save_file({"a": torch.zeros(32), "b": torch.zeros(32), "c": torch.zeros(2)}, path)
     whole = path.read_bytes()
     end = 8 + int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8:end])
-    name = "c" if change is None else "b"  # without b, c is not where it should be
     header["b"] = header["b"] | (change or {})
-    if change is None:
+    if change is None:  # without b, c is not where it should be
         del header["b"]
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + whole[end:])
-    nameless = change in ({"data_offsets": [0]}, {"dtype": ["F32"]}, {"shape": None})
-    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged" if nameless else f"tensor '{name}'"):
+    with pytest.raises(ValueError, match=r"damaged.safetensors: not a \.safetensors file, or damaged"):
         DragUNet.from_released(path, **SMALL)
 
 
 def test_a_pickle_is_not_opened(tmp_path):
     path = tmp_path / "weights.safetensors"
     torch.save(released(), path)
-    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged; wanted whole weights"):
+    with pytest.raises(ValueError, match=r"not a \.safetensors file, or damaged, or cut off .* expected whole weights"):
         DragUNet.from_released(path, **SMALL)
     with pytest.raises(ValueError, match="no such file"):
         DragUNet.from_released(tmp_path / "none.safetensors", **SMALL)

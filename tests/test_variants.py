@@ -63,5 +63,5 @@ def test_parts_of_a_variant_belong_together(tmp_path):
 def test_a_git_lfs_pointer_is_called_that(mixed):
     path = next((mixed / "unet").glob("*.safetensors"))
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-    with pytest.raises(ModelError, match=f"{path}: a Git LFS pointer came"):
+    with pytest.raises(ModelError, match=f"{path}: got a Git LFS pointer"):
         PuppetMasterPipeline.from_pretrained(mixed)

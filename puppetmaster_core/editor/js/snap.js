@@ -3,7 +3,7 @@
 import { bicubic, enlarged, halved } from "./layers.js";
 import { tensor } from "./tensors.js";
 
-const [RADIUS, RIDGE, STEEP, PASSES, SURE, COARSE] = [1 / 32, 1e-3, 2, 2, 0.97, 128]; // as in snap.py
+const [RADIUS, RIDGE, STEEP, PASSES, CERTAIN, COARSE] = [1 / 32, 1e-3, 2, 2, 0.97, 128]; // as in snap.py
 const PAIRS = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]; // of colours
 
 export const resized = (x, S) => (x.shape.at(-1) === S ? x : enlarged(x, [S, S], bicubic));
@@ -74,6 +74,6 @@ export function snap(masks, first, S) {
       const found = guided(made, guide, colours, told, s, radius);
       made = tensor([1, S, S], found.map((value) => Math.min(1, Math.max(0, STEEP * (value - 0.5) + 0.5))));
     }
-    return made.data.map((value, p) => (own.data[p] > SURE ? 1 : own.data[p] < 1 - SURE ? 0 : value));
+    return made.data.map((value, p) => (own.data[p] > CERTAIN ? 1 : own.data[p] < 1 - CERTAIN ? 0 : value));
   });
 }
