@@ -95,8 +95,8 @@ def _difference(known, wanted, name: str = "plan") -> str:
         for key in {**known, **wanted}:
             if known.get(key) != wanted.get(key):
                 return _difference(known.get(key), wanted.get(key), key)
-    came, was = (f"{len(value)} names" if isinstance(value, list) else repr(value) for value in (wanted, known))
-    return f"was made from other files under {name}" if came == was else f"got {name} {came}, was made with {was}"
+    now, was = (f"{len(value)} names" if isinstance(value, list) else repr(value) for value in (wanted, known))
+    return f"was made from other files under {name}" if now == was else f"got {name} {now}, was made with {was}"
 
 
 # ---- the work ------------------------------------------------------------------------------------------------------------

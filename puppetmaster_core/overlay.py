@@ -25,12 +25,12 @@ def draw_drags(frames: np.ndarray, drags: Drags, up_to: int | None = None, *, co
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
-        raise ValueError(f"frames came as {frames.dtype} {frames.shape}, wanted uint8 (N frames, H, W, 3)")
+        raise ValueError(f"got frames of {frames.dtype} {frames.shape}, expected uint8 (N frames, H, W, 3)")
     count, height, width, _ = frames.shape
     drags = drags.resample(count) if count > 1 else drags
     shown = drags.frames if up_to is None else up_to
     if not 1 <= shown <= drags.frames:
-        raise ValueError(f"up_to came as {up_to}, wanted a frame from 1 to {drags.frames}")
+        raise ValueError(f"got up_to={up_to}, expected a frame from 1 to {drags.frames}")
 
     far_enough = (-1, 2)  # an arrow that leaves the picture need not be drawn a mile long
     size = np.array([width, height]) * SUPERSAMPLING

@@ -9,7 +9,7 @@ FLOATS = 2.0  # resizing overshoots 1 by less than that; more is another unit
 
 
 class PictureError(ValueError):
-    """A picture that cannot be used. The message is one line: what came, what was wanted, what to do."""
+    """A picture that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 def eight_bits(picture: Image.Image) -> Image.Image:
@@ -29,6 +29,6 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
     """
     most, floats = np.nan_to_num(values).max(), values.dtype.kind == "f"
     if floats and most > FLOATS:
-        raise PictureError(f"floats up to {most:g} came, wanted grey levels from 0 to 1: divide by 255, or by what they reach")
+        raise PictureError(f"got floats up to {most:g}, expected grey levels from 0 to 1: divide by 255, or by what they reach")
     scale = 255.0 if floats else 1.0 if values.dtype.itemsize > 2 and most <= 255 else 1 / 257
     return (np.nan_to_num(values).astype(np.float64) * scale).round().clip(0, 255).astype(np.uint8)

@@ -95,7 +95,7 @@ def test_the_command_makes_assets_and_a_sheet(tmp_path, capsys):
 
 @pytest.mark.parametrize(("more", "line"), [
     (["--category", "laptp"], "did you mean laptop"),
-    (["--category", "box,"], "category '' came"),
+    (["--category", "box,"], "got category ''"),
     (["--sheet", "sheet.jpg"], "ends in .png"),
     (["--sheet", "nowhere/sheet.png"], "cannot be written"),
 ])

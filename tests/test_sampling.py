@@ -103,7 +103,7 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
         ({"max_guidance": "3"}, "guidance from 1.0 to '3', expected numbers"),
         ({"seed": 1.5}, "seed=1.5, expected a whole number"),
         ({"min_guidance": 0}, "guidance from 0 to 5.0, expected numbers from 1"),
-        ({"vae_tile": 2}, "tiles of 2 latent cells came, wanted a whole number from 4 on"),
+        ({"vae_tile": 2}, "got tiles of 2 latent cells, expected a whole number from 4 on"),
     ],
 )
 def test_settings_that_cannot_be(pipe, picture, how, message):

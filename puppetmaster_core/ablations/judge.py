@@ -12,25 +12,19 @@ from __future__ import annotations
 import numpy as np
 
 from puppetmaster_core.ablations.subjects import DraggedPart, JudgedClip
-from puppetmaster_core.evaluation.metrics import mean_similarity, moving_region, psnr, similarity
+from puppetmaster_core.evaluation.metrics import METRICS, Metric, mean_similarity, moving_region, psnr, psnr_of_frames, similarity
 from puppetmaster_core.evaluation.motion import PAPER_SIZE
 from puppetmaster_core.evaluation.places import SIDE, offsets_of_points
 from puppetmaster_core.evaluation.travel import POSITIONS
 
-# name: what it is called, which way is better, digits that are printed
-SCORES = {
-    "right": ("right way [%]", "higher", 1),
-    "wrong": ("wrong way [%]", "lower", 1),
-    "travel": ("travel of the dragged part [of the true]", "higher", 2),
-    "end_point_error": ("end-point error [px]", "lower", 2),
-    "motion_error_origins": ("ME, origins [px]", "lower", 2),
-    "motion_error_foreground": ("ME, foreground [px]", "lower", 2),
-    "off_place": ("motion of what should stay [px]", "lower", 2),
-    "psnr": ("PSNR [dB]", "higher", 2),
-    "psnr_moving": ("PSNR, moving [dB]", "higher", 2),
-    "ssim": ("SSIM", "higher", 4),
-    "ssim_moving": ("SSIM, moving", "higher", 4),
-    "grey": ("background, off white [grey levels]", "lower", 2),
+SCORES: dict[str, Metric] = {
+    "right": Metric("right way", "%", "higher", 1),
+    "wrong": Metric("wrong way", "%", "lower", 1),
+    "travel": Metric("travel of the dragged part", "of the true", "higher", 2),
+    **{name: METRICS[name] for name in ("end_point_error", "motion_error_origins", "motion_error_foreground")},
+    "off_place": Metric("motion of what should stay", "px", "lower", 2),
+    **{name: METRICS[name] for name in ("psnr", "psnr_moving", "ssim", "ssim_moving")},
+    "grey": Metric("background, off white", "grey levels", "lower", 2),
 }
 WHITE = 255
 
@@ -43,13 +37,12 @@ def score(video: np.ndarray, clip: JudgedClip) -> dict[str, float]:
     if len(clip.tracks):
         still = offsets_of_points(video[1:], clip.frames[1:], clip.tracks, clip.seen) * PAPER_SIZE / SIDE  # (P, N − 1)
     white = (clip.frames == WHITE).all((0, 3))
-    by_frame = np.square(shown - truth).mean((1, 2, 3))
     return {
         **_motion(video, clip, still[np.isfinite(still)]),
         "psnr": psnr(shown, truth), "psnr_moving": psnr(shown, truth, moving),
         "ssim": mean_similarity(alike), "ssim_moving": mean_similarity(alike, moving),
         "grey": float(np.abs(WHITE - video[1:, white].astype(float)).mean()) if white.any() else float("nan"),
-        **{f"frame {n + 1}": float(min(100.0, -10 * np.log10(max(error, 1e-10)))) for n, error in enumerate(by_frame)},
+        **{f"frame {n + 1}": float(value) for n, value in enumerate(psnr_of_frames(shown, truth))},
     }
 
 

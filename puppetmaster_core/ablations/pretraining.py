@@ -14,7 +14,8 @@ from torch import Tensor
 from puppetmaster_core.ablations.data import TrainingClips, look_of
 from puppetmaster_core.ablations.shapes import shapes_videos
 from puppetmaster_core.ablations.subjects import JudgedClip
-from puppetmaster_core.ablations.train import Task, frames_psnr, sampled, scores, settings_of, timed, train, videos
+from puppetmaster_core.ablations.train import Task, sampled, scores, settings_of, timed, train, videos
+from puppetmaster_core.evaluation.metrics import psnr_of_frames
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.model import DragUNet
@@ -43,8 +44,10 @@ def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, ju
             curve, seconds = timed(lambda: train(network, task, settings, Recipe(**ABLATION.training["recipe"])))
         unseen = shapes_videos(HELD_OUT, ABLATION.frames, size, seed=1)
         smaller = unseen.reshape(*unseen.shape[:2], ABLATION.size, LARGER, ABLATION.size, LARGER, 3).mean((3, 5)).astype(np.uint8)
-        found = {name: frames_psnr(sampled(network, task, code, shown[:, 0], 0), shown)
-                 for name, shown in (("its own size", unseen), ("half the size", smaller))}
+        made = {name: (sampled(network, task, code, shown[:, 0], 0), shown)
+                for name, shown in (("its own size", unseen), ("half the size", smaller))}
+        found = {name: np.mean([psnr_of_frames(*pair) for pair in zip(*both, strict=True)], 0).round(3).tolist()
+                 for name, both in made.items()}
         ours = scores(videos(network, task, code, judged, 0), judged)
         record({"curve": curve, "seconds": seconds, "frames": found, "scores": ours})
         with whole_file(path) as partial:

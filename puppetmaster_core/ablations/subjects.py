@@ -19,7 +19,7 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.motion import PAPER_SIZE, foreground_points
 from puppetmaster_core.evaluation.places import PATCH
 from puppetmaster_core.evaluation.subjects import Subject, unseen_subjects
-from puppetmaster_core.evaluation.travel import POSITIONS, TELLING, PartMotion
+from puppetmaster_core.evaluation.travel import POSITIONS, TELLING, ScrewMotion
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.render import render
@@ -91,7 +91,7 @@ def _dragged(subject: Subject, drawn, drags: Drags, part: int) -> DraggedPart:
     """One part, moved by every share."""
     asset, camera, size = subject.asset, subject.camera, ABLATION.size
     own = np.unique(asset.faces[asset.submodel == part])
-    motion = PartMotion.of(subject.positions[:, own])
+    motion = ScrewMotion.of(subject.positions[:, own])
     x, y = (drags.points[:, 0] * size).astype(int).T
     numbers = np.flatnonzero(drawn.part_ids[0][y, x] == part)
     grid = foreground_points(drawn.part_ids[0] == part).astype(int)

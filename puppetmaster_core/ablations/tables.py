@@ -120,7 +120,7 @@ def order(loaded: dict, one: Ordering) -> dict | None:
     seeds = sorted(loaded.get(one.better, {}).keys() & loaded.get(one.worse, {}).keys())
     if not seeds:
         return None
-    sign = 1 if SCORES[one.score][1] == "higher" else -1
+    sign = 1 if SCORES[one.score].better == "higher" else -1
     gain = interval(sign * (values(loaded[one.better], one.score, seeds) - values(loaded[one.worse], one.score, seeds)))
     return gain and {**gain, "seeds": seeds, "verdict": verdict(gain)}
 
@@ -139,7 +139,7 @@ def missing(loaded: dict, arms: Sequence[str], seeds: Sequence[int] = SEEDS) -> 
 
 def text(loaded: dict, table: str, columns: Sequence[str] = COLUMNS, markdown: bool = False) -> str:
     """A table with its title, what is missing, and its rows."""
-    lines = [["", "seeds", *(SCORES[name][0] for name in columns)]]
+    lines = [["", "seeds", *(SCORES[name].heading for name in columns)]]
     for row in summary(loaded, table).values():
         seeds = str(len(row["seeds"])) if row["seeds"] else "–"
         lines.append([row["label"], seeds, *(_cell(row[name], name) for name in columns)])
@@ -155,7 +155,7 @@ def text(loaded: dict, table: str, columns: Sequence[str] = COLUMNS, markdown: b
 
 
 def _cell(value: dict | None, name: str) -> str:
-    digits = SCORES[name][2]
+    digits = SCORES[name].digits
     return "–" if value is None else f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
 
 
@@ -189,8 +189,7 @@ def result(loaded: dict, command: str) -> dict:
 
 
 def _claim(one: Ordering, gain: dict) -> dict:
-    label, _, digits = SCORES[one.score]
-    unit = label.partition("[")[2].rstrip("]")
+    about = SCORES[one.score]
     lacks = "" if len(gain["seeds"]) == len(SEEDS) else f"seeds {len(gain['seeds'])} of {len(SEEDS)}"
-    return {"id": one.id, "what": one.what, "unit": unit, "digits": digits, "place": one.place, "bar": ABOVE, "scale": "ablation",
-            "at": f"orderings/{one.id}", "note": lacks} | ({} if one.paper is None else {"paper": one.paper})
+    return {"id": one.id, "what": one.what, "unit": about.unit, "digits": about.digits, "place": one.place, "bar": ABOVE,
+            "scale": "ablation", "at": f"orderings/{one.id}", "note": lacks} | ({} if one.paper is None else {"paper": one.paper})

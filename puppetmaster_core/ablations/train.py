@@ -120,12 +120,6 @@ def sampled(network: DragUNet, task: Task, code: LinearCode, pictures: np.ndarra
     return np.concatenate(made)
 
 
-def frames_psnr(made: np.ndarray, truth: np.ndarray) -> list[float]:
-    """PSNR of each frame (N,), mean over videos (n, N, S, S, 3) uint8."""
-    error = np.square(made / 255.0 - truth / 255.0).mean((2, 3, 4)).clip(1e-10)
-    return (-10 * np.log10(error)).mean(0).round(3).tolist()
-
-
 def scores(made: list[np.ndarray], clips: list[JudgedClip]) -> dict[str, list[float | None]]:
     """By name, one number a clip."""
     rows = [score(video, clip) for video, clip in zip(made, clips, strict=True)]

@@ -25,6 +25,10 @@ class Metric:
     better: str  # "higher" or "lower"
     digits: int
 
+    @property
+    def heading(self) -> str:
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
 
 METRICS = {
     "psnr": Metric("PSNR, frames 2–N", "dB", "higher", 2),
@@ -63,13 +67,19 @@ def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *
         region shows do not weigh as much as others, as they would in a mean over frames. NaN for an empty mask.
     frame_1: count frame 1 too. A method that returns it unchanged gains (MAX_PSNR − its mean) / N by that alone.
     """
-    video, truth = _pair(video, truth)
     begin = 0 if frame_1 else 1
-    error = (video - truth)[begin:] ** 2  # (N - 1, H, W, 3)
     if mask is None:
-        return float(_decibel(error.mean(axis=(1, 2, 3))).mean())
+        return float(psnr_of_frames(video, truth)[begin:].mean())
+    video, truth = _pair(video, truth)
+    error = (video - truth)[begin:] ** 2  # (N - 1, H, W, 3)
     pixels = error[_mask(mask, truth)[begin:]]
     return float(_decibel(pixels.mean())) if pixels.size else float("nan")
+
+
+def psnr_of_frames(video: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The PSNR in dB of each frame (N,), frame 1 too."""
+    video, truth = _pair(video, truth)
+    return _decibel(np.square(video - truth).mean(axis=(1, 2, 3)))
 
 
 def moving_region(truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> np.ndarray:

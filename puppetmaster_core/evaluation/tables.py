@@ -23,7 +23,7 @@ def grid(summary: Mapping[str, Mapping]) -> list[list[str]]:
     """The rows of Table 1, headings first: ours with intervals, the paper's in its own digits. Columns of no row are left out."""
     names = [name for name in SHOWN if any(name in row for row in summary.values())]
     about = [METRICS[name] for name in names]
-    heads = [f"{one.label}{f' [{one.unit}]' if one.unit else ''} {'↑' if one.better == 'higher' else '↓'}" for one in about]
+    heads = [f"{one.heading} {'↑' if one.better == 'higher' else '↓'}" for one in about]
 
     def shown(name: str, value) -> str:
         return f"{value:.{paper.DIGITS[name]}f}" if isinstance(value, float) else cell(value, METRICS[name].digits)

@@ -36,7 +36,7 @@ def part_travel(videos: Sequence[np.ndarray], asset: AnimatedAsset, positions: n
     it began is judged like any other. NaN where no pixel tells.
     """
     own = np.unique(asset.faces[asset.submodel == part])
-    motion, total, count = PartMotion.of(positions[:, own]), np.zeros((len(videos), len(POSITIONS))), 0
+    motion, total, count = ScrewMotion.of(positions[:, own]), np.zeros((len(videos), len(POSITIONS))), 0
     for n in judged_frames(len(positions)):
         there = np.repeat(positions[n][None], len(POSITIONS), 0)
         there[:, own] = motion.by(POSITIONS, n)
@@ -59,7 +59,7 @@ def _likeliest(error: np.ndarray, telling: int) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class PartMotion:
+class ScrewMotion:
     """How a part moves, so that it can be moved by any share of that: a rigid part along its screw, which is a hinge's circle
     or a slider's line, any other along straight lines, vertex by vertex."""
 
@@ -68,7 +68,7 @@ class PartMotion:
     glide: np.ndarray | None  # (N, 3) what a screw about the part's centre moves by besides
 
     @classmethod
-    def of(cls, moved: np.ndarray) -> PartMotion:
+    def of(cls, moved: np.ndarray) -> ScrewMotion:
         """Of a part's vertices (N, V, 3)."""
         rest, centre = moved[0], moved[0].mean(0)
         turn, glide = np.zeros((len(moved), 3)), np.zeros((len(moved), 3))

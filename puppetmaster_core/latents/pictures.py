@@ -87,7 +87,7 @@ def decode_tiled(vae: AutoencoderKLTemporalDecoder, z: Tensor, tile: int) -> Ten
 def check_tile(tile: int | None) -> None:
     """Raise ValueError for a tile that `decode_tiled` cannot use; None is no tiles."""
     if tile is not None and (not isinstance(tile, int) or tile < 4):
-        raise ValueError(f"tiles of {tile!r} latent cells came, wanted a whole number from 4 on, so that they overlap")
+        raise ValueError(f"got tiles of {tile!r} latent cells, expected a whole number from 4 on, so that they overlap")
 
 
 def _tile_starts(length: int, tile: int) -> list[int]:

@@ -60,13 +60,13 @@ def check_folder(folder: str | os.PathLike) -> None:
     """Raise LibraryError unless `folder` is absent, empty, or holds nothing but what make_library writes."""
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise LibraryError(f"{folder}: this is a file, wanted a folder for the assets: choose another name")
+        raise LibraryError(f"{folder}: this is a file, expected a folder for the assets: choose another name")
     if not folder.is_dir():
         return
     others = sorted(p.name for p in folder.iterdir() if not _ours(p))
     if others:
         raise LibraryError(f"{folder}: holds other things ({', '.join(others[:3])}{', …' if len(others) > 3 else ''}), "
-                           "wanted a new folder or one of an earlier `assets make`: choose another name")
+                           "expected a new folder or one of an earlier `assets make`: choose another name")
 
 
 def _ours(path: Path) -> bool:

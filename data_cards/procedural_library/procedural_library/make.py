@@ -33,9 +33,9 @@ def make_asset(category: str, seed: int) -> AnimatedAsset:
     """
     if category not in CATEGORIES:
         several = categories_of(category)  # or says what is near
-        raise UnknownCategory(f"{category!r} is a group of categories, one category wanted: {', '.join(several)}")
+        raise UnknownCategory(f"got {category!r}, a group of categories, expected one of them: {', '.join(several)}")
     if seed < 0:
-        raise AssetSourceError(f"seed {seed} given, wanted 0 or more")
+        raise AssetSourceError(f"got seed {seed}, expected 0 or more")
     recipe = CATEGORIES[category]
     own = [] if recipe is CABINET else [zlib.crc32(category.encode())]  # cabinets are older than the library
     rng = np.random.default_rng([*own, seed])
@@ -59,4 +59,4 @@ def categories_of(name: str) -> tuple[str, ...]:
     known = [*CATEGORIES, *GROUPS]
     near = difflib.get_close_matches(name, known, 3, 0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    raise UnknownCategory(f"category {name!r} came, wanted one of the library's: {hint}")
+    raise UnknownCategory(f"got category {name!r}, expected one of the library's: {hint}")
