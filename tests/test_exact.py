@@ -14,8 +14,8 @@ from puppetmaster_core.evaluation.exact import COPY, MODEL, evaluate, evaluate_s
 from puppetmaster_core.evaluation.masks import mask_overlap, overlap
 from puppetmaster_core.evaluation.places import offsets_of_points
 from puppetmaster_core.evaluation.subjects import unseen_subjects
-from puppetmaster_core.evaluation.travel import PartMotion, part_travel
-from puppetmaster_core.latents.anchoring import PartMotion as Parts
+from puppetmaster_core.evaluation.travel import ScrewMotion, part_travel
+from puppetmaster_core.latents.anchoring import PartMotion
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.render import render
 
@@ -39,7 +39,7 @@ def moved_by(subject, part, share):
     """The clip in which one part moves by a share of its motion."""
     asset, positions = subject.asset, subject.positions.copy()
     own = np.unique(asset.faces[asset.submodel == part])
-    motion = PartMotion.of(positions[:, own])
+    motion = ScrewMotion.of(positions[:, own])
     for n in range(1, len(positions)):
         positions[n, own] = motion.by(np.array([share]), n)[0]
     return render(asset, positions, subject.camera, 64).frames
@@ -58,7 +58,7 @@ def test_a_hinge_turns_on_its_circle_and_a_slider_on_its_line():
     """By hand: a quarter turn about a hinge at x = 1, along with a slide of 2 in z; half of it is an eighth of a turn and 1."""
     corners = np.array([[1.0, 0, 0], [2, 0, 0], [2, 1, 0], [1, 0, 1]])
     turned = np.stack([1 - corners[:, 1], corners[:, 0] - 1, corners[:, 2] + 2], 1)
-    motion = PartMotion.of(np.stack([corners, turned]))
+    motion = ScrewMotion.of(np.stack([corners, turned]))
     np.testing.assert_allclose(motion.by(np.array([1.0]), 1)[0], turned, atol=1e-12)
     half, back = motion.by(np.array([0.5, -1.0]), 1)
     root = np.sqrt(0.5)
@@ -193,7 +193,7 @@ def test_what_a_motion_model_moves_is_held_against_what_moves(motion, pipeline):
 
         def __call__(self, *_, output_type, **__):
             assert output_type == "motion"
-            return [Parts(truth[None], torch.zeros(1, 4, 2, 64, 64))]
+            return [PartMotion(truth[None], torch.zeros(1, 4, 2, 64, 64))]
 
     assert mask_overlap(Told(), clip, drags) == 1
     assert mask_overlap(pipeline, clip, drags, seed=0) is None  # picture latents move no pixels
