@@ -1,7 +1,8 @@
 """The painter: pictures of a motion. The picture's own pixels move; what they uncover, and it alone, is painted.
 
 Letters: N frames, S = 64·2^k pixels a side. Painting begins at 64 pixels, where a network sees the whole picture, and is refined
-octave by octave by one small network, the same for every size.
+octave by octave by one small network, the same for every size. What was hidden cannot be known, and the mean of all it may be is
+a fog: so every pixel has a few colours and their odds (a mixture density, Bishop 1994), and the likeliest is shown.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from puppetmaster_core.latents.splat import splat
 
 BASE = 64  # pixels a side of the coarsest octave
 GIVEN = 13  # channels the networks see: moved (3), known, covered, left, first (3), left bare, travel (2), swept
+MODES = 4  # colours that a pixel may have
+PAINT = 4 * MODES + 1  # channels painted: the colours (3 each), their log odds, and the logit of how much of them shows
+CRISP = 6.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
 AROUND = 2  # pixels around what is touched, where edges are mixed
 BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
 
@@ -79,37 +83,44 @@ class Painter(nn.Module):
         self.levels = nn.ModuleList([ResBlock(a, a), ResBlock(a, b), nn.Sequential(ResBlock(b, c), ResBlock(c, c))])
         self.middle = nn.Sequential(SelfAttention(c, BASE // 8), ResBlock(c, c))
         self.ups = nn.ModuleList([ResBlock(c + b, b), nn.Sequential(ResBlock(b + a, a), ResBlock(a, a))])
-        self.head = nn.Conv2d(a, 16, 3, padding=1)
-        self.stem_fine = nn.Conv2d(4 * (GIVEN + 4), fine, 3, padding=1)
+        self.head = nn.Conv2d(a, 4 * PAINT, 3, padding=1)
+        self.stem_fine = nn.Conv2d(4 * (GIVEN + PAINT), fine, 3, padding=1)
         self.levels_fine = nn.Sequential(ResBlock(fine, fine), ResBlock(fine, fine))
-        self.head_fine = nn.Conv2d(fine, 16, 3, padding=1)
+        self.head_fine = nn.Conv2d(fine, 4 * PAINT, 3, padding=1)
         nn.init.zeros_(self.head_fine.weight)
         nn.init.zeros_(self.head_fine.bias)
 
     def forward(self, moved: Moved) -> Tensor:
         """Frames (N, 3, S, S) in [−1, 1]."""
-        paint, gate = self.paint(moved)
+        return shown(moved, *self.mixture(moved))
+
+    def mixture(self, moved: Moved) -> tuple[Tensor, Tensor, Tensor]:
+        """Colours (N, MODES, 3, S, S), log odds (N, MODES, S, S), and how much of them shows (N, 1, S, S) in [0, 1]."""
+        paint = self.paint(moved)
         # Painted is what is bare, or was swept over: elsewhere the picture's own pixels stay as sharp as they are.
         bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered))
-        share = (gate - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1)
-        made = (1 - share) * moved.pictures + share * paint
-        return torch.where(moved.touched > 0, made, moved.first)
+        share = (paint[:, -1:] - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1)
+        return paint[:, : 3 * MODES].unflatten(1, (MODES, 3)), paint[:, 3 * MODES : -1], share
 
-    def paint(self, moved: Moved) -> tuple[Tensor, Tensor]:
-        """What to paint (N, 3, S, S), and the logit of how much of it shows (N, 1, S, S)."""
+    def paint(self, moved: Moved) -> Tensor:
+        """What the networks say of every pixel (N, PAINT, S, S)."""
         if moved.size <= BASE:
-            made = self.coarsest(moved.given())
-        else:
-            made = self.finer(moved.given(), torch.cat(self.paint(moved.halved()), 1))
-        return made[:, :3], made[:, 3:]
+            return self.coarsest(moved.given())
+        return self.finer(moved.given(), self.paint(moved.halved()))
 
     def coarsest(self, given: Tensor) -> Tensor:
-        """`paint` at BASE pixels, in one tensor (N, 4, BASE, BASE), of `Moved.given`."""
+        """`paint` at BASE pixels, of `Moved.given`."""
         x = self.stem(F.pixel_unshuffle(given, 2))
         return F.pixel_shuffle(self.head(unet_pass(self.levels, self.middle, self.ups, x)[-1]), 2).float()
 
     def finer(self, given: Tensor, coarse: Tensor) -> Tensor:
-        """`paint` (N, 4, S, S) of `Moved.given`, from what was painted at half the size."""
+        """`paint` of `Moved.given`, from what was painted at half the size."""
         coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
         x = self.stem_fine(F.pixel_unshuffle(torch.cat([given, coarse], 1), 2))
         return coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()
+
+
+def shown(moved: Moved, colours: Tensor, odds: Tensor, share: Tensor) -> Tensor:
+    """Frames (N, 3, S, S): the likeliest of each pixel's colours (`Painter.mixture`) over what moved; the picture where untouched."""
+    chosen = ((CRISP * odds).softmax(1)[:, :, None] * colours).sum(1)
+    return torch.where(moved.touched > 0, (1 - share) * moved.pictures + share * chosen, moved.first)

@@ -12,7 +12,7 @@ from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.training.beginning import first_model, record_of
-from puppetmaster_core.training.checkpoint import saving
+from puppetmaster_core.training.checkpoint import save_pipeline, saving
 from puppetmaster_core.training.config import Plan, TrainingError
 from puppetmaster_core.training.distributed import this_process, wait_for_main
 from puppetmaster_core.training.motion_clips import MotionClips
@@ -39,13 +39,13 @@ def open_motion(plan: Plan, folders: Sequence[Path], untextured: bool = False) -
 
 
 def stage_painter(plan: Plan, clips: MotionClips, large: Sequence[ClipStore]) -> bool:
-    if _final(plan, "painter").is_file() or plan.weights:
+    if _final(plan, "painter").is_file():
         return True
     if this_process().num_processes > 1:
         raise TrainingError(f"the stage 'painter' got {this_process().num_processes} processes, expected one: run it alone with "
                             "--stage painter, then the others with torchrun")
     codec, settings = _codec(plan), plan.settings("painter")
-    return (train_painter(codec.painter, clips, large, settings, record_of(plan, clips))
+    return (train_painter(codec, clips, large, settings, record_of(plan, clips), exactly=not plan.weights)
             and _save(plan, "painter", codec))
 
 
@@ -85,4 +85,8 @@ def _save(plan: Plan, stage: str, codec: MotionCodec) -> bool:
         with saving(_final(plan, stage)), whole_file(_final(plan, stage)) as partial:
             save_file(weights, partial)
     wait_for_main()
+    if plan.weights:  # a whole model already
+        pipeline = first_model(plan)
+        load_modules(plan, pipeline.vae)
+        save_pipeline(pipeline, plan.folder)
     return True

@@ -55,7 +55,7 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     plan = Plan(preset, Path(output), config or {}, changes, until, weights or "")
     if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
         raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
-    if weights and {"vae", "painter"} & plan.recipe.keys() and tuple(stages) in (("decoder",), ("painter",)):
+    if weights and "vae" in plan.recipe and tuple(stages) == ("decoder",):
         raise TrainingError(f"got weights={weights} and the stage {stages[0]!r}, but a given model keeps its own: leave one out")
     if data and clips:
         raise TrainingError(f"got clips={clips} and folders of clips, which say how many there are: leave one out")
