@@ -21,7 +21,7 @@ from puppetmaster_core.editor.tape import Tape, record
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.latents.motion import Dragged, MotionCodec
-from puppetmaster_core.latents.painter import GIVEN
+from puppetmaster_core.latents.painter import GIVEN, PAINT
 from puppetmaster_core.latents.parts import SIDE, Look
 from puppetmaster_core.pictures import clip_pixels
 
@@ -81,7 +81,7 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
     yield "paint", record(lambda one: [codec.painter.coarsest(one)], torch.zeros(1, GIVEN, SIDE, SIDE))[0]
     for side in (2 * SIDE, 4 * SIDE):
         yield f"paint{side}", record(lambda one, coarse: [codec.painter.finer(one, coarse)], torch.zeros(1, GIVEN, side, side),
-                                     torch.zeros(1, 4, side // 2, side // 2))[0]
+                                     torch.zeros(1, PAINT, side // 2, side // 2))[0]
 
 
 def pack(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:

@@ -8,6 +8,7 @@ import { tensor } from "./tensors.js";
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
+const [MODES, CRISP] = [4, 6];
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. first: the picture (3, W, W).
@@ -199,17 +200,27 @@ export function coarser({ shape, data }) {
   return made;
 }
 
-// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4, W, W), the logit of its share last.
+// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 1, W, W): of each pixel's colours the likeliest.
 export function composed(first, { given, touched }, paint, W) {
   const P = W * W;
   const frame = new Uint8ClampedArray(4 * P).fill(255);
+  const odds = new Float32Array(MODES);
   for (let p = 0; p < P; p++) {
+    if (!touched[p]) {
+      for (let c = 0; c < 3; c++) frame[4 * p + c] = 127.5 * (first[c * P + p] + 1);
+      continue;
+    }
     const [known, covered, swept] = [3, 4, 12].map((plane) => given.data[plane * P + p]);
     const bare = Math.max(1 - known, swept * (1 - covered)); // elsewhere the picture's own pixels stay as they are
-    const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[3 * P + p] - 3 + 6 * (1 - known))));
+    const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known))));
+    for (let k = 0; k < MODES; k++) odds[k] = CRISP * paint.data[(3 * MODES + k) * P + p];
+    const most = Math.max(...odds);
+    let total = 0;
+    for (let k = 0; k < MODES; k++) total += odds[k] = Math.exp(odds[k] - most);
     for (let c = 0; c < 3; c++) {
-      const made = touched[p] ? (1 - share) * given.data[c * P + p] + share * paint.data[c * P + p] : first[c * P + p];
-      frame[4 * p + c] = 127.5 * (made + 1);
+      let chosen = 0;
+      for (let k = 0; k < MODES; k++) chosen += odds[k] * paint.data[(3 * k + c) * P + p];
+      frame[4 * p + c] = 127.5 * ((1 - share) * given.data[c * P + p] + share * chosen / total + 1);
     }
   }
   return frame;
