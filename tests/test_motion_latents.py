@@ -10,7 +10,7 @@ from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.evaluation.masks import overlap
 from puppetmaster_core.latents.anchoring import anchored, spread
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
-from puppetmaster_core.latents.painter import Moved, Painter
+from puppetmaster_core.latents.painter import MODES, Moved, Painter, shown
 from puppetmaster_core.latents.snap import snap
 from puppetmaster_core.latents.splat import splat
 from puppetmaster_core.pipeline import build
@@ -122,6 +122,18 @@ def test_the_painter_leaves_alone_what_nothing_touches(size):
     away = torch.ones(size, size, dtype=torch.bool)
     away[size // 4 - 3 : size // 2 + 3, size // 4 - 3 : 3 * size // 4 + 3] = False
     assert torch.equal(frames[1][:, away], picture[:, away]) and not torch.equal(frames[1], picture)
+
+
+def test_what_may_be_black_or_white_is_not_painted_grey():
+    """A bare square under one that left; of two colours, one is a little likelier at the left and the other at the right."""
+    picture, mask, offset = torch.ones(3, 64, 64), square(64, 16, 32), torch.zeros(1, 2, 64, 64)
+    offset[0, 1] = 0.5
+    moved = Moved.of(picture, offset, mask, torch.zeros(1, 64, 64))
+    colours = torch.stack([-torch.ones(3, 64, 64), torch.ones(3, 64, 64)] + [torch.zeros(3, 64, 64)] * (MODES - 2))[None]
+    odds = torch.full((1, MODES, 64, 64), -9.0)
+    odds[:, 0, :, :24], odds[:, 0, :, 24:], odds[:, 1, :, :24], odds[:, 1, :, 24:] = 1, 0, 0, 1
+    painted = shown(moved, colours, odds, torch.ones(1, 1, 64, 64))[0, :, 18:30, 18:30]
+    assert painted[..., :6].max() < -0.99 and painted[..., 6:].min() > 0.99
 
 
 @pytest.mark.parametrize("size", [128, 256])

@@ -52,6 +52,16 @@ def test_a_run_goes_on_from_a_model_with_its_painter_as_it_is(trained, clips, tm
     assert not torch.equal(before.unet.conv_in.weight, after.unet.conv_in.weight)
 
 
+def test_the_painter_of_a_model_goes_on_by_itself(trained, clips, tmp_path):
+    """On what the model's own parts foresee; a whole model is left."""
+    assert train(SKETCH, str(tmp_path), data=clips, weights=str(trained / "pipeline"), stages=("painter",))
+    before, after = (PuppetMasterPipeline.from_pretrained(folder / "pipeline") for folder in (trained, tmp_path))
+    now = after.vae.state_dict()
+    same = {name: torch.equal(value, now[name]) for name, value in before.vae.state_dict().items()}
+    assert not all(same.values()) and all(equal for name, equal in same.items() if name.startswith("parts."))
+    assert torch.equal(before.unet.conv_in.weight, after.unet.conv_in.weight)
+
+
 def test_what_cannot_train_is_refused_in_one_line(trained, clips, tmp_path):
     build(SMOKE).save_pretrained(tmp_path / "pictures")
     for wanted, changes in (
