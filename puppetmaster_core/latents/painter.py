@@ -121,6 +121,6 @@ class Painter(nn.Module):
 
 
 def shown(moved: Moved, colours: Tensor, odds: Tensor, share: Tensor) -> Tensor:
-    """Frames (N, 3, S, S): the likeliest of each pixel's colours (`Painter.mixture`) over what moved; the picture where untouched."""
+    """Frames (N, 3, S, S): the likeliest of a pixel's colours (`Painter.mixture`), over what moved, where it is touched."""
     chosen = ((CRISP * odds).softmax(1)[:, :, None] * colours).sum(1)
     return torch.where(moved.touched > 0, (1 - share) * moved.pictures + share * chosen, moved.first)
