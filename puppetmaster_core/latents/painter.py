@@ -20,7 +20,8 @@ BASE = 64  # pixels a side of the coarsest octave
 GIVEN = 13  # channels the networks see: moved (3), known, covered, left, first (3), left bare, travel (2), swept
 MODES = 4  # colours that a pixel may have
 PAINT = 4 * MODES + 1  # channels painted: the colours (3 each), their log odds, and the logit of how much of them shows
-CRISP = 6.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
+TOLD = 6.0  # log odds of a unit that the networks tell, so that they learn to be sure soon
+CRISP = 3.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
 AROUND = 2  # pixels around what is touched, where edges are mixed
 BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
 
@@ -100,7 +101,7 @@ class Painter(nn.Module):
         # Painted is what is bare, or was swept over: elsewhere the picture's own pixels stay as sharp as they are.
         bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered))
         share = (paint[:, -1:] - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1)
-        return paint[:, : 3 * MODES].unflatten(1, (MODES, 3)), paint[:, 3 * MODES : -1], share
+        return paint[:, : 3 * MODES].unflatten(1, (MODES, 3)), TOLD * paint[:, 3 * MODES : -1], share
 
     def paint(self, moved: Moved) -> Tensor:
         """What the networks say of every pixel (N, PAINT, S, S)."""

@@ -49,28 +49,22 @@ class PainterLoss(nn.Module):
                 else:
                     moved = self.foresee(first[b], offset[b], weight[b], drags[b], present[b])
             touched, (colours, odds, share) = moved.touched, self.painter.mixture(moved)
-            made = shown(moved, colours, odds, share)
-            pixels = touched.sum() * 3 + 1
-            slopes = sum(_slopes(made, frames[b], touched, axis) for axis in (2, 3))
-            unlikely = _unlikely(moved, colours, odds, share, frames[b]) * touched[:, 0]
-            error = made - frames[b]
-            errors.append((unlikely.sum() + (error.square() * touched).sum() + slopes) / pixels)
-            squared.append((error.detach().square() * touched).sum() / pixels)
+            pixels = touched.sum() + 1
+            errors.append((_unlikely(moved, colours, odds, share, frames[b]) * touched[:, 0]).sum() / pixels)
+            with torch.no_grad():
+                wrong = (shown(moved, colours, odds, share) - frames[b]).square()
+                squared.append((wrong * touched).sum() / (3 * pixels))
         return torch.stack(errors).mean(), {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
 
 
 def _unlikely(moved: Moved, colours: Tensor, odds: Tensor, share: Tensor, true: Tensor) -> Tensor:
-    """How unlikely each pixel of true (N, 3, S, S) is (N, S, S): a mixture of Laplace densities of scale SPREAD, times SPREAD."""
+    """How unlikely each pixel of true (N, 3, S, S) is (N, S, S): a mixture of Laplace densities of scale SPREAD.
+
+    Nothing beside: an error of the frame that is shown would draw it to the mean of all that may be, which is a fog.
+    """
     share = share[:, None]
     away = ((1 - share) * moved.pictures[:, None] + share * colours - true[:, None]).abs().sum(2)
-    return -SPREAD * (odds.log_softmax(1) - away / SPREAD).logsumexp(1)
-
-
-def _slopes(made: Tensor, true: Tensor, touched: Tensor, axis: int) -> Tensor:
-    """How wrong differences of neighbours are, half of it for how large they are: of two errors, the sharp one is less."""
-    now, then = made.diff(dim=axis), true.diff(dim=axis)
-    wrong = 0.5 * (now - then).abs() + 0.5 * (now.abs() - then.abs()).abs()
-    return (wrong * touched.narrow(axis, 1, touched.shape[axis] - 1)).sum()
+    return -(odds.log_softmax(1) - away / SPREAD).logsumexp(1)
 
 
 def foreseen(codec: MotionCodec, first: Tensor, offset: Tensor, weight: Tensor, drags: Tensor, present: Tensor) -> Moved:
