@@ -8,7 +8,7 @@ import { tensor } from "./tensors.js";
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
-const [MODES, STEEP] = [4, 6 * 3];
+const [MODES, DECIDED] = [4, 6 * 3]; // as in painter.py: TOLD · CRISP
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. first: the picture (3, W, W).
@@ -213,7 +213,7 @@ export function composed(first, { given, touched }, paint, W) {
     const [known, covered, swept] = [3, 4, 12].map((plane) => given.data[plane * P + p]);
     const bare = Math.max(1 - known, swept * (1 - covered)); // elsewhere the picture's own pixels stay as they are
     const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known))));
-    for (let k = 0; k < MODES; k++) odds[k] = STEEP * paint.data[(3 * MODES + k) * P + p];
+    for (let k = 0; k < MODES; k++) odds[k] = DECIDED * paint.data[(3 * MODES + k) * P + p];
     const most = Math.max(...odds);
     let total = 0;
     for (let k = 0; k < MODES; k++) total += odds[k] = Math.exp(odds[k] - most);
