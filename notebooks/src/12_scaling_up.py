@@ -190,7 +190,7 @@ print(
 
 # %% [markdown]
 # That is a floor. A network of this kind also moves tens of gigabytes a step through memory; whoever wants to know measures:
-# `puppetmaster bench --scale paper --device cuda --steps 50 --compile`.
+# `puppetmaster bench --scale paper --device cuda --compile`.
 #
 # ## What a training run costs
 #
