@@ -10,7 +10,7 @@ examples:
   puppetmaster render library --count 8000 --output clips/library
   puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
   puppetmaster train --scale tiny --weights tiny --data my_clips --output runs/mine
-  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --shard --weights svd --data clips/256 --output runs/svd
+  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
 
@@ -25,8 +25,8 @@ from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "train a model"
 SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
-SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "shard", "learning_rate", "seed", "mixed_precision",
-            "compile", "workers", "checkpoint_every", "wandb")
+SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "learning_rate", "seed", "mixed_precision",
+            "compile", "workers", "checkpoint_every")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
     add("--activation-checkpointing", action="store_true", default=None,
         help="compute activations twice: a third more work, far less memory")
-    add("--shard", action="store_true", default=None,
-        help="share the denoiser's weights and what goes with them out over the processes (FSDP): for svd")
     add("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
     add("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
     add("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
@@ -57,7 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
     add("--workers", type=whole(1, 256), help="threads that make batches ahead (default: 2)")
     add("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
-    add("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
 
 
