@@ -18,6 +18,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
 from puppetmaster_core.assembly import check_modules, check_precision, make_modules, read_pipeline, settings_of
+from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import MAX_GUIDANCE, draw_noise, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.motion import MotionCodec
@@ -28,7 +29,6 @@ from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, one_each, sample
-from puppetmaster_core.tensor_files import ModelError
 from puppetmaster_core.video import Video
 
 
@@ -91,8 +91,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """
         if options.setdefault("use_safetensors", True) is not True:
             raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
-        own_unet = {"unet"} & options.keys()
-        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet, options.get("variant"))
+        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options))
         with checkpoints.loading(folder):
             return cls(**read_pipeline(folder, options))
 

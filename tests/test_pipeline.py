@@ -447,11 +447,11 @@ def code_of_its_own(folder):
 
 
 DAMAGES = {
-    cut_off: "cut off",
-    pickled: r"pickled weights \(diffusion_pytorch_model.bin\), which can run code, expected .safetensors",
-    a_part_missing: "is missing or broken",
-    a_tensor_missing: "nothing for visual_projection.weight",
-    no_component: "no folder 'scheduler'",
+    cut_off: "cannot be loaded",
+    pickled: r"no file named .*\.safetensors.* in safetensors: get it again",
+    a_part_missing: "cannot be loaded",
+    a_tensor_missing: "got no visual_projection.weight",
+    no_component: "scheduler",
     another_class: "a DragUNet",
     code_of_its_own: "got a system, expected one of",
 }

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
 
 def check(arguments: argparse.Namespace):
     """The opened picture and the drags, once all input is known to be good. PyTorch is imported last."""
-    from puppetmaster_core.checkpoints import check_model, find_model, read_index
+    from puppetmaster_core.checkpoints import find_model, read_index
     from puppetmaster_core.drags import DragError
     from puppetmaster_core.pictures import open_picture
     from puppetmaster_core.video import check_output
@@ -82,7 +82,6 @@ def check(arguments: argparse.Namespace):
         picture = open_picture(arguments.image)
     folder, frames = find_model(arguments.model), 14  # of a model on the hub the settings are not known yet
     if not isinstance(folder, str):
-        check_model(folder)
         frames = read_index(folder).get("frames", frames)
     drags = read_drags(arguments.drags, frames, picture.size)
     try:
