@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 
 from puppetmaster_core import __version__
-from puppetmaster_core.cli.arguments import add_command
+from puppetmaster_core.cli.arguments import add_run
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench",
@@ -35,7 +35,12 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument("--version", action="version", version=f"puppetmaster {__version__}")
     commands = main_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        add_command(commands, name, import_module(f"{__name__}.{name}"))
+        module = import_module(f"{__name__}.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.add_arguments(command)
+        if hasattr(module, "run"):  # not where a command only has commands of its own
+            add_run(command, module.run)
     return main_parser
 
 

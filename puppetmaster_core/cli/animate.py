@@ -17,7 +17,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, quick_start, silent_libraries, whole
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, silent_libraries, whole
 
 HELP = "move the parts of a picture along drags"
 SHOWN = 256  # pixels; videos of small models are enlarged to about this
@@ -43,10 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     clock = [time.perf_counter()]
-    with quick_start():
-        picture, drags = check(arguments)
-        clock.append(time.perf_counter())
-        pipeline = load(arguments.model)
+    picture, drags = check(arguments)
+    clock.append(time.perf_counter())
+    pipeline = load(arguments.model)
     clock.append(time.perf_counter())
     try:
         least, most = pipeline.sampling(arguments.quality).min_guidance, arguments.guidance
