@@ -49,12 +49,6 @@ def test_a_dictionary_of_arrays_is_read(path, protocol, kind):
     same(read_arrays(path), made)
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-def test_what_torch_save_writes_is_read(path, zipped):
-    torch.save(clip(), path, _use_new_zipfile_serialization=zipped)
-    same(read_arrays(path), clip())
-
-
 def test_drags_and_clips_come_out_of_pickles_as_out_of_npz(tmp_path):
     made = clip()
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({name: value[None] for name, value in made.items()}))  # a batch of one
