@@ -267,7 +267,7 @@ table(
 #
 # ```
 # puppetmaster curate models/ --output runs/curation --workers 16
-# puppetmaster curate models/ --output runs/curation --engine ray --ray-address HOST:PORT
+# RAY_ADDRESS=HOST:PORT puppetmaster curate models/ --output runs/curation --engine ray
 # puppetmaster curate models/ --output runs/curation --rank 3 --world-size 8
 # puppetmaster render models/ --size 256 --views 12 --setting release --engine ray --output clips/objaverse
 # ```
