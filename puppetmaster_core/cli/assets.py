@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inspect.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a .glb or .gltf file (glTF 2.0)")
 
 
-def run_make(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run_make(arguments: argparse.Namespace) -> dict:
     from tqdm import tqdm
 
     from puppetmaster_core.assets import asset_source
@@ -45,11 +45,9 @@ def run_make(arguments: argparse.Namespace) -> tuple[dict, str]:
     plan = source.planned(source.categories_of(arguments.category), arguments.count, arguments.seed)
     source.check_folder(output)
     rows = source.make_library(output, plan, progress=lambda todo: tqdm(todo, desc="making", unit="asset"))
-    report = {"output": str(output), "assets": len(rows), "seconds": round(time.perf_counter() - began, 2),
-              "bytes": sum(row["bytes"] for row in rows), "kinds": Counter(row["kind"] for row in rows),
-              "labels": Counter(row["category"] for row in rows)}
-    kinds = ", ".join(f"{n} {kind}" for kind, n in report["kinds"].items())
-    return report, f"{output}: {len(rows)} assets ({kinds}), {report['bytes'] / 1e6:.1f} MB, {report['seconds']:.1f} s"
+    return {"output": str(output), "assets": len(rows), "seconds": round(time.perf_counter() - began, 2),
+            "bytes": sum(row["bytes"] for row in rows), "kinds": Counter(row["kind"] for row in rows),
+            "labels": Counter(row["category"] for row in rows)}
 
 
 def run_inspect(arguments: argparse.Namespace) -> None:

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run(arguments: argparse.Namespace) -> dict:
     check(arguments)
 
     from puppetmaster_core.curation.forest import Forest
@@ -80,15 +80,14 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
         judging = _ask(job, forest, judge, arguments) if judge else None
         report = finish(job, forest, judging and (lambda row: judging.answer(judging.strip(row))))
         if report is None:
-            rank = f"rank {arguments.rank} of {arguments.world_size}"
-            return {"waiting": True}, f"{folder}: {rank} is done; the last rank to end writes the tables"
+            return {"waiting": f"rank {arguments.rank} of {arguments.world_size} is done; the last to end writes the tables"}
         if arguments.official:
             report["published lists"] = _compared(folder, arguments.official)
         if arguments.arms:
             report["arms"] = _arms(folder, arguments.arms)
         report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
         write_json(folder / "report.json", report)
-    return report, summary(folder, report)
+    return report
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -218,25 +217,3 @@ def _ask(job, forest, judge, arguments: argparse.Namespace):
         print(f"{name}: not drawn: {error}", file=sys.stderr)
     judging.ask(tqdm([judging.strip(row) for row in rows], desc="judging", file=sys.stderr), arguments.budget, arguments.retry)
     return judging
-
-
-def summary(folder: Path, report: dict) -> str:
-    """A report in a few lines."""
-    lines = [f"{folder}: {report['assets']} assets, {report['animations']} animations"]
-    for stage, counts in report["funnel"].items():
-        lost = ", ".join(f"{name} {count}" for name, count in counts.items() if name not in ("in", "out") and count)
-        lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
-    if report["assets with notes"]:
-        lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
-    for name, overlap in report.get("published lists", {}).items():
-        lines.append("{}: {both} of our {ours} are published, of {published} published ones looked at".format(name, **overlap))
-    for name, arm in report.get("arms", {}).items():
-        lines.append(f"{folder / 'arms' / name}: {arm['clips']} clips, curation drops {arm['that curation drops']:.0%} of them")
-    if "judge" in report:
-        lines.append("judge: {answers} answers, {of no use} of no use, {tokens_in} tokens in, {tokens_out} out, "
-                     "${dollars:.4f}, {model}, prompt {prompt}".format(**report["judge"]))
-    if report["failures"]:
-        first = report["failures"][0]
-        lines.append(f"{len(report['failures'])} assets failed, listed in {folder / 'report.json'}; the first: "
-                     f"{first['asset']}: {first['error']}")
-    return "\n".join(lines)

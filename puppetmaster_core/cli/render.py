@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run(arguments: argparse.Namespace) -> dict:
     from puppetmaster_core.clips.rendering import RenderPlan
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.clips.studio import Filming
@@ -79,8 +79,9 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
             report["features"] = str(cache_features(folder, model.vae, model.image_encoder))
         write_json(folder / "report.json", report)
     if not report["clips"]:
-        raise BadInput("; ".join(_summary(folder, report)))
-    return report, "\n".join(_summary(folder, report))
+        causes = "".join(f", the first: {one['asset']}: {one['cause']}" for one in report["failures"][:1])
+        raise BadInput(f"{folder}: got no clip of {report['assets']:,} assets, expected some: report.json there says why{causes}")
+    return report
 
 
 def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
@@ -109,15 +110,3 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
             "seconds": round(seconds, 2), "clips/s": round(clips / seconds, 2), "workers": arguments.workers,
             "most memory of a worker, MB": round(most, 1),
             "assets with notes": count_notes(index), "failures": failures}
-
-
-def _summary(folder: Path, report: dict) -> list[str]:
-    lines = [f"{folder}: clips {report['clips']:,}, assets {report['assets']:,}, shards {report['shards']:,}; "
-             f"{report['made now']:,} clips made now, {report['clips/s']} a second"]
-    if report["assets with notes"]:
-        lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
-    if report["failures"]:
-        first = report["failures"][0]
-        lines.append(f"failures {len(report['failures']):,}, listed in {folder / 'report.json'}; the first: {first['asset']}: "
-                     f"{first['cause']}")
-    return lines

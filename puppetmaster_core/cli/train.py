@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
+def run(arguments: argparse.Namespace) -> dict | None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
     check_folder(output, "a run folder")
@@ -81,8 +81,8 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
         from puppetmaster_core.training.export import export
 
         export(output, target)
-    report = {"done": done, "pipeline": str(pipeline) if pipeline.is_dir() else None}
-    return report, f"{'trained' if done else 'time is up, the same command goes on'}: {output}"
+    return {"done": done, "pipeline": str(pipeline) if pipeline.is_dir() else None,
+            "next": "nothing" if done else "time is up, the same command goes on"}
 
 
 def _config(path: Path | None) -> dict:
