@@ -74,17 +74,17 @@ class _Array:
 
     def __setstate__(self, state):
         _, shape, kind, fortran, data = state
-        self.array = _numbers(data, kind, shape, "F" if fortran else "C")
+        self.array = _numbers(data, kind, shape, fortran)
 
 
-def _numbers(data: bytes, kind: _Type, shape: tuple, order: str) -> np.ndarray:
-    return np.frombuffer(data, kind.order + kind.code).reshape(shape, order=order).copy()
+def _numbers(data: bytes, kind: _Type, shape: tuple, fortran: bool) -> np.ndarray:
+    return np.frombuffer(data, kind.order + kind.code).reshape(shape, order="F" if fortran else "C").copy()
 
 
 def _frombuffer(data: bytes, kind: _Type, shape: tuple, order: str, axes: tuple | None = None) -> _Array:
     """How protocol 5 writes arrays without gaps; axes: those of the array, where `shape` has them in memory's order."""
     made = _Array()
-    made.array = _numbers(data, kind, shape, order)
+    made.array = _numbers(data, kind, shape, order == "F")
     made.array = made.array if axes is None else made.array.transpose(axes)
     return made
 

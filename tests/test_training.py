@@ -146,7 +146,7 @@ def test_an_update_is_split_evenly_or_not_at_all():
         ("[parts]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3"),
         ("vae = 3", "got vae=3, expected a table of settings"),
         ("[clips]\nsteps = 3", "got clips={'steps': 3}, expected a whole number from 1"),
-        ("[decoder]\nsteps = 3", "stage 'decoder' has no batch_size, learning_rate, and the scale 'tiny' no such stage"),
+        ("[vae]\nsteps = 3", "stage 'vae' has no batch_size, learning_rate, and the scale 'tiny' no such stage"),
         ("[denoiser]\noutput = 'elsewhere'", "stage 'denoiser': unknown setting 'output'"),
         ('[denoiser]\nlearning_rate = "fast"', "got learning_rate='fast', expected a number"),
         ("[denoiser]\nbatch_size = true", "got batch_size=True, expected a whole number"),

@@ -131,7 +131,7 @@ def scale(folder):
     """All stages of the smallest scale, with pictures of unseen clips at the end."""
     samples.SHOWN = 1
     stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
-    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "decoder": stage, "denoiser": stage})
+    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "denoiser": stage})
     assert run.train(preset, folder)
 
 

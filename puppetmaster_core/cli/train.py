@@ -1,4 +1,4 @@
-"""Train a scale: the VAE, its decoder sharpened, the denoiser; mini and tiny from nothing, svd from SVD's weights.
+"""Train a scale: what makes its latents, then the denoiser; mini and tiny from nothing, svd from SVD's weights.
 
 Without --data, clips of procedural cabinets and of the whole library are rendered, half of each. With --data, those that
 `puppetmaster render` made are read. They are drawn in the balanced mixture of App. C.1. Everything goes into the run folder;
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", metavar="MODEL", help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for "
         "another scale a model of it, whose VAE stays (default: nothing)")
     add("--config", type=Path, metavar="FILE.toml", help="settings instead of the scale's, in tables named as stages, and recipe")
-    add("--stage", choices=("all", "vae", "decoder", "painter", "parts", "denoiser"), default="all",
+    add("--stage", choices=("all", "vae", "painter", "parts", "denoiser"), default="all",
         help="one of those that the scale has (default: all)")
     add("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     add("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")

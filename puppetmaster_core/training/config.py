@@ -13,7 +13,7 @@ from pathlib import Path
 from puppetmaster_core.diffusion import P_MEAN, SIGMA_MIN
 from puppetmaster_core.presets import Preset
 
-STAGES = ("vae", "decoder", "painter", "parts", "denoiser")  # a scale has those of its latents
+STAGES = ("vae", "painter", "parts", "denoiser")  # a scale has those of its latents
 NEEDED = ("steps", "batch_size", "learning_rate")  # of a stage
 KINDS = {"int": (int, "a whole number"), "float": (Real, "a number"), "bool": (bool, "true or false"), "str": (str, "a text")}
 TINY = 1e-12  # above 0

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
 from puppetmaster_core.assets.gltf.errors import TEXTURE
+from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
@@ -91,6 +94,22 @@ class ShardClips:
         """Drags (K, N, 2) of a clip, drawn anew as `sample_drags` does."""
         labels = self.labels(number, LABELS)
         return draw_paths(*(labels[name] for name in LABELS), rng, rules)
+
+    def features(self, vae, image_encoder=None, until: float = math.inf) -> Callable[[int], tuple[Tensor, Tensor]] | None:
+        """What a model sees of a clip by its number, as `Features` has it, encoded on first use; None: out of time."""
+        cached = {}
+        for store in self.stores:
+            with saving(store.folder / "features", "features cached so far are kept"):
+                made = cache_features(store.folder, vae, image_encoder, until=until)
+            if made is None:
+                return None
+            cached[store.folder] = Features(store.folder, made)
+
+        def of(number: int) -> tuple[Tensor, Tensor]:
+            store, own = self._place[number]
+            return cached[store.folder][own]
+
+        return of
 
     def mixture(self, seed: int) -> Mixture:
         try:
