@@ -237,7 +237,7 @@ def test_rates():
     assert flops_of(layer, lambda: layer(x).sum(), torch.device("cpu")) == 2 * 2 * 7 * 3 * 5
     assert layer.weight.grad is None
     meter = Meter(flops_a_clip=10.0, peak=1000.0)
-    meter.count(50)
+    meter.clips = 50
     meter.waited = 1e-4
     rates = meter.read()
     assert rates["MFU"] == pytest.approx(rates["clips per second"] * 10 / 1000)

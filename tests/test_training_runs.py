@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import shutil
 import subprocess
@@ -137,7 +136,7 @@ def test_a_finished_run_is_not_repeated(trained, clips):
     assert times() == before
 
 
-def test_without_clips_half_are_rendered_as_cabinets_and_time_runs_out_cleanly(tmp_path, capsys):
+def test_without_clips_half_are_rendered_as_cabinets_and_time_runs_out_cleanly(tmp_path):
     preset = replace(TRAINED, training={**TRAINED.training, "clips": 2})
     assert not train(preset, str(tmp_path), max_seconds=0)
     assert len(ClipStore(tmp_path / "clips" / "cabinets")) == 1
@@ -145,7 +144,6 @@ def test_without_clips_half_are_rendered_as_cabinets_and_time_runs_out_cleanly(t
     with pytest.raises(TrainingError, match="run the stage 'vae' first"):
         train(preset, str(tmp_path), stages=("denoiser",))
     assert train(preset, str(tmp_path), stages=("vae",))
-    assert re.search(r"vae: [\d.e+]+ clips/s, MFU [\d.]+%, [\d.]+% of the time waiting for data", capsys.readouterr().err)
 
 
 def test_shards_are_drawn_in_the_balanced_mixture(clips, tmp_path):

@@ -6,7 +6,6 @@ killed run goes on exactly as if it had not been, and `checkpoint` for what is k
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -140,7 +139,7 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.step(self.model.parameters())
         self.step += 1
-        self.meter.count(self.settings.batch_size)
+        self.meter.clips += self.settings.batch_size
         self.bar.update()
         return norm
 
@@ -171,8 +170,10 @@ class _Run:
         if self.step % settings.log_every == 0:
             value = self.accelerator.reduce(value, "mean") if self.accelerator.num_processes > 1 else value
             rate = settings.learning_rate * settings.rate(self.step - 1)
-            logged = {"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **self.meter.read(),
+            rates = self.meter.read()
+            logged = {"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **rates,
                       **{name: float(number) for name, number in numbers.items()}}
+            self.bar.set_postfix({name: f"{one:.3g}" for name, one in rates.items()}, refresh=False)
             self.accelerator.log(logged, self.step)  # the main process does
         if sample and (self.step % settings.sample_every == 0 or last):
             self._log_samples(sample)
@@ -205,8 +206,6 @@ class _Run:
         """Save, close the log, and leave the model with its EMA weights."""
         if self.step % self.settings.checkpoint_every:
             self._checkpoint()
-        if self.main and (line := self.meter.line()):
-            tqdm.write(f"{self.folder.name}: {line}", file=sys.stderr)
         for tracker in self.accelerator.trackers if self.main else ():
             tracker.finish()  # end_training would also part the processes, and there may be stages to come
         wait_for_main()
