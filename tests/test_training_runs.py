@@ -23,6 +23,7 @@ from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.diffusion import SIGMA_MIN
 from puppetmaster_core.drags import Drags
+from puppetmaster_core.jobs import JobError
 from puppetmaster_core.latents.pictures import encode
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
@@ -276,7 +277,7 @@ def test_a_disk_without_room_is_said_and_nothing_is_lost(trained, clips, tmp_pat
 
 
 def test_a_run_folder_in_use_is_left_alone(tmp_path):
-    with alone(tmp_path), pytest.raises(TrainingError, match="another process is training here"):
+    with alone(tmp_path), pytest.raises(JobError, match="another run is at work here"):
         train(TRAINED, str(tmp_path), data=["none"])
 
 

@@ -15,7 +15,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from puppetmaster_core.files import locked, one_line, whole_file, write_json
+from puppetmaster_core import jobs
+from puppetmaster_core.files import one_line, whole_file, write_json
 from puppetmaster_core.provenance import commit
 from puppetmaster_core.training.config import FREE, RunSettings, TrainingError
 from puppetmaster_core.training.distributed import this_process, wait_for_main
@@ -89,15 +90,9 @@ def finished(settings: RunSettings) -> bool:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder` while this one works; its main process does. Raises TrainingError."""
+    """Keep other runs out of `folder` while this one works there; its main process does. Raises JobError."""
     (folder / ".lock").touch()
-    with ExitStack() as stack:
-        try:
-            if this_process().is_main_process:
-                stack.enter_context(locked(folder / ".lock"))
-        except BlockingIOError:
-            raise TrainingError(f"{folder}: another process is training here, expected none: wait for it, or choose another "
-                                "folder") from None
+    with jobs.alone(folder / ".lock") if this_process().is_main_process else nullcontext():
         yield
 
 

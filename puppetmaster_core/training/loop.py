@@ -38,8 +38,8 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
 
     `record` is written to settings.json with the settings and the commit before the first step.
     Raises FloatingPointError at the first loss or gradient that is not finite, before it reaches the weights, with the batch
-    saved, so that the last checkpoint is good; TrainingError where the folder holds a run of other settings, is in use, or
-    cannot be written.
+    saved, so that the last checkpoint is good; TrainingError where the folder holds a run of other settings or cannot be
+    written; JobError where it is in use.
     """
     folder, record = Path(settings.output), {"settings": asdict(settings), **(record or {})}
     folder.mkdir(parents=True, exist_ok=True)

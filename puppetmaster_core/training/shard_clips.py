@@ -40,24 +40,21 @@ class ShardClips:
     Groups without clips give their share to the others. Clips of assets that lost a texture are left out of the mixture, as their
     colours are wrong, unless `untextured` asks for them. So is a clip that cannot be read, for as long as the run folder is used.
     left_out-DIGEST.json there says why; such a clip keeps its number, and another's frames stand for its own. All clips are tried
-    at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders without whole clips
-    of the given frames and size, and for procedural assets that are kept for judging.
+    at the first start: what is damaged later is an error where it is drawn. Raises ClipError or TrainingError for folders
+    without whole clips of the given frames and size, and for procedural assets that are kept for judging.
     """
 
     def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path, untextured: bool = False):
         """cache: a folder that says which clips cannot be read, as all are tried once only, and why some are left out."""
-        try:
-            self.stores = [ClipStore(folder) for folder in folders]
-            for store in self.stores:
-                _check_store(store, size, frames)
-            self._place = [(store, number) for store in self.stores for number in range(len(store))]
-            self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
-            lost = [i for i, notes in enumerate(self._column("notes")) if TEXTURE in (notes or ()) and not untextured]
-            self.left_out |= {number: LOST for number in lost if number not in self.left_out}
-            if self.left_out:
-                self._leave_out(cache / f"left_out-{self._stored}.json")
-        except ClipError as error:
-            raise TrainingError(str(error)) from error
+        self.stores = [ClipStore(folder) for folder in folders]
+        for store in self.stores:
+            _check_store(store, size, frames)
+        self._place = [(store, number) for store in self.stores for number in range(len(store))]
+        self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
+        lost = [i for i, notes in enumerate(self._column("notes")) if TEXTURE in (notes or ()) and not untextured]
+        self.left_out |= {number: LOST for number in lost if number not in self.left_out}
+        if self.left_out:
+            self._leave_out(cache / f"left_out-{self._stored}.json")
 
     def __len__(self) -> int:
         return len(self._place)
@@ -140,10 +137,10 @@ class ShardClips:
         return found
 
     def _leave_out(self, path: Path) -> None:
-        """Write which clips are left out, say so, and let the first that is not stand for them. Raises ClipError for all."""
+        """Write which clips are left out, say so, and let the first that is not stand for them. Raises TrainingError for all."""
         first = next(iter(self.left_out.values()))
         if len(self.left_out) == len(self):
-            raise ClipError(f"got no clip that can be used, expected some; the first: {first}")
+            raise TrainingError(f"got no clip that can be used, expected some; the first: {first}")
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
         if this_process().is_main_process:
@@ -168,9 +165,9 @@ def _digest(words: Iterable[str]) -> str:
 
 
 def _check_store(store: ClipStore, size: int, frames: int) -> None:
-    """Raise TrainingError or ClipError unless the clips fit, their shards are whole, and none is kept for judging."""
+    """Raise TrainingError unless the clips fit, their shards are whole, and none is kept for judging."""
     if not len(store):
-        raise ClipError(f"{store.folder}: got no clips, expected some: make them with puppetmaster render")
+        raise TrainingError(f"{store.folder}: got no clips, expected some: make them with puppetmaster render")
     for name, expected in (("size", size), ("frames", frames)):
         if odd := sorted(set(store.column(name)) - {expected}):
             raise TrainingError(f"{store.folder}: got clips with {name} {odd[0]}, expected {expected}: render them with --{name} "
@@ -181,4 +178,4 @@ def _check_store(store: ClipStore, size: int, frames: int) -> None:
         raise TrainingError(f"{store.folder}: got {kept[0]}, but procedural assets with seeds from {WATCH_SEEDS} on are kept for "
                             "judging: render others")
     if wrong := damage(store.folder, store.index):
-        raise ClipError(f"{wrong}, render it again: the same puppetmaster render command does")
+        raise TrainingError(f"{wrong}, render it again: the same puppetmaster render command does")
