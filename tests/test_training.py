@@ -140,7 +140,7 @@ def test_an_update_is_split_evenly_or_not_at_all():
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("[denoiser]\nlearning_rte = 1e-4", "'denoiser': got an unexpected keyword argument 'learning_rte', expected output, steps"),
+        ("[denoiser]\nlearning_rte = 1", "'denoiser': got an unexpected keyword argument 'learning_rte', expected output, steps"),
         ("[denoser]\nsteps = 3", "config: got 'denoser', expected clips, or a table named recipe, vae, painter, parts, denoiser"),
         ("[parts]\nsteps = 10\nwarmup_steps = 8\ndecay_steps = 8", "warmup_steps=8 and decay_steps=8 for 10 steps"),
         ("[parts]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3"),

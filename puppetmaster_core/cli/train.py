@@ -25,8 +25,7 @@ from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "train a model"
 SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
-SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "learning_rate", "seed", "mixed_precision",
-            "compile", "workers", "checkpoint_every")
+SETTINGS = ("steps", "batch_size", "accumulate", "seed", "mixed_precision", "compile", "checkpoint_every")  # all others: --config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,15 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     add("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
     add("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
-    add("--activation-checkpointing", action="store_true", default=None,
-        help="compute activations twice: a third more work, far less memory")
-    add("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
     add("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
     add("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
     add("--mixed-precision", choices=("no", "bf16"),
         help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
     add("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
-    add("--workers", type=whole(1, 256), help="threads that make batches ahead (default: 2)")
     add("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
 
