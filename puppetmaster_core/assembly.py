@@ -10,7 +10,7 @@ from diffusers import AutoencoderKLTemporalDecoder, EDMDPMSolverMultistepSchedul
 from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from puppetmaster_core import checkpoints
+from puppetmaster_core.checkpoints import PLAIN, SVD_CLASS, ModelError, read_index, variant_of
 from puppetmaster_core.latents.field import CHANNELS
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
@@ -19,7 +19,6 @@ from puppetmaster_core.model import DragUNet, svd
 from puppetmaster_core.model.svd import align_weights
 from puppetmaster_core.presets import SVD, Preset
 from puppetmaster_core.sampling import make_solver, rehearse
-from puppetmaster_core.tensor_files import ModelError, check_complete, variant_of
 
 MODULES = ("vae", "image_encoder", "unet", "scheduler")
 # What a folder's modules may be, by the names of their classes, and what each calls its precision; schedulers have none.
@@ -59,17 +58,17 @@ def read_pipeline(folder: Path, options: Mapping) -> dict:
     options: those of `PuppetMasterPipeline.from_pretrained`. Modules among them are taken as they are; unet may be the file of
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
     """
-    index = checkpoints.read_index(folder)
+    index = read_index(folder)
     modules = {name: options[name] if name in options else _read_module(folder / name, index[name][1], options)
                for name in MODULES}
     if not isinstance(modules["unet"], nn.Module):
         released = DragUNet.from_released(modules["unet"], **options.get("unet_config", {}))
         modules["unet"] = nn.Module.to(released, _dtype(options))
     settings = index
-    if index.get("_class_name") == checkpoints.SVD_CLASS:
+    if index.get("_class_name") == SVD_CLASS:
         settings = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor,
                                        "null_picture": modules["unet"].config.token_mask}  # the authors' convention, their null
-    return modules | {name: value for name, value in (settings | options).items() if name in checkpoints.PLAIN}
+    return modules | {name: value for name, value in (settings | options).items() if name in PLAIN}
 
 
 def _read_module(folder: Path, kind: str, options: Mapping):
@@ -83,9 +82,11 @@ def _read_module(folder: Path, kind: str, options: Mapping):
     if precision is None:
         rehearse(scheduler := maker.from_pretrained(folder))
         return scheduler
-    module = maker.from_pretrained(folder, variant=variant, use_safetensors=True, **{precision: dtype}).eval()
-    check_complete(folder, module.state_dict(), variant)
-    return align_weights(module)
+    module, found = maker.from_pretrained(folder, variant=variant, use_safetensors=True, output_loading_info=True,
+                                          **{precision: dtype})
+    for name in sorted(found["missing_keys"])[:1]:
+        raise ModelError(f"{folder}: got no {name}, expected whole weights: get the model again")
+    return align_weights(module.eval())
 
 
 def _dtype(options: Mapping) -> torch.dtype:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -43,21 +42,26 @@ def counted(work: Callable[[], object]) -> tuple[object, int]:
     return result, counter.get_total_flops()
 
 
-def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5, flops: dict[str, int] | None = None) -> list[Row]:
-    """Time several ways of doing the same work, taking turns, and count those that `flops` has no count of."""
-    flops, seconds = dict(flops or {}), {name: [] for name in ways}
+def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5) -> list[Row]:
+    """Time several ways of doing the same work, taking turns, and count them."""
+    flops, seconds = {}, {name: [] for name in ways}
     for name, work in ways.items():
         work()  # warm up
-        if name not in flops:
+        with torch.compiler.set_stance("force_eager"):  # compiled code cannot be counted
             flops[name] = counted(work)[1]
     for _ in range(repeats):
         for name, work in ways.items():
-            _synchronise()
-            began = time.perf_counter()
+            began = now()
             work()
-            _synchronise()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(now() - began)
     return [Row(name, statistics.median(seconds[name]), flops[name]) for name in ways]
+
+
+def now() -> float:
+    """Seconds, once a GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 # ---- the slow ways ---------------------------------------------------------------------------------------------------
@@ -177,9 +181,19 @@ def ways_of_a_step(one: Problem) -> dict[str, Callable[[], object]]:
 
 
 @torch.no_grad()
-def guided_step(preset: Preset, repeats: int = 5, device: str = "cpu", dtype: torch.dtype = torch.float32) -> list[Row]:
-    """One guided step (the network with and without drags) at a scale, random weights, saving by saving."""
-    return side_by_side(ways_of_a_step(problem(preset, device, dtype=dtype)), repeats)
+def guided_step(preset: Preset, repeats: int = 5, device: str = "cpu", dtype: torch.dtype = torch.float32,
+                compiled: bool = False) -> list[Row]:
+    """One guided step (the network with and without drags) at a scale, random weights, saving by saving.
+
+    compiled: one row more, where there is a compiler; compiling is not timed.
+    """
+    one = problem(preset, device, dtype=dtype)
+    ways = ways_of_a_step(one)
+    fast = replace(one, net=copy.deepcopy(one.net))
+    if compiled and compile_network(fast.net, "inductor") is None:
+        ready = fast.net.prepare(fast.apart())
+        ways["+ compiled"] = lambda: fast.step(ready)
+    return side_by_side(ways, repeats)
 
 
 @torch.no_grad()
@@ -192,56 +206,9 @@ def count_step(preset: Preset, released: bool = False, which: Callable[[str], bo
     return {name: counted(work)[1] for name, work in ways.items() if which(name)}
 
 
-# ---- a guided video --------------------------------------------------------------------------------------------------
-
-
-@torch.no_grad()
-def guided_video(preset: Preset, steps: int, repeats: int = 3, device: str = "cpu", dtype: torch.dtype = torch.float32,
-                 backend: str | None = None) -> tuple[list[Row], str | None]:
-    """All network calls of a guided video: as released (eager, drags in every step), and as the pipeline makes them.
-
-    With a backend ("inductor") the last row is compiled, unless there is no compiler: then the second result says why.
-    Compiling is not timed.
-    """
-    one = problem(preset, device, dtype=dtype)
-    ways = {"as released, eager": partial(_video_as_released, one), "every saving, eager": partial(_video, one)}
-    flops = {name: _flops_of(work, steps) for name, work in ways.items()}
-    why_not = None
-    if backend:
-        fast = replace(one, net=copy.deepcopy(one.net))
-        why_not = compile_network(fast.net, backend)
-        if why_not is None:
-            ways["every saving, compiled"] = partial(_video, fast)
-            flops["every saving, compiled"] = flops["every saving, eager"]
-    return side_by_side({name: partial(work, steps) for name, work in ways.items()}, repeats, flops), why_not
-
-
-def _video_as_released(one: Problem, steps: int) -> None:
-    with released_attention(one.net):
-        for _ in range(steps):
-            one.step(one.together())
-
-
-def _video(one: Problem, steps: int) -> None:
-    conditioning = one.net.prepare(one.apart())
-    for _ in range(steps):
-        one.step(conditioning)
-
-
-def _flops_of(video: Callable[[int], None], steps: int) -> int:
-    """Of a video of so many steps, from those of one and two."""
-    first, second = (counted(partial(video, n))[1] for n in (1, 2))
-    return first + (steps - 1) * (second - first)
-
-
 def table(rows: list[Row]) -> str:
     """The rows as text, each against the first."""
     lines = [f"{'':40} {'ms':>10} {'ratio':>6} {'GFLOP':>10} {'ratio':>6}"]
     lines += [f"{r.name:40} {r.seconds * 1e3:10.1f} {r.seconds / rows[0].seconds:6.2f} {r.flops / 1e9:10.2f} "
               f"{r.flops / rows[0].flops:6.2f}" for r in rows]
     return "\n".join(lines)
-
-
-def _synchronise() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

@@ -1,7 +1,6 @@
-"""Models on disk: where a name leads, and whether what is there is a model that can be trusted.
+"""Models on disk: where a name leads, and what a model's folder says.
 
-A model is a folder in diffusers' layout. Headers and settings are read only, with the standard library alone, so that a
-command finds a bad model before it has spent seconds on importing PyTorch.
+A model is a folder in diffusers' layout. This module imports neither PyTorch nor diffusers, which takes seconds.
 """
 
 from __future__ import annotations
@@ -10,19 +9,18 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 
-from puppetmaster_core.files import whole_folder
-from puppetmaster_core.tensor_files import SAFE, ModelError, read_json, readable, tensor_shapes
+from puppetmaster_core.files import one_line, whole_folder
 
 SHIPPED = Path(__file__).parent / "weights"
 ON_HUB = {"svd": "stabilityai/stable-video-diffusion-img2vid"}  # names of models that are downloaded
 SVD_CLASS = "StableVideoDiffusionPipeline"
-NO_WEIGHTS = ("scheduler", "feature_extractor")  # components of settings only
 INDEX = "model_index.json"
+VARIANT = re.compile(r"\.([^.-]+)(?:-\d+-of-\d+)?\.safetensors$")  # of NAME.fp16.safetensors, whole or in parts
 # Plain settings of the pipeline and the network: of which kind, from where to where.
 SETTINGS = {
     "size": (int, 1, 65_536), "frames": (int, 2, 10_000), "max_drags": (int, 1, 10_000),
@@ -32,6 +30,10 @@ SETTINGS = {
 PLAIN = (*SETTINGS.keys() - {"max_drags"}, "steps", "min_guidance", "max_guidance", "qualities")  # of the pipeline; the last
 # four say how it samples, which `sampling.Sampling` checks
 KINDS = {int: "a whole number", Real: "a number", bool: "true or false,"}
+
+
+class ModelError(ValueError):
+    """A model that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 def shipped_models() -> list[str]:
@@ -57,42 +59,39 @@ def find_model(name_or_path) -> Path | str:
     return name
 
 
-def fetch(name_or_path, download: Callable[[str], str], without: Container[str] = (), variant: str | None = None) -> Path:
-    """The folder of a model, from the hub if it is not here, checked by `check_model`. Raises ModelError."""
+def fetch(name_or_path, download: Callable[[str], str]) -> Path:
+    """The folder of a model, from the hub if it is not here. Raises ModelError."""
     folder = find_model(name_or_path)
-    if isinstance(folder, str):
-        try:
-            with quiet():
-                folder = Path(download(folder))
-        except Exception as error:  # whatever the hub's client raises: no network, no such model, no permission, …
-            reason = _one_line(error)
-            raise ModelError(
-                f"no folder {folder!r} here, and the hub did not give that model ({reason}): check the name and the network"
-            ) from error
-    check_model(folder, without, variant)
-    return folder
+    if isinstance(folder, Path):
+        return folder
+    try:
+        with quiet():
+            return Path(download(folder))
+    except Exception as error:  # whatever the hub's client raises: no network, no such model, no permission, …
+        raise ModelError(f"no folder {folder!r} here, and the hub did not give that model ({one_line(error)}): check the name "
+                         "and the network") from error
 
 
 def read_index(folder: Path) -> dict:
     """model_index.json of a model's folder: its classes by component, its plain settings. Raises ModelError."""
-    with readable(folder):
-        there = (folder / INDEX).is_file()
-    if not there:
-        raise ModelError(f"{folder}: no {INDEX} there, expected the folder of a whole model: check the path")
-    return _checked(folder / INDEX)
+    return _read(folder / INDEX)
 
 
 def read_config(folder: Path, component: str) -> dict:
     """The constructor arguments of one component. Raises ModelError."""
-    return _checked(folder / component / "config.json")
+    return _read(folder / component / "config.json")
 
 
-def _checked(path: Path) -> dict:
-    record = read_json(path)
+def _read(path: Path) -> dict:
     try:
+        record = json.loads(path.read_text(encoding="utf-8"))
         check_settings(record)
     except ModelError as error:
         raise ModelError(f"{path}: {error}, or get the model again") from None
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or "no JSON object"
+        raise ModelError(f"{path}: cannot be read ({reason}), expected the settings of a whole model: check the path, or get it "
+                         "again") from None
     return record
 
 
@@ -104,20 +103,13 @@ def check_settings(record: Mapping) -> None:
             raise ModelError(f"got {name}={value!r}, expected {KINDS[kind]} from {least:,} to {most:,}: correct it")
 
 
-def check_model(folder: Path, without: Container[str] = (), variant: str | None = None) -> None:
-    """Raise ModelError unless every component but those of `without` is there, in safetensors files that are whole.
+def variant_of(folder: Path, preferred: str | None = None) -> str | None:
+    """The variant of a component's weights that is read: the preferred one where it is there, else None (plain), fp16, or any.
 
-    variant: of the files, where a component has it.
+    Each component is asked: people convert one and leave the others as they were.
     """
-    for component, origin in read_index(folder).items():
-        if component.startswith("_") or component in without or not isinstance(origin, list) or None in origin:
-            continue
-        if not (folder / component).is_dir():
-            raise ModelError(f"{folder}: no folder {component!r} there, expected the folder of a whole model: get it again")
-        if component == "unet":
-            read_config(folder, component)
-        if component not in NO_WEIGHTS:
-            tensor_shapes(folder / component, variant)
+    there = [found[1] if (found := VARIANT.search(path.name)) else None for path in sorted(folder.glob("*.safetensors"))]
+    return next((variant for variant in (preferred, None, "fp16", *there) if variant in there), preferred)
 
 
 @contextmanager
@@ -137,7 +129,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
             if record.pop("_name_or_path", None) is not None:
                 path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         mode = (partial / INDEX).stat().st_mode
-        for path in partial.rglob(f"*{SAFE}"):
+        for path in partial.rglob("*.safetensors"):
             path.chmod(mode)  # safetensors writes files that only their owner may read
         for path in folder.iterdir() if folder.exists() else ():
             if path.is_file() and not (partial / path.name).exists():
@@ -153,8 +145,8 @@ def loading(folder: Path) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:  # settings of wrong kinds reach every line of the libraries
-        reason = _one_line(error)
-        raise ModelError(f"{folder}: cannot be loaded ({reason}), expected a model of this version: get it again") from error
+        raise ModelError(f"{folder}: cannot be loaded ({one_line(error)}), expected a whole model of this version, in "
+                         "safetensors: get it again") from error
 
 
 @contextmanager
@@ -175,9 +167,3 @@ def quiet() -> Iterator[None]:
             log.set_verbosity(level)
             if bar:
                 log.enable_progress_bar()
-
-
-def _one_line(error: Exception) -> str:
-    """What an error of a library says, short."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:159] + "…"

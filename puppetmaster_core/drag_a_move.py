@@ -5,7 +5,6 @@ Letters: N frames, K drags. The test clips are for judging: nothing is trained o
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,36 +29,23 @@ class DragAMoveClip:
     drags: Drags  # straight lines, an even pace: only their ends are truth
 
 
-def read_index(folder: str | Path) -> list[dict]:
-    """What `folder`/index.json says of each clip, in its order; where there is none, the ids of the clips that are there.
-
-    Raises DragError where there is neither.
-    """
-    folder = Path(folder)
-    if (folder / "index.json").is_file():
-        try:
-            index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            if isinstance(index, list) and all(_is_id(entry.get("id")) for entry in index):
-                return index
-        except (OSError, ValueError, AttributeError, RecursionError):
-            pass
-        raise DragError(f"{folder / 'index.json'}: cannot be read, expected a list of clips, each with its id")
-    ids = {path.stem for suffix in (".npz", *PICKLES) for path in folder.glob(f"*{suffix}")}
+def clip_ids(folder: str | Path) -> list[str]:
+    """The clips of a folder, by name. Raises DragError where there is none."""
+    ids = {path.stem for suffix in (".npz", *PICKLES) for path in Path(folder).glob(f"*{suffix}")}
     if not ids:
-        raise DragError(f"{folder}: got no clips, expected a folder of Drag-a-Move clips with an index.json")
-    return [{"id": name} for name in sorted(ids)]
+        raise DragError(f"{folder}: got no clips, expected a folder of Drag-a-Move clips")
+    return sorted(ids)
 
 
-def read_clip(folder: str | Path, entry: dict | str, size: int = 256) -> DragAMoveClip:
-    """The clip of an index's entry, or of an id; its video resized (Lanczos) to `size` pixels. Raises DragError."""
-    entry = {"id": entry} if isinstance(entry, str) else entry
-    stem = Path(folder) / entry["id"]
+def read_clip(folder: str | Path, name: str, size: int = 256) -> DragAMoveClip:
+    """One clip; its video resized (Lanczos) to `size` pixels. Raises DragError."""
+    stem = Path(folder) / name
     found = [stem.with_suffix(suffix) for suffix in (".npz", *PICKLES) if stem.with_suffix(suffix).is_file()]
     drags = read_released(found[0] if found else stem.with_suffix(".npz"))
     frames = read_video(stem.with_suffix(".gif"), size)
     if len(frames) != drags.frames:
         raise DragError(f"{stem}: got a video of {len(frames)} frames and drags over {drags.frames}, expected as many")
-    return DragAMoveClip(entry["id"], frames, drags)
+    return DragAMoveClip(name, frames, drags)
 
 
 def read_video(path: str | Path, size: int | None = None) -> np.ndarray:
@@ -115,8 +101,3 @@ def _array(path: Path) -> np.ndarray | None:
         raise DragError(f"{path}: {error}; {EXPECTED}") from None
     except Exception:  # damaged bytes raise nearly anything: zlib.error, BadZipFile, SyntaxError, MemoryError, …
         raise DragError(f"{path}: cannot be read, {EXPECTED}") from None
-
-
-def _is_id(name) -> bool:
-    """A plain name, no way out of the folder."""
-    return isinstance(name, str) and name == Path(name).name and name not in ("", ".", "..")

@@ -36,6 +36,12 @@ def write_json(path, value) -> None:
         partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def one_line(error: Exception, most: int = 160) -> str:
+    """What an error of a library says, in a line of at most so many characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 @contextmanager
 def whole_folder(path) -> Iterator[Path]:
     """A new, empty folder to fill, which becomes `path` at the end; after an error it goes, and what was at `path` stays.

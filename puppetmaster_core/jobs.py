@@ -102,16 +102,16 @@ def _difference(known, wanted, name: str = "plan") -> str:
 # ---- the work ------------------------------------------------------------------------------------------------------------
 
 
-def run_shards(job: Job, shards: Iterable[int], *, workers: int | None = None, engine: str = "local", address: str | None = None,
-               **limits) -> Iterator[Outcome]:
+def run_shards(job: Job, shards: Iterable[int], *, workers: int | None = None, engine: str = "local", **limits
+               ) -> Iterator[Outcome]:
     """Do some shards, one after the other; the outcome of every item, as soon as it is done, with its record as result.
 
     workers: processes, 0 = in this one, without limits; None = WORKERS, all processors of a cluster that is joined. limits:
     `time_limit` and `memory_gb` of an item, see `Workers`. engine: "local", or "ray": a shard a processor, on a file system that
-    all machines share; address: HOST:PORT of a cluster to join. Raises ConnectionError where Ray cannot start or join.
+    all machines share, where $RAY_ADDRESS is HOST:PORT of their cluster. Raises ConnectionError where Ray cannot start or join.
     """
     if engine == "ray":
-        yield from _run_on_ray(job, shards, workers, address, limits)
+        yield from _run_on_ray(job, shards, workers, limits)
         return
     with Workers(job.do, WORKERS if workers is None else workers, **limits) as pool:
         for shard in shards:
@@ -133,11 +133,11 @@ def _clear(job: Job, shard: int) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _run_on_ray(job: Job, shards: Iterable[int], workers: int | None, address: str | None, limits: dict) -> Iterator[Outcome]:
+def _run_on_ray(job: Job, shards: Iterable[int], workers: int | None, limits: dict) -> Iterator[Outcome]:
     shards = iter(shards)
     if (first := next(shards, None)) is None:  # nothing to do is no reason to start a cluster
         return
-    with ray_cluster(workers, address) as ray:
+    with ray_cluster(workers) as ray:
         task = ray.remote(num_cpus=1)(_shard_on_a_host)
         at_work = [task.remote(job, first, limits)]
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -154,15 +154,15 @@ def _shard_on_a_host(job: Job, shard: int, limits: dict) -> list[Outcome]:
 
 
 @contextmanager
-def ray_cluster(workers: int | None = None, address: str | None = None) -> Iterator[ModuleType]:
-    """Ray, joined to the cluster of `address` or of $RAY_ADDRESS; without one, to its own here with `workers` processors.
+def ray_cluster(workers: int | None = None) -> Iterator[ModuleType]:
+    """Ray, joined to the cluster of $RAY_ADDRESS; without one, to its own here with `workers` processors.
 
     Raises ConnectionError, in one line, where it cannot start or join.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     import ray
 
-    there = address or os.environ.get("RAY_ADDRESS")
+    there = os.environ.get("RAY_ADDRESS")
     own = {"address": there} if there else {"num_cpus": workers or WORKERS, "include_dashboard": False}
     try:
         ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="error", **own)

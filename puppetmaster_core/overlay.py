@@ -16,31 +16,27 @@ OUTLINE = "white"
 SUPERSAMPLING = 4  # drawn this much larger and averaged down, which smooths the edges
 
 
-def draw_drags(frames: np.ndarray, drags: Drags, up_to: int | None = None, *, colours: Sequence[str] = COLOURS) -> np.ndarray:
+def draw_drags(frames: np.ndarray, drags: Drags, *, colours: Sequence[str] = COLOURS) -> np.ndarray:
     """A copy of frames (N, H, W, 3) uint8 with the drags drawn on.
 
     Drags of another number of frames are resampled; a single frame gets the whole arrows and dots at their origins.
-    up_to: arrows and dots go no further than this frame of the drags, 1 to N; None: to the last one. Strokes are a
-    hundredth of the shorter side, so enlarge small pictures first. colours: drag k has the k-th, and they begin again.
+    Strokes are a hundredth of the shorter side, so enlarge small pictures first. colours: drag k has the k-th, and they begin
+    again.
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"got frames of {frames.dtype} {frames.shape}, expected uint8 (N frames, H, W, 3)")
     count, height, width, _ = frames.shape
     drags = drags.resample(count) if count > 1 else drags
-    shown = drags.frames if up_to is None else up_to
-    if not 1 <= shown <= drags.frames:
-        raise ValueError(f"got up_to={up_to}, expected a frame from 1 to {drags.frames}")
-
     far_enough = (-1, 2)  # an arrow that leaves the picture need not be drawn a mile long
     size = np.array([width, height]) * SUPERSAMPLING
-    paths = np.clip(drags.points[:, :shown], *far_enough) * size  # (K, shown, 2)
+    paths = np.clip(drags.points, *far_enough) * size  # (K, N, 2)
     stroke = max(1.25, min(width, height) / 100) * SUPERSAMPLING
 
     arrows = Image.new("RGBA", tuple(size.tolist()))
     for k, path in enumerate(paths):
         _draw_arrow(ImageDraw.Draw(arrows), path, colours[k % len(colours)], stroke)
-    dots = (paths[:, min(n, shown - 1)] for n in range(count))
+    dots = (paths[:, n] for n in range(count))
     return np.stack([_with_dots(frame, arrows, at, stroke, colours) for frame, at in zip(frames, dots, strict=True)])
 
 

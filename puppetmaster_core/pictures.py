@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
-from puppetmaster_core.picture_files import PictureError, eight_bits, to_8_bits
-
 if TYPE_CHECKING:
     from torch import Tensor
 
     from puppetmaster_core.drags import Drags
 
 WHITE = (255, 255, 255)
+FLOATS = 2.0  # resizing overshoots 1 by less than that; more is another unit
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the colours CLIP was trained on
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class PictureError(ValueError):
+    """A picture that cannot be used. The message is one line: what it got, what it expected, what to do."""
 
 
 def open_picture(source) -> Image.Image:
@@ -132,3 +135,28 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise PictureError(f"got a picture as {array.dtype}, expected uint8, uint16 or floats in [0, 1]")
     return Image.fromarray(array if array.dtype == np.uint8 else to_8_bits(array))
+
+
+# ---- any mode, in 8 bits a channel: the textures of assets, too ----------------------------------------------------------
+
+
+def eight_bits(picture: Image.Image) -> Image.Image:
+    """A picture whose mode holds 8 bits a channel, from one of any mode. Raises PictureError."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values, clear = np.asarray(picture), picture.info.get("transparency")
+        picture = Image.fromarray(to_8_bits(values))
+        if isinstance(clear, int):  # the one grey level that a PNG shows through
+            picture.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return picture
+
+
+def to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Grey levels of 16 bits, of 8 bits in a wider type, or floats in [0, 1], as uint8; slightly larger values saturate.
+
+    Raises PictureError for floats that lie far beyond.
+    """
+    most, floats = np.nan_to_num(values).max(), values.dtype.kind == "f"
+    if floats and most > FLOATS:
+        raise PictureError(f"got floats up to {most:g}, expected grey levels from 0 to 1: divide by 255, or by what they reach")
+    scale = 255.0 if floats else 1.0 if values.dtype.itemsize > 2 and most <= 255 else 1 / 257
+    return (np.nan_to_num(values).astype(np.float64) * scale).round().clip(0, 255).astype(np.uint8)

@@ -18,17 +18,17 @@ from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
 from puppetmaster_core.assembly import check_modules, check_precision, make_modules, read_pipeline, settings_of
+from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import MAX_GUIDANCE, draw_noise, frame_guidance
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.motion import MotionCodec
-from puppetmaster_core.latents.pictures import LatentSpace, check_tile
+from puppetmaster_core.latents.pictures import LatentSpace
 from puppetmaster_core.latents.protocol import Latents, MotionLatents, PictureLatents, Seen
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, one_each, sample
-from puppetmaster_core.tensor_files import ModelError
 from puppetmaster_core.video import Video
 
 
@@ -91,8 +91,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """
         if options.setdefault("use_safetensors", True) is not True:
             raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
-        own_unet = {"unet"} & options.keys()
-        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options), own_unet, options.get("variant"))
+        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options))
         with checkpoints.loading(folder):
             return cls(**read_pipeline(folder, options))
 
@@ -121,9 +120,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         solver: str | None = None,
         seed: int | Sequence[int] | None = None,
         generator: torch.Generator | None = None,
-        keep_padding: bool = False,
         output_type: str = "video",
-        vae_tile: int | None = None,
         callback_on_step_end: Callable | None = None,
     ) -> Video | list[Video] | Tensor:
         """Animate a picture.
@@ -134,16 +131,15 @@ class PuppetMasterPipeline(DiffusionPipeline):
         quality: "draft", "good" or "paper", a set of what follows that was measured (`config.qualities`). steps,
         min_guidance, max_guidance, interval, solver: instead of what the quality or the model says. Guidance grows over the
         frames; a maximum of 1 spares the second half of the work, and so do noise levels σ outside of interval (low, high).
-        solver: "euler", "dpm++", "ays", or None for `self.scheduler`. vae_tile: decode in tiles of so many latent cells.
+        solver: "euler", "dpm++", "ays", or None for `self.scheduler`.
         seed: gives the same noise on every device. generator: is drawn from instead, video by video.
-        keep_padding: frames are the padded square, not the picture's own shape. output_type: "video"; "pt", pictures
-        (B, N, 3, S, S) in [0, 1]; "latent", z (B, N, C, h, w) of picture latents; or "motion", how parts move (a list of B
-        `PartMotion`) of motion latents. callback_on_step_end: diffusers', given "latents".
+        output_type: "video"; "pt", pictures of the padded square (B, N, 3, S, S) in [0, 1]; "latent", z (B, N, C, h, w) of
+        picture latents; or "motion", how parts move (a list of B `PartMotion`) of motion latents. callback_on_step_end:
+        diffusers', given "latents".
 
         Raises PictureError, DragError, ValueError for settings, FloatingPointError when the network overflows.
         """
         check_precision(self.unet, self._execution_device)
-        check_tile(vae_tile)
         how = self.sampling(quality, solver=solver, steps=steps, min_guidance=min_guidance, max_guidance=max_guidance,
                             interval=interval)
         weight = frame_guidance(self.config.frames, how.min_guidance, how.max_guidance)
@@ -173,15 +169,14 @@ class PuppetMasterPipeline(DiffusionPipeline):
         x = sample(self.unet, scheduler, noise, seen.given, embedding, self.time_ids(), conditioning, guidance, self.progress_bar,
                    on_step)
         finished = latents.finish(x, seen)
-        pictures = self.decode(finished, seen, vae_tile) if output_type in ("video", "pt") else None
+        pictures = self.decode(finished, seen) if output_type in ("video", "pt") else None
         self.maybe_free_model_hooks()
         if pictures is None:
             return finished
         if output_type == "pt":
             return pictures / 2 + 0.5
         frames = to_frames(pictures)  # (B, N, S, S, 3)
-        shown = on_square if keep_padding else sets
-        videos = [Video(f if keep_padding else placement.cut(f), self.config.fps, d) for f, d in zip(frames, shown, strict=True)]
+        videos = [Video(placement.cut(f), self.config.fps, d) for f, d in zip(frames, sets, strict=True)]
         return videos if isinstance(drags, Sequence) or isinstance(seed, Sequence) else videos[0]
 
     @property
@@ -224,9 +219,9 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """SVD's conditions beside the picture, (1, 3): its network was trained on the frame rate less one."""
         return torch.tensor([[self.config.fps - 1, self.config.motion_bucket, self.config.noise_augmentation]])
 
-    def decode(self, finished, seen: Seen, tile: int | None = None) -> Tensor:
-        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished; tile: see `__call__`'s vae_tile."""
-        pictures = self.latents.decode(finished, seen, tile)
+    def decode(self, finished, seen: Seen) -> Tensor:
+        """Pictures (B, N, 3, S, S) in [−1, 1] of what the latents finished."""
+        pictures = self.latents.decode(finished, seen)
         if not pictures.isfinite().all():
             raise FloatingPointError(f"got numbers that are not finite out of the model in {self.unet.dtype}, expected a video: "
                                      "the weights are damaged or in too low a precision, get them again or load them in float32")

@@ -43,13 +43,6 @@ class Preset:
     def max_drags(self) -> int:
         return self.unet.get("max_drags", 5)
 
-    def __post_init__(self):
-        if self.latents == "motion":
-            return  # `assembly.check_modules` knows what a codec gives
-        if self.unet["in_channels"] != self.unet["out_channels"] + self.vae["latent_channels"]:
-            raise ValueError(f"{self.name}: the U-Net reads noisy and image latents side by side, so in_channels must be "
-                             f"{self.unet['out_channels']} + {self.vae['latent_channels']}, not {self.unet['in_channels']}")
-
 
 def _vae(channels: tuple[int, ...], latent_channels: int, patch: int) -> dict:
     """A VAE on patches of patch × patch pixels: with its len(channels) − 1 halvings they make a latent cell."""
@@ -131,8 +124,6 @@ MINI = Preset(
     training={
         "vae": {"steps": 6000, "batch_size": 16, "learning_rate": 4e-5, "warmup_steps": 50, "decay_steps": 4000,
                 "ema_decay": 0.998, "workers": 8},
-        "decoder": {"steps": 1500, "batch_size": 16, "learning_rate": 4e-5, "decay_steps": 1000, "ema_decay": 0.998,
-                    "workers": 8},
         "recipe": {"sigma_mean": 3.5, "sigma_min": 0.4, "short_steps": 12000},  # tiny's, and more noise for a finer grid
         "denoiser": {"steps": 16000, "batch_size": 32, "learning_rate": 5e-4, "warmup_steps": 500, "decay_steps": 8000,
                      "ema_decay": 0.999, "workers": 8, "sample_every": 2000},

@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import GifImagePlugin, Image, ImageChops
+from PIL import Image
 
 from puppetmaster_core.files import try_writing, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from puppetmaster_core.drags import Drags
-
-
-PALETTE_SAMPLE = 32_000  # pixels a GIF's palette is made from
 
 
 class OutputError(ValueError):
@@ -106,55 +103,26 @@ def _one_line(path: Path) -> Iterator[None]:
 
 
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
-    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever.
-
-    A page for every frame: Pillow's own way of saving many makes one of several that are alike. A page holds what has changed.
-    """
-    indices, palette = index_colours(frames)
-    pages = [Image.fromarray(page) for page in indices]
-    for page in pages:
-        page.putpalette(palette.tobytes())
-    duration = max(20, round(100 / fps) * 10)  # milliseconds; browsers slow down anything faster
-    header, _ = GifImagePlugin.getheader(pages[0], info={"loop": 0})
-    with open(path, "wb") as file:
-        file.writelines(header)
-        for page, before in zip(pages, [None, *pages], strict=False):
-            box = (before and ImageChops.difference(page, before).getbbox()) or (0, 0, *(page.size if before is None else (1, 1)))
-            file.writelines(GifImagePlugin.getdata(page.crop(box), box[:2], duration=duration))
-        file.write(b";")
-
-
-def index_colours(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (N, H, W, 3) uint8 as indices (N, H, W) into a palette of at most 256 colours (256, 3), both uint8.
-
-    The palette covers rare colours too, such as those of drags drawn over. Up to 256 colours stay exact.
-    """
-    packed = frames.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    colours, inverse = np.unique(packed, return_inverse=True)
-    colours = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], -1).astype(np.uint8)
-    if len(colours) <= 256:
-        return inverse.reshape(packed.shape).astype(np.uint8), colours
-    pixels = frames.reshape(-1, 3)
-    some = np.random.default_rng(0).choice(len(pixels), min(len(pixels), PALETTE_SAMPLE), replace=False)
-    found = Image.fromarray(pixels[some][None]).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
-    palette = np.array(found.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    p = palette.astype(np.float32)
-    halves = (p**2).sum(1) / 2  # the nearest p to c has the largest c·p − |p|²/2
-    chunks = np.array_split(colours, 1 + len(colours) // PALETTE_SAMPLE)
-    nearest = np.concatenate([(chunk.astype(np.float32) @ p.T - halves).argmax(1) for chunk in chunks]).astype(np.uint8)
-    return nearest[inverse].reshape(packed.shape), palette
+    """One palette for all frames and no dithering, so that what stands still does not flicker; plays for ever."""
+    pause = max(2, round(100 / fps))  # hundredths of a second; browsers slow down anything faster
+    palette = "[0:v]split[a][b];[a]palettegen=reserve_transparent=0[palette];[b][palette]paletteuse=dither=none"
+    _ffmpeg(frames, f"100/{pause}", path, "-filter_complex", palette, "-loop", "0", "-f", "gif")
 
 
 def _write_mp4(frames: np.ndarray, path: Path, fps: float) -> None:
     """H.264 that any player shows; odd sides gain a repeated pixel, since colour is stored for 2×2 pixels."""
-    from imageio_ffmpeg import get_ffmpeg_exe
-
     _, height, width, _ = frames.shape
     frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    size = f"{frames.shape[2]}x{frames.shape[1]}"
-    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "-"]
-    wanted = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-movflags", "+faststart", "-f", "mp4", f"file:{path}"]
-    done = subprocess.run([get_ffmpeg_exe(), "-v", "error", "-y", *given, *wanted], input=frames.tobytes(), capture_output=True)
+    codec = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16"]
+    _ffmpeg(frames, str(fps), path, *codec, "-movflags", "+faststart", "-f", "mp4")
+
+
+def _ffmpeg(frames: np.ndarray, rate: str, path: Path, *how: str) -> None:
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{frames.shape[2]}x{frames.shape[1]}", "-r", rate, "-i", "-"]
+    done = subprocess.run([get_ffmpeg_exe(), "-v", "error", "-y", *given, *how, f"file:{path}"], input=frames.tobytes(),
+                          capture_output=True)
     if done.returncode:  # whatever it has written so far may look like a video, and is none
         said = done.stderr.decode(errors="replace").split("] ")[-1].split("\n")[0]
         raise OSError(done.returncode, f"ffmpeg: {said or f'exit code {done.returncode}'}")

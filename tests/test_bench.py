@@ -5,9 +5,8 @@ import json
 import pytest
 import torch
 
-from puppetmaster_core.bench import count_step, guided_video, problem, side_by_side, ways_of_a_step
+from puppetmaster_core.bench import count_step, problem, side_by_side, ways_of_a_step
 from puppetmaster_core.cli import main
-from puppetmaster_core.cli.bench import as_text
 from puppetmaster_core.presets import SMOKE, SVD
 
 WAYS = ["as released", "+ drags once per video", "+ folded attention, temporal keys once", "+ no cross-attention without drags",
@@ -49,20 +48,17 @@ def test_a_guided_step_at_the_papers_size():
     assert max(theirs[WAYS[-1]], ours[WAYS[-1]]) <= 7.9e12
 
 
-def test_a_guided_video_is_timed_in_every_way():
-    rows, why_not = guided_video(SMOKE, steps=1, repeats=1, backend="eager")
-    assert why_not is None
-    assert [row.name for row in rows] == ["as released, eager", "every saving, eager", "every saving, compiled"]
-    assert rows[0].flops > rows[1].flops == rows[2].flops
-
-
-def test_bench_prints_every_way(capsys):
-    assert main(["bench", "--scale", "smoke", "--device", "cpu", "--repeats", "1", "--steps", "2", "--json"]) == 0
+def test_bench_prints_every_way(capsys, monkeypatch):
+    compiled = []
+    monkeypatch.setattr("puppetmaster_core.bench.compile_network", lambda net, backend: compiled.append(net))
+    words = ["bench", "--scale", "smoke", "--device", "cpu", "--repeats", "1"]
+    assert main([*words, "--compile", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in report["guided step"]] == WAYS
-    assert report["guided video"][0]["name"] == "as released, eager" and report["steps"] == 2
-    text = as_text(report | {"not compiled": "no compiler"})
-    assert all(f"\n{way}" in text for way in WAYS) and "not compiled: no compiler" in text
+    assert [row["name"] for row in report["guided step"]] == [*WAYS, "+ compiled"] and len(compiled) == 1
+    assert report["guided step"][-1]["flops"] == report["guided step"][-2]["flops"]
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n{way}" in text for way in WAYS) and "compiled" not in text
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -153,7 +153,6 @@ def test_ray_gives_the_same_tables(whole, tmp_path):
 @pytest.mark.parametrize(("words", "line"), [
     (["/nowhere"], "no such folder"), (["cabinets"], "cabinets"), (["library:bat"], "did you mean"),
     (["library", "--rank", "2", "--world-size", "2"], "ranks count from 0"),
-    (["library", "--ray-address", "1.2.3.4:6379"], "without --engine ray"),
     (["library", "--forest", "/nowhere"], "make one with `puppetmaster forest`"),
     (["library", "--categories", "/nowhere.json"], "cannot be read"),
 ])

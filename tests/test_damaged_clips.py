@@ -19,7 +19,6 @@ from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.config import TrainingError
-from puppetmaster_core.training.latents import cache_latents
 from puppetmaster_core.training.run import train
 from puppetmaster_core.training.shard_clips import ShardClips
 
@@ -28,7 +27,7 @@ PLAN = RenderPlan(find_source("library", 6), Filming(size=SIZE, frames=FRAMES), 
 COMMAND = ["render", "library", "--count", "6", "--size", str(SIZE), "--frames", str(FRAMES), "--assets-a-shard", "3",
            "--workers", "1"]
 STAGE = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1}
-TRAINED = replace(SMOKE, residual=True, anchor=0.25, training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE})
+TRAINED = replace(SMOKE, residual=True, anchor=0.25, training={"vae": STAGE, "denoiser": STAGE})
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +127,9 @@ def test_clips_beside_a_damaged_one_keep_their_numbers_and_latents(whole, clips,
     for number in range(1, 6):
         np.testing.assert_array_equal(here.frames(number), there.frames(number))
         np.testing.assert_array_equal(*(one.drags(number, np.random.default_rng(0)) for one in (here, there)))
-    latents, wanted = (cache_latents(vae, some, tmp_path / f"{name}.npy") for name, some in (("here", here), ("there", there)))
-    np.testing.assert_array_equal(latents[1:], wanted[1:])
+    latents, wanted = here.features(vae), there.features(vae)
+    for number in range(1, 6):
+        assert torch.equal(latents(number)[0], wanted(number)[0])
 
 
 def test_what_was_left_out_stays_so_in_its_run_folder_and_is_taken_by_a_new_one(whole, clips, tmp_path):
@@ -195,11 +195,10 @@ def test_a_damaged_clip_has_no_features_until_it_is_mended(whole, clips, capsys)
 
 
 @pytest.mark.parametrize("size", [0, 700])
-def test_truncated_caches_of_a_run_are_made_again(whole, tmp_path, size):
-    found = ShardClips([whole], SIZE, FRAMES, tmp_path)
-    latents = np.array(cache_latents(build(SMOKE, 0).vae, found, tmp_path / "z.npy"))
+def test_truncated_caches_of_a_run_are_made_again(clips, tmp_path, size):
+    vae, found = build(SMOKE, 0).vae, ShardClips([clips], SIZE, FRAMES, tmp_path)
+    latents = found.features(vae)(0)[0]
     cut(next(tmp_path.glob("unreadable-*.json")), size // 700)
-    cut(tmp_path / "z.npy", size)
-    again = ShardClips([whole], SIZE, FRAMES, tmp_path)
-    assert again.digest == found.digest
-    np.testing.assert_array_equal(cache_latents(build(SMOKE, 0).vae, again, tmp_path / "z.npy"), latents)
+    cut(next(clips.glob("features/*/*000.safetensors")), size)
+    again = ShardClips([clips], SIZE, FRAMES, tmp_path)
+    assert again.digest == found.digest and torch.equal(again.features(vae)(0)[0], latents)

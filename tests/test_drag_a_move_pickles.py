@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from test_drag_a_move import DRAG_A_MOVE
 
-from puppetmaster_core.drag_a_move import read_clip, read_index, read_released, read_video
+from puppetmaster_core.drag_a_move import clip_ids, read_clip, read_released, read_video
 from puppetmaster_core.drags import DragError
 from puppetmaster_core.restricted_pickle import PickleRefused, read_arrays
 
@@ -49,12 +49,6 @@ def test_a_dictionary_of_arrays_is_read(path, protocol, kind):
     same(read_arrays(path), made)
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-def test_what_torch_save_writes_is_read(path, zipped):
-    torch.save(clip(), path, _use_new_zipfile_serialization=zipped)
-    same(read_arrays(path), clip())
-
-
 def test_drags_and_clips_come_out_of_pickles_as_out_of_npz(tmp_path):
     made = clip()
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({name: value[None] for name, value in made.items()}))  # a batch of one
@@ -64,7 +58,7 @@ def test_drags_and_clips_come_out_of_pickles_as_out_of_npz(tmp_path):
         first, *rest = [Image.fromarray(frame) for frame in frames]
         first.save(tmp_path / f"{name}.gif", save_all=True, append_images=rest)
     a, b = (read_clip(tmp_path, name, size=4) for name in "ab")
-    assert read_index(tmp_path) == [{"id": "a"}, {"id": "b"}]
+    assert clip_ids(tmp_path) == ["a", "b"]
     assert a.frames.shape == (14, 4, 4, 3) and abs(int(a.frames[3, 0, 0, 0]) - 30) <= 2
     np.testing.assert_array_equal(a.drags.points, b.drags.points)
     np.testing.assert_array_equal(read_released(tmp_path / "a.pkl").points, b.drags.points)
@@ -176,15 +170,9 @@ def test_damaged_pickles_are_refused_or_read(path, protocol):
 # ---- the published clips -------------------------------------------------------------------------------------------------
 
 
-def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path):
-    (tmp_path / "index.json").write_text(json.dumps([{"id": "../secret"}]))
-    with pytest.raises(DragError, match="expected a list of clips"):
-        read_index(tmp_path)
-
-
 def test_a_folder_without_clips_is_refused(tmp_path):
     with pytest.raises(DragError, match="got no clips"):
-        read_index(tmp_path)
+        clip_ids(tmp_path)
     with pytest.raises(DragError, match="no such file"):
         read_clip(tmp_path, "00000")
     (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes(20))
@@ -195,8 +183,8 @@ def test_a_folder_without_clips_is_refused(tmp_path):
 @pytest.mark.skipif(not DRAG_A_MOVE.exists(), reason="the Drag-a-Move clips are not there")
 def test_published_clips_are_read():
     """Shapes and numbers of drags are those of the index."""
-    index = read_index(DRAG_A_MOVE)
-    assert len(index) == 51
+    index = json.loads((DRAG_A_MOVE / "index.json").read_text())
+    assert [entry["id"] for entry in index] == clip_ids(DRAG_A_MOVE) and len(index) == 51
     for entry in index[:6]:
-        found = read_clip(DRAG_A_MOVE, entry)
+        found = read_clip(DRAG_A_MOVE, entry["id"])
         assert found.frames.shape == (14, 256, 256, 3) and len(found.drags) == entry["n_drags"]

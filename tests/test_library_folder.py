@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from lib.exercises import bad_kinds
 from procedural_library import make_asset
@@ -81,23 +80,18 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path, capsys, name):
     assert make(folder) == 2 and "manifest.csv" in capsys.readouterr().err
 
 
-def test_the_command_makes_assets_and_a_sheet(tmp_path, capsys):
-    folder, sheet = tmp_path / "lib", tmp_path / "sheet.png"
-    assert make(folder, "--sheet", sheet, "--json", category="laptop,soft", count=7) == 0
+def test_the_command_makes_assets(tmp_path, capsys):
+    folder = tmp_path / "lib"
+    assert make(folder, "--json", category="laptop,soft", count=7) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["assets"] == 7 == len(listed(folder)) and told["kinds"] == {"good": 7}
     assert {name.split("-")[0] for name in listed(folder)} == {"laptop", "flag", "curtain", "plant", "flower", "plush"}
-    with Image.open(sheet) as picture:
-        assert picture.size == (7 * 2 * 96, 96 + CAPTION)
-    assert make(folder, "--sheet", sheet) == 2 and "nothing is overwritten" in capsys.readouterr().err
     assert main(["assets", "inspect", str(folder / "laptop-000000.glb")]) == 0
 
 
 @pytest.mark.parametrize(("more", "line"), [
     (["--category", "laptp"], "did you mean laptop"),
     (["--category", "box,"], "got category ''"),
-    (["--sheet", "sheet.jpg"], "ends in .png"),
-    (["--sheet", "nowhere/sheet.png"], "cannot be written"),
 ])
 def test_bad_input_is_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys, more, line):
     monkeypatch.chdir(tmp_path)

@@ -105,7 +105,7 @@ def test_models_that_cannot_be_used_are_one_line(tmp_path, damage, line):
 def test_the_command_asks_the_model_of_a_folder(fitted, tmp_path, capsys):
     """Pictures of our furniture are mostly white: realistic. Nothing is asked twice."""
     words = ["curate", "library:furniture", "--count", "2", "--output", str(tmp_path / "run"), "--judge-model", str(fitted),
-             "--judge-device", "cpu", "--workers", "1", "--json"]
+             "--workers", "1", "--json"]
     assert main(words) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["judge"]["model"].startswith("tiny-eyes@") and report["judge"]["answers"] == 2

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from motion_models import SKETCH
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
+from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.evaluation.masks import overlap
 from puppetmaster_core.latents.anchoring import anchored, spread
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
@@ -15,7 +16,6 @@ from puppetmaster_core.latents.snap import snap
 from puppetmaster_core.latents.splat import splat
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.tensor_files import ModelError
 
 CENTRES = (torch.arange(64) + 0.5) / 64
 

@@ -230,8 +230,6 @@ def test_every_picture_keeps_its_shape(pipe):
     video, square = pipe(wide, drags, seed=0), pipe(padded, on_padded, seed=0)
     assert video.frames.shape == (4, 40, 64, 3) and np.allclose(video.drags.points[0, -1], [50 / 64, 30 / 40])
     assert np.array_equal(video.frames, square.frames[:, 12:52])
-    kept = pipe(wide, drags, seed=0, keep_padding=True)
-    assert same(kept, square) and np.allclose(kept.drags.points, square.drags.points)
     tall = pipe(Image.new("RGBA", (30, 300)), DOWN, seed=0)
     assert tall.frames.shape == (4, 64, 6, 3)
 
@@ -447,11 +445,11 @@ def code_of_its_own(folder):
 
 
 DAMAGES = {
-    cut_off: "cut off",
-    pickled: r"pickled weights \(diffusion_pytorch_model.bin\), which can run code, expected .safetensors",
-    a_part_missing: "is missing or broken",
-    a_tensor_missing: "nothing for visual_projection.weight",
-    no_component: "no folder 'scheduler'",
+    cut_off: "cannot be loaded",
+    pickled: r"no file named .*\.safetensors.* in safetensors: get it again",
+    a_part_missing: "cannot be loaded",
+    a_tensor_missing: "got no visual_projection.weight",
+    no_component: "scheduler",
     another_class: "a DragUNet",
     code_of_its_own: "got a system, expected one of",
 }

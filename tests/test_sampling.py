@@ -12,7 +12,6 @@ from torch._dynamo.utils import counters
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.cli.arguments import load
-from puppetmaster_core.latents.pictures import decode_tiled
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, SOLVERS, Sampling, ays_sigmas, make_solver
@@ -103,7 +102,6 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
         ({"max_guidance": "3"}, "guidance from 1.0 to '3', expected numbers"),
         ({"seed": 1.5}, "seed=1.5, expected a whole number"),
         ({"min_guidance": 0}, "guidance from 0 to 5.0, expected numbers from 1"),
-        ({"vae_tile": 2}, "got tiles of 2 latent cells, expected a whole number from 4 on"),
     ],
 )
 def test_settings_that_cannot_be(pipe, picture, how, message):
@@ -141,30 +139,7 @@ def test_a_blank_null_sees_no_picture(picture):
     assert sample[1, :, 4:].any() and embedding[1].any()
 
 
-# ---- several sets of drags, tiles, slices, one graph -----------------------------------------------------------------
-
-
-def test_tiles_of_a_decoder_without_neighbours_change_nothing(pipe, monkeypatch):
-    def cells(vae, z):  # a decoder that sees one cell at a time
-        return z[:, :, :3].repeat_interleave(8, dim=-1).repeat_interleave(8, dim=-2)
-
-    monkeypatch.setattr("puppetmaster_core.latents.pictures.decode", cells)
-    z = torch.randn(2, 3, 4, 11, 17, generator=torch.Generator().manual_seed(0))
-    for tile in (4, 5, 8, 12, 16):
-        torch.testing.assert_close(decode_tiled(pipe.vae, z, tile), cells(None, z), rtol=0, atol=1e-5)
-
-
-def test_a_video_in_tiles_and_slices(pipe, picture):
-    wanted = pipe(picture, RIGHT, seed=0).frames
-    pipe.enable_attention_slicing()
-    try:
-        assert pipe.unet.context.heads == 1
-        sliced = pipe(picture, RIGHT, seed=0, vae_tile=8)
-    finally:
-        pipe.disable_attention_slicing()
-    assert pipe.unet.context.heads is None
-    assert np.abs(sliced.frames.astype(int) - wanted).max() <= 1
-    assert pipe(picture, RIGHT, seed=0, vae_tile=4).frames.shape == wanted.shape
+# ---- several sets of drags, one graph -----------------------------------------------------------------
 
 
 def test_the_denoising_loop_compiles_into_one_graph(picture):

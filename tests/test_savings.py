@@ -94,19 +94,3 @@ def test_what_is_known_of_a_branch_survives_joining_and_moving():
     assert [DragConditioning.cat(parts).blank for parts in ([blank, some], [blank, null], [some, blank])] == [True, False, False]
     moved = DragConditioning.cat([blank, some]).to(dtype=torch.float64)
     assert moved.undragged == 2 and moved.blank and moved.positions[0].dtype == torch.float64
-
-
-@pytest.mark.parametrize("slices", [1, 2, "auto", "max"])
-@pytest.mark.parametrize("attention", ["all_to_first", "spatial", "static_reference"])
-@torch.no_grad()
-def test_attention_in_slices_is_the_same(attention, slices):
-    net = trained(network(torch.float64, attention=attention))
-    args, conditioning = inputs(1, 3, 8, 6, torch.float64), net.condition(*drags(1, 3), (8, 6))
-    wanted = net(*args, conditioning).sample
-    net.set_attention_slice(slices)
-    assert net.context.heads == {"auto": 1, "max": 1}.get(slices, slices)
-    torch.testing.assert_close(net(*args, conditioning).sample, wanted, **EXACT)
-    net.set_attention_slice(None)
-    assert torch.equal(net(*args, conditioning).sample, wanted)
-    with pytest.raises(ValueError, match="slice_size=0, expected 1 head or more"):
-        net.set_attention_slice(0)

@@ -5,9 +5,9 @@ import shutil
 import pytest
 import torch
 
+from puppetmaster_core.checkpoints import variant_of
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.tensor_files import ModelError, variant_of, weights_of
 
 MODULES = ("vae", "image_encoder", "unet")
 
@@ -51,17 +51,10 @@ def test_a_variant_asked_for_is_taken_where_it_is(plain, tmp_path):
     assert torch.equal(unasked.vae.state_dict()[name], build(SMOKE, seed=0).vae.state_dict()[name])
 
 
-def test_parts_of_a_variant_belong_together(tmp_path):
-    names = ["a-00001-of-00002.safetensors", "a-00002-of-00002.safetensors", "a.fp16-00001-of-00002.safetensors",
-             "a-00002-of-00002.fp16.safetensors", "b.bf16.safetensors"]
-    for name in names:
-        (tmp_path / name).touch()
-    found = {variant: sorted(path.name for path in paths) for variant, paths in weights_of(tmp_path).items()}
-    assert found == {"": sorted(names[:2]), "fp16": sorted(names[2:4]), "bf16": names[4:]}
-
-
-def test_a_git_lfs_pointer_is_called_that(mixed):
-    path = next((mixed / "unet").glob("*.safetensors"))
-    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-    with pytest.raises(ModelError, match=f"{path}: got a Git LFS pointer"):
-        PuppetMasterPipeline.from_pretrained(mixed)
+@pytest.mark.parametrize("name, variant", [
+    ("a.safetensors", None), ("a-00001-of-00002.safetensors", None), ("a.fp16.safetensors", "fp16"),
+    ("a.fp16-00001-of-00002.safetensors", "fp16"), ("a-00001-of-00002.bf16.safetensors", "bf16"),
+])
+def test_the_variant_of_a_file(tmp_path, name, variant):
+    (tmp_path / name).touch()
+    assert variant_of(tmp_path) == variant

@@ -2,7 +2,6 @@
 
     python tests/training_processes.py FOLDER
     torchrun --nproc_per_node 2 tests/training_processes.py FOLDER          # all stages of a small scale instead
-    torchrun --nproc_per_node 2 tests/training_processes.py FOLDER shard    # its denoiser again, shared out, in two starts
 
 What it imports takes seconds, so it is imported once and every process is forked.
 """
@@ -105,38 +104,35 @@ def killed(root):
 
 
 def together(root):
-    """The same run by one process, by one in two rounds an update, by two processes, and by two that share the model out."""
+    """The same run by one process, by one in two rounds an update, and by two processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-    def one_of(index, processes, rounds, shard, _):
+    def one_of(index, processes, rounds, _):
         if processes > 1:
             os.environ.update(RANK=str(index), LOCAL_RANK=str(index), WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1",
                               MASTER_PORT=str(port))
-        folder = root / f"{processes}x{rounds}{shard}"
-        model = train(folder, accumulate=rounds, shard=bool(shard))
+        folder = root / f"{processes}x{rounds}"
+        model = train(folder, accumulate=rounds)
         if index == 0:
             folder.with_suffix(".json").write_text(json.dumps(outcome(folder, model)))
 
     found = {}
-    for processes, rounds, shard in ((1, 1, ""), (1, 2, ""), (2, 2, ""), (2, 2, "-shared")):
-        children = [in_fork(partial(one_of, i, processes, rounds, shard))[0] for i in range(processes)]
+    for processes, rounds in ((1, 1), (1, 2), (2, 2)):
+        children = [in_fork(partial(one_of, i, processes, rounds))[0] for i in range(processes)]
         codes = [os.waitpid(child, 0)[1] for child in children]
-        name = f"{processes}x{rounds}{shard}"
+        name = f"{processes}x{rounds}"
         found[name] = {"codes": codes, **json.loads((root / f"{name}.json").read_text())}
     return found
 
 
-def scale(folder, way=""):
-    """All stages of the smallest scale, with pictures of unseen clips at the end. shard: shared out, and stopped in between."""
+def scale(folder):
+    """All stages of the smallest scale, with pictures of unseen clips at the end."""
     samples.SHOWN = 1
     stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
-    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "decoder": stage, "denoiser": stage})
-    changes = {"shard": True, "activation_checkpointing": True} if way == "shard" else {}
-    if changes:
-        assert run.train(preset, folder, config={"denoiser": {"steps": 2}}, **changes)
-    assert run.train(preset, folder, **changes)
+    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "denoiser": stage})
+    assert run.train(preset, folder)
 
 
 if __name__ == "__main__" and "WORLD_SIZE" in os.environ:

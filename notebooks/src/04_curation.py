@@ -346,7 +346,7 @@ table(
 )
 
 # %% [markdown]
-# Past one machine, Ray shares the work out (`--engine ray --ray-address HOST:PORT`), or each machine takes its share of one
+# Past one machine, Ray shares the work out (`--engine ray`, with its address in `RAY_ADDRESS`), or each machine takes its share of one
 # folder (`--rank 3 --world-size 16`).
 #
 # ## What was lost

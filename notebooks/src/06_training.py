@@ -20,9 +20,9 @@ seed = 0
 # %% [markdown]
 # ## A whole run
 #
-# A run as the paper's, but from nothing, has three stages. First the **VAE** learns to write a picture as a small grid of numbers
+# A run as the paper's, but from nothing, has two stages. First the **VAE** learns to write a picture as a small grid of numbers
 # and to read it back; the paper takes SVD's. One of a single level begins at the principal components of picture patches
-# (`training/principal.py`). Then its **decoder** is sharpened. Then the **denoiser** learns Equation 2 on the latents, which
+# (`training/principal.py`). Then the **denoiser** learns Equation 2 on the latents, which
 # are computed once:
 #
 # $$
@@ -58,18 +58,18 @@ stage = {
 preset = replace(
     SMOKE,
     residual=True,
-    training={"clips": clips, "vae": stage, "decoder": stage, "denoiser": stage},
+    training={"clips": clips, "vae": stage, "denoiser": stage},
 )
 folder = Path(tempfile.mkdtemp(prefix="training-"))
 finished = train(preset, str(folder / "run"), seed=seed)
 print("finished:", finished)
 
 # %%
-log = {name: curves(folder / "run" / name) for name in ("vae", "decoder", "denoiser")}
+log = {name: curves(folder / "run" / name) for name in ("vae", "denoiser")}
 figures.curves(log)
 
 # %% [markdown]
-# The loss of the VAE and of the decoder is a distance between pictures, so it is comparable from step to step. The denoiser's
+# The loss of the VAE is a distance between pictures, so it is comparable from step to step. The denoiser's
 # jumps up and down: each step draws its own noise levels, and at some the task is easy, at others hopeless. Watch its mean, or
 # the same loss sorted by noise, which the log has too.
 #

@@ -93,7 +93,7 @@ table(heads, [(row, *map(str, figures)) for row, figures in paper.TABLE_2.items(
 # %%
 results = CHECKOUT / "results" / "ablations"
 loaded = tables.load(results)
-Markdown(tables.text(loaded, "drags", markdown=True))
+Markdown(tables.text(loaded, "drags"))
 
 # %% [markdown]
 # The paper's A nearly fails: its PSNR lies ten decibels below B's. An arm that is a fine-tuned video model can be thrown off by
@@ -137,7 +137,7 @@ strip(
 )
 
 # %%
-Markdown(tables.text(loaded, "attention", markdown=True))
+Markdown(tables.text(loaded, "attention"))
 
 # %% [markdown]
 # Figure 8 asks what the pre-trained network makes of another resolution before any fine-tuning; Figure 6, which frames suffer
@@ -169,7 +169,7 @@ moving(
 # And the same arms from nothing, where there is no domain to shift from.
 
 # %%
-Markdown(tables.text(loaded, "attention-from-nothing", markdown=True))
+Markdown(tables.text(loaded, "attention-from-nothing"))
 
 # %%
 frame_by_frame(loaded, TABLES["attention-from-nothing"])
@@ -193,7 +193,7 @@ frame_by_frame(loaded, TABLES["attention-from-nothing"])
 
 # %%
 columns = ("travel", "off_place", "right", "end_point_error", "psnr_moving")
-Markdown(tables.text(loaded, "mechanisms", columns, markdown=True))
+Markdown(tables.text(loaded, "mechanisms", columns))
 
 # %%
 rows = tables.summary(loaded, "mechanisms")

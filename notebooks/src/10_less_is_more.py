@@ -89,7 +89,7 @@ table(
 # %%
 results = CHECKOUT / "results" / "ablations"
 loaded = tables.load(results)
-Markdown(tables.text(loaded, "less-is-more", markdown=True))
+Markdown(tables.text(loaded, "less-is-more"))
 
 # %% [markdown]
 # ## Figure 7: does training collapse?

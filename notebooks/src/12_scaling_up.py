@@ -190,7 +190,7 @@ print(
 
 # %% [markdown]
 # That is a floor. A network of this kind also moves tens of gigabytes a step through memory; whoever wants to know measures:
-# `puppetmaster bench --scale paper --device cuda --steps 50 --compile`.
+# `puppetmaster bench --scale paper --device cuda --compile`.
 #
 # ## What a training run costs
 #
@@ -267,7 +267,7 @@ table(
 #
 # ```
 # puppetmaster curate models/ --output runs/curation --workers 16
-# puppetmaster curate models/ --output runs/curation --engine ray --ray-address HOST:PORT
+# RAY_ADDRESS=HOST:PORT puppetmaster curate models/ --output runs/curation --engine ray
 # puppetmaster curate models/ --output runs/curation --rank 3 --world-size 8
 # puppetmaster render models/ --size 256 --views 12 --setting release --engine ray --output clips/objaverse
 # ```

@@ -114,7 +114,7 @@ class Grid:
         task = Task.of(good, arm.residual)  # one scale, whatever the clips
         task = Task(clips, task.space)
         with tempfile.TemporaryDirectory() as folder:
-            settings = settings_of(Path(folder) / "run", seed, **scaled(self.size.steps))
+            settings = settings_of(Path(folder), seed=seed, steps=self.size.steps)
             curve, seconds = timed(lambda: train(network, task, settings, Recipe(**ABLATION.training["recipe"])))
         made = videos(network, task, code, self.judged, seed)
         if seed == SEEDS[0]:
@@ -130,12 +130,6 @@ class Grid:
         about = {"kind": "ablation run", "commit": commit(), "device": "cpu", "settings": self.settings()}
         with whole_file(path) as partial:
             partial.write_text(json.dumps({**about, **record}) + "\n", encoding="utf-8")
-
-
-def scaled(steps: int) -> dict:
-    """Another number of steps; the warm-up and the decay keep their shares."""
-    own = ABLATION.training["denoiser"]
-    return {"steps": steps, **{name: int(own[name] * steps / own["steps"]) for name in ("warmup_steps", "decay_steps")}}
 
 
 def read(path: Path) -> dict:

@@ -39,7 +39,7 @@ def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, ju
         size = LARGER * ABLATION.size
         task = Task(coded_shapes(shapes_videos(VIDEOS, ABLATION.frames, size), code), space)
         with tempfile.TemporaryDirectory() as folder:
-            settings = settings_of(Path(folder) / "run", 0, steps=steps, batch_size=8, warmup_steps=steps // 10,
+            settings = settings_of(Path(folder), seed=0, steps=steps, batch_size=8, warmup_steps=steps // 10,
                                    decay_steps=steps // 2)
             curve, seconds = timed(lambda: train(network, task, settings, Recipe(**ABLATION.training["recipe"])))
         unseen = shapes_videos(HELD_OUT, ABLATION.frames, size, seed=1)

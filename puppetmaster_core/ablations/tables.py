@@ -137,20 +137,13 @@ def missing(loaded: dict, arms: Sequence[str], seeds: Sequence[int] = SEEDS) -> 
     return f"incomplete ({'; '.join(words)})" if words else ""
 
 
-def text(loaded: dict, table: str, columns: Sequence[str] = COLUMNS, markdown: bool = False) -> str:
-    """A table with its title, what is missing, and its rows."""
-    lines = [["", "seeds", *(SCORES[name].heading for name in columns)]]
+def text(loaded: dict, table: str, columns: Sequence[str] = COLUMNS) -> str:
+    """A table in Markdown, with its title and what is missing."""
+    lines = [["", "seeds", *(SCORES[name].heading for name in columns)], ["---", *["--:"] * (len(columns) + 1)]]
     for row in summary(loaded, table).values():
         seeds = str(len(row["seeds"])) if row["seeds"] else "–"
         lines.append([row["label"], seeds, *(_cell(row[name], name) for name in columns)])
-    if markdown:
-        rule = ["---", *["--:"] * (len(lines[0]) - 1)]
-        body = "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
-    else:
-        turned = [list(line) for line in zip(*lines, strict=True)]
-        widths = [max(map(len, column)) for column in zip(*turned, strict=True)]
-        padded = ([word.ljust(width) for word, width in zip(line, widths, strict=True)] for line in turned)
-        body = "\n".join("  ".join(line).rstrip() for line in padded)
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return "\n\n".join(part for part in (TITLES[table], missing(loaded, TABLES[table]), body) if part)
 
 

@@ -24,7 +24,7 @@ from puppetmaster_core.pictures import to_frames, to_tensor
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.sampling import make_solver, sample
 from puppetmaster_core.training.batches import row_generator, row_noise
-from puppetmaster_core.training.config import Recipe, RunSettings
+from puppetmaster_core.training.config import Plan, Recipe, RunSettings
 from puppetmaster_core.training.denoiser import Denoiser, pick_frames, residual_scale
 from puppetmaster_core.training.loop import fit
 
@@ -126,11 +126,10 @@ def scores(made: list[np.ndarray], clips: list[JudgedClip]) -> dict[str, list[fl
     return {name: [round(row[name], 4) if np.isfinite(row[name]) else None for row in rows] for name in rows[0]}
 
 
-def settings_of(folder: Path, seed: int, **changes) -> RunSettings:
-    """The scale's, for a run that leaves nothing in its folder but logs."""
-    given = {**ABLATION.training["denoiser"], **changes}
-    never = dict.fromkeys(("checkpoint_every", "log_every", "sample_every"), 10 ** 8)
-    return RunSettings(output=str(folder), seed=seed, workers=1, **never, **given)
+def settings_of(folder: Path, **changes) -> RunSettings:
+    """The scale's, with changes, for a run that leaves nothing in its folder but logs."""
+    never = dict.fromkeys(("checkpoint_every", "log_every", "sample_every"), 10**8)
+    return Plan(ABLATION, folder, changes={"workers": 1, **never, **changes}).settings("denoiser")
 
 
 def timed(work) -> tuple[object, float]:

@@ -1,9 +1,9 @@
 """`puppetmaster …`: one file per command.
 
 A command's module has a docstring with an example, HELP (one line), add_arguments(parser) and run(arguments), which gives its
-report, for --json, and the same as text; or None where it has printed all itself. It imports PyTorch only inside `run`, once the
-arguments are known to be good. What a user can mend, an exception class of this package or a file that the system refuses,
-becomes exit code 2 and one line.
+report, for --json; beside it the same as text, where `as_text` is not good enough; or None where it has printed all itself. It
+imports PyTorch only inside `run`, once the arguments are known to be good. What a user can mend, an exception class of this
+package or a file that the system refuses, becomes exit code 2 and one line.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import argparse
 import errno
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 from puppetmaster_core import __version__
-from puppetmaster_core.cli.arguments import add_command
+from puppetmaster_core.cli.arguments import add_run
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench",
@@ -35,7 +36,12 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument("--version", action="version", version=f"puppetmaster {__version__}")
     commands = main_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        add_command(commands, name, import_module(f"{__name__}.{name}"))
+        module = import_module(f"{__name__}.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.add_arguments(command)
+        if hasattr(module, "run"):  # not where a command only has commands of its own
+            add_run(command, module.run)
     return main_parser
 
 
@@ -44,7 +50,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         if shown := arguments.run(arguments):
-            report, text = shown
+            report, text = shown if isinstance(shown, tuple) else (shown, "\n".join(as_text(shown)))
             print(json.dumps(report, ensure_ascii=False) if arguments.json else text)
         return 0
     except KeyboardInterrupt:
@@ -56,6 +62,25 @@ def main(words: list[str] | None = None) -> int:
         line = " ".join(message.splitlines())  # names of files may hold anything
         print(f"{arguments.prog}: error: {line}", file=sys.stderr)
         return 2
+
+
+def as_text(report: Mapping, indent: str = "") -> Iterator[str]:
+    """A report in lines: "name: value"; of a long list how long it is, and its first."""
+    for name, value in report.items():
+        if isinstance(value, Mapping) and any(isinstance(one, Mapping | list) for one in value.values()):
+            yield f"{indent}{name}:"
+            yield from as_text(value, indent + "  ")
+        elif isinstance(value, list) and value:
+            yield f"{indent}{name}: {len(value)}, the first: {_flat(value[0])}"
+        else:
+            yield f"{indent}{name}: {_flat(value)}"
+
+
+def _flat(value) -> str:
+    """In one line; of several lines of text the first."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_flat(one)}" for name, one in value.items())
+    return f"{value:,.6g}" if isinstance(value, float) else str(value).partition("\n")[0]
 
 
 def refusal(error: Exception) -> str | None:

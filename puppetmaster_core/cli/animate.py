@@ -17,7 +17,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, quick_start, silent_libraries, whole
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, silent_libraries, whole
 
 HELP = "move the parts of a picture along drags"
 SHOWN = 256  # pixels; videos of small models are enlarged to about this
@@ -43,10 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     clock = [time.perf_counter()]
-    with quick_start():
-        picture, drags = check(arguments)
-        clock.append(time.perf_counter())
-        pipeline = load(arguments.model)
+    picture, drags = check(arguments)
+    clock.append(time.perf_counter())
+    pipeline = load(arguments.model)
     clock.append(time.perf_counter())
     try:
         least, most = pipeline.sampling(arguments.quality).min_guidance, arguments.guidance
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
 
 def check(arguments: argparse.Namespace):
     """The opened picture and the drags, once all input is known to be good. PyTorch is imported last."""
-    from puppetmaster_core.checkpoints import check_model, find_model, read_index
+    from puppetmaster_core.checkpoints import find_model, read_index
     from puppetmaster_core.drags import DragError
     from puppetmaster_core.pictures import open_picture
     from puppetmaster_core.video import check_output
@@ -82,7 +81,6 @@ def check(arguments: argparse.Namespace):
         picture = open_picture(arguments.image)
     folder, frames = find_model(arguments.model), 14  # of a model on the hub the settings are not known yet
     if not isinstance(folder, str):
-        check_model(folder)
         frames = read_index(folder).get("frames", frames)
     drags = read_drags(arguments.drags, frames, picture.size)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import math
 import os
 import sys
@@ -24,14 +23,10 @@ class BadInput(ValueError):
     """Input a command cannot use. The message is one line: what it got, what it expected, what to do."""
 
 
-def add_command(commands, name: str, module) -> None:
-    """Add a command of a module to the subparsers of a parser. One that only has commands of its own has no `run`."""
-    command = commands.add_parser(name, help=module.HELP, description=module.__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
-    module.add_arguments(command)
-    if hasattr(module, "run"):
-        command.set_defaults(run=module.run, prog=command.prog)
-        command.add_argument("--json", action="store_true", help="print what was done or found as JSON")
+def add_run(command: argparse.ArgumentParser, run: Callable) -> None:
+    """Let a command call `run`, and print its report as text or as JSON."""
+    command.set_defaults(run=run, prog=command.prog)
+    command.add_argument("--json", action="store_true", help="print what was done or found as JSON")
 
 
 def ranged(kind: type, least: float, most: float) -> Callable[[str], float]:
@@ -87,10 +82,6 @@ def need(*packages: str, extra: str = "curation") -> None:
         raise BadInput(f"{' and '.join(missing)} is not installed: pip install 'puppetmaster-core[{extra}]'")
 
 
-def counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def load(model: str):
     """The pipeline; on the GPU where there is one, with the network in bfloat16 and pictures in float32. Raises ModelError."""
     import torch
@@ -103,22 +94,6 @@ def load(model: str):
         pipeline.to("cuda")
         pipeline.unet.to(torch.bfloat16)
     return pipeline
-
-
-@contextmanager
-def quick_start() -> Iterator[None]:
-    """For the heavy imports of a command that lives for seconds: no garbage collection, now or of them later.
-
-    It saves about a third of the time they take, ending included. Threads do not spin while they wait, which takes three
-    times as long where something else is running.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when PyTorch is imported
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @contextmanager

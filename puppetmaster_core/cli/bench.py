@@ -4,7 +4,7 @@
 
 examples:
   puppetmaster bench --scale tiny --compile
-  puppetmaster bench --scale paper --device cuda --steps 50 --compile
+  puppetmaster bench --scale paper --device cuda --compile
   puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
@@ -27,85 +27,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--scale", choices=list(SCALES), default="tiny", help="the network's size (default: tiny)")
     add("--repeats", type=whole(1, 1000), default=9, help="repetitions, of which the median counts (default: 9)")
-    add("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
     add("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     add("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
     add("--curation", type=whole(1, 10**6), metavar="ASSETS",
         help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
-    add("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
+    add("--output", type=Path, metavar="FILE.json", help="write it there, as results/ has it")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
-    if arguments.output and not arguments.curation:
-        raise BadInput("got --output without --curation: the others print only")
-    if arguments.curation:
-        return _curation(arguments.curation, arguments.output)
-
-    import torch
-
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("got --device cuda, but PyTorch finds no GPU here: leave it out, or install PyTorch for your GPU")
-    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    report = {"scale": arguments.scale, "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__}
-    if arguments.scale == "paper":
-        report |= _counts()
-    if arguments.scale != "paper" or device == "cuda":
-        report |= _times(arguments, device)
-    return report, as_text(report)
+    check_file(arguments.output)
+    report, text = _curation(arguments.curation) if arguments.curation else _network(arguments)
+    if arguments.output:
+        write_json(arguments.output, report)
+    return report, text
 
 
-def _curation(count: int, output: Path | None) -> tuple[dict, str]:
+def _curation(count: int) -> tuple[dict, str]:
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.curation import results, speed
 
-    check_file(output)
     engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
     times = list(speed.compare_engines(find_source("library:all", count), engines=engines))
-    record = results.speed_record(times)
-    if output:
-        write_json(output, record)
-    return record, speed.as_text(times)
+    return results.speed_record(times), speed.as_text(times)
 
 
-def _counts() -> dict:
-    from puppetmaster_core.bench import count_step
+def _network(arguments: argparse.Namespace) -> tuple[dict, str]:
+    import torch
+
+    from puppetmaster_core.bench import count_step, guided_step, table
     from puppetmaster_core.model import DragUNet
     from puppetmaster_core.model.released import RELEASED
     from puppetmaster_core.model.svd import explain_sizes
 
-    return {"parameters": explain_sizes(DragUNet, RELEASED), "operations, paper's settings": count_step(SVD),
-            "operations, released settings": count_step(SVD, released=True)}
-
-
-def _times(arguments: argparse.Namespace, device: str) -> dict:
-    import torch
-
-    from puppetmaster_core.bench import guided_step, guided_video
-
-    preset, dtype = SCALES[arguments.scale], torch.bfloat16 if device == "cuda" else torch.float32
-    rows = guided_step(preset, arguments.repeats, device, dtype)
-    backend = "inductor" if arguments.compile else None
-    video, why_not = guided_video(preset, arguments.steps, arguments.repeats, device, dtype, backend)
-    times = {"precision": str(dtype), "guided step": [asdict(row) for row in rows], "steps": arguments.steps,
-             "guided video": [asdict(row) for row in video]}
-    return times | ({"not compiled": why_not} if why_not else {})
-
-
-def as_text(report: dict) -> str:
-    """What --json prints, for people."""
-    from puppetmaster_core.bench import Row, table
-
-    lines = [f"scale {report['scale']}, {report['device']}, {report['threads']} threads, PyTorch {report['torch']}"]
-    if "parameters" in report:
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("got --device cuda, but PyTorch finds no GPU here: leave it out, or install PyTorch for your GPU")
+    device, scale = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"), arguments.scale
+    report = {"scale": scale, "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    lines = [f"scale {scale}, {device}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}"]
+    if scale == "paper":
+        report["parameters"] = explain_sizes(DragUNet, RELEASED)
         lines += ["", "parameters", *(f"  {name:70}{count:>16,}" for name, count in report["parameters"])]
-    for name in (name for name in report if name.startswith("operations")):
-        first = next(iter(report[name].values()))
-        lines += ["", f"one guided step, {name.removeprefix('operations, ')}: TFLOP, and as a share"]
-        lines += [f"  {way:70}{count / 1e12:10.3f}{count / first:6.2f}" for way, count in report[name].items()]
-    video = f"the network in {report.get('steps')} guided steps"
-    for name, title in (("guided step", "one guided step"), ("guided video", video)):
-        if name in report:
-            lines += ["", f"{title}, {report['precision'].removeprefix('torch.')}", table([Row(**row) for row in report[name]])]
-    if "not compiled" in report:
-        lines += ["", f"not compiled: {report['not compiled']}"]
-    return "\n".join(lines)
+        for settings, released in (("paper's settings", False), ("released settings", True)):
+            counts = report[f"operations, {settings}"] = count_step(SVD, released)
+            lines += ["", f"one guided step, {settings}: TFLOP, and as a share"]
+            lines += [f"  {way:70}{n / 1e12:10.3f}{n / counts['as released']:6.2f}" for way, n in counts.items()]
+    if scale != "paper" or device == "cuda":
+        dtype = torch.bfloat16 if device == "cuda" else torch.float32
+        rows = guided_step(SCALES[scale], arguments.repeats, device, dtype, arguments.compile)
+        report |= {"precision": str(dtype), "guided step": [asdict(row) for row in rows]}
+        lines += ["", f"one guided step, {dtype}", table(rows)]
+    return report, "\n".join(lines)

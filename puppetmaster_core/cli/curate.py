@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--forest", type=Path, metavar="DIR", help="of `puppetmaster forest` (default: the shipped one)")
     add("--assets-a-part", type=whole(1, 10**6), default=200, help="(default: 200)")
     add("--workers", type=whole(1, 1024), help="processes (default: 2, or the whole of a cluster that is joined)")
-    add("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
-    add("--ray-address", metavar="HOST:PORT", help="a Ray cluster to join (default: one on this machine)")
+    add("--engine", choices=("local", "ray"), default="local", help="ray: on the cluster of $RAY_ADDRESS, or one here")
     add("--rank", type=whole(0, 10**6), default=0, help="which share of the run this machine does (default: 0)")
     add("--world-size", type=whole(1, 10**6), default=1, help="how many machines share the run (default: 1)")
     add("--time-limit", type=number(0.1, 1e6), default=120, help="seconds an animation (default: 120)")
@@ -58,12 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--retry", action="store_true", help="parts with failed assets again, and failed questions to the judge")
     add("--judge", action="store_true", help="ask a vision-language model whether what is kept is realistic")
     add("--judge-model", metavar="MODEL", help="the same, one on this machine: transformers folder or Hub name")
-    add("--judge-device", metavar="DEVICE", help="where --judge-model runs (default: a GPU where there is one)")
     add("--price", metavar="IN,OUT", help="of the judge, dollars for a million tokens in and out")
     add("--budget", type=number(0, 1e9), help="dollars for the judge in this folder; needs --price")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run(arguments: argparse.Namespace) -> dict:
     check(arguments)
 
     from puppetmaster_core.curation.forest import Forest
@@ -82,15 +80,14 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
         judging = _ask(job, forest, judge, arguments) if judge else None
         report = finish(job, forest, judging and (lambda row: judging.answer(judging.strip(row))))
         if report is None:
-            rank = f"rank {arguments.rank} of {arguments.world_size}"
-            return {"waiting": True}, f"{folder}: {rank} is done; the last rank to end writes the tables"
+            return {"waiting": f"rank {arguments.rank} of {arguments.world_size} is done; the last to end writes the tables"}
         if arguments.official:
             report["published lists"] = _compared(folder, arguments.official)
         if arguments.arms:
             report["arms"] = _arms(folder, arguments.arms)
         report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
         write_json(folder / "report.json", report)
-    return report, summary(folder, report)
+    return report
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -99,16 +96,12 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.rank >= arguments.world_size:
         raise BadInput(f"got --rank {arguments.rank} of --world-size {arguments.world_size}, expected 0 to "
                        f"{arguments.world_size - 1}: ranks count from 0")
-    if arguments.ray_address and arguments.engine != "ray":
-        raise BadInput("got --ray-address without --engine ray: give both or neither")
     if arguments.assets.startswith("objaverse:") != (arguments.download is not None):
         raise BadInput("objaverse:… and --download DIR go together: what to get, and where to put it")
     if arguments.assets == "cabinets":
         raise BadInput("got cabinets, expected files or the library: `puppetmaster assets make` writes files")
     if not (arguments.judge or arguments.judge_model) and (arguments.price or arguments.budget is not None):
         raise BadInput("got --price and --budget without --judge: give it too, or neither")
-    if arguments.judge_device and not arguments.judge_model:
-        raise BadInput("got --judge-device without --judge-model: give both or neither")
     if arguments.budget is not None and not arguments.price:
         raise BadInput("got --budget without --price: say what a million tokens cost")
     need("sklearn", "skops", "httpx")
@@ -179,7 +172,7 @@ def _measure(job, arguments: argparse.Namespace) -> dict:
 
     began, now, memory = time.perf_counter(), 0, 0.0
     parts = missing_parts(job, arguments.rank, arguments.world_size, arguments.retry)
-    outcomes = run_shards(job, parts, workers=arguments.workers, engine=arguments.engine, address=arguments.ray_address,
+    outcomes = run_shards(job, parts, workers=arguments.workers, engine=arguments.engine,
                           time_limit=arguments.time_limit, memory_gb=arguments.memory)
     for outcome in tqdm(outcomes, total=sum(len(job.items(part)) for part in parts), desc="assets", file=sys.stderr):
         row = outcome.result["asset"]
@@ -202,7 +195,7 @@ def _judge(arguments: argparse.Namespace):
     if arguments.judge_model:
         from puppetmaster_core.curation.local_judge import LocalJudge
 
-        return LocalJudge.load(arguments.judge_model, arguments.judge_device), price
+        return LocalJudge.load(arguments.judge_model), price
     from puppetmaster_core.curation.judge import Judge
 
     return (Judge.from_environment(), price) if arguments.judge else None
@@ -224,25 +217,3 @@ def _ask(job, forest, judge, arguments: argparse.Namespace):
         print(f"{name}: not drawn: {error}", file=sys.stderr)
     judging.ask(tqdm([judging.strip(row) for row in rows], desc="judging", file=sys.stderr), arguments.budget, arguments.retry)
     return judging
-
-
-def summary(folder: Path, report: dict) -> str:
-    """A report in a few lines."""
-    lines = [f"{folder}: {report['assets']} assets, {report['animations']} animations"]
-    for stage, counts in report["funnel"].items():
-        lost = ", ".join(f"{name} {count}" for name, count in counts.items() if name not in ("in", "out") and count)
-        lines.append(f"  {stage:8} {counts['in']:>7} → {counts['out']:<7}{f' ({lost})' if lost else ''}")
-    if report["assets with notes"]:
-        lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
-    for name, overlap in report.get("published lists", {}).items():
-        lines.append("{}: {both} of our {ours} are published, of {published} published ones looked at".format(name, **overlap))
-    for name, arm in report.get("arms", {}).items():
-        lines.append(f"{folder / 'arms' / name}: {arm['clips']} clips, curation drops {arm['that curation drops']:.0%} of them")
-    if "judge" in report:
-        lines.append("judge: {answers} answers, {of no use} of no use, {tokens_in} tokens in, {tokens_out} out, "
-                     "${dollars:.4f}, {model}, prompt {prompt}".format(**report["judge"]))
-    if report["failures"]:
-        first = report["failures"][0]
-        lines.append(f"{len(report['failures'])} assets failed, listed in {folder / 'report.json'}; the first: "
-                     f"{first['asset']}: {first['error']}")
-    return "\n".join(lines)

@@ -67,11 +67,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
         record, shown = (_table_1 if arguments.data else _exact)(arguments, progress)
         if output:
             about = {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit()}
-            try:
-                write_json(output, {**record, **about, "seconds": round(time.perf_counter() - began, 1)})
-            except OSError as error:
-                raise BadInput(f"{output}: cannot be written ({error.strerror}), the scores are kept in {progress.path}: make "
-                               "room there and start the same command again") from None
+            write_json(output, {**record, **about, "seconds": round(time.perf_counter() - began, 1)})
             progress.done()  # the result first; what it was made from goes once it is there
     return record["summary"], shown
 

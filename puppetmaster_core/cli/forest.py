@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--report", type=Path, metavar="FILE.json", help="write the figures there, as results/ has them")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run(arguments: argparse.Namespace) -> dict:
     check_new(arguments.output)
     check_file(arguments.report)
     if bool(arguments.labels or arguments.official) != bool(arguments.table):
@@ -69,17 +69,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     forest.save(arguments.output)
     if arguments.report:
         write_json(arguments.report, results.forest_record(forest.about, seconds))
-    took = "{measuring} s to measure, {fitting} s to fit and check".format(**seconds)
-    return forest.about | {"seconds": seconds}, f"{summary(arguments.output, forest.about)}\n{took}"
-
-
-def summary(folder: Path, about: dict) -> str:
-    """What a forest is, in a few lines: figures, and where its labels come from."""
-    figures = about["figures, objects not seen"]
-    kept = ", ".join(f"{kind} {share:.1%}" for kind, share in figures["kept at the threshold"].items())
-    labels = "; ".join(f"{source}: {sum(kinds.values())}" for source, kinds in about["labels"].items())
-    return (f"{folder}: AUC {figures['auc']:.4f}, average precision {figures['average precision']:.4f}, "
-            f"Brier score {figures['brier']:.4f} on objects not seen\nkept: {kept}\nlabels from {labels}")
+    return forest.about | {"seconds": seconds}
 
 
 def _labelled(arguments: argparse.Namespace) -> list:

@@ -18,10 +18,9 @@ import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, check_folder, counted, load, need, number, whole
+from puppetmaster_core.cli.arguments import BadInput, check_folder, load, need, number, whole
 from puppetmaster_core.files import write_json
 
-EARLY = 100  # clips after which the memory of the workers should grow no more
 HELP = "render animated 3D objects to training clips"
 FILMING = ("size", "frames", "views", "setting", "background", "rules", "renderer", "fps", "seed", "field_size")
 
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str]:
+def run(arguments: argparse.Namespace) -> dict:
     from puppetmaster_core.clips.rendering import RenderPlan
     from puppetmaster_core.clips.sources import find_source
     from puppetmaster_core.clips.studio import Filming
@@ -80,8 +79,9 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
             report["features"] = str(cache_features(folder, model.vae, model.image_encoder))
         write_json(folder / "report.json", report)
     if not report["clips"]:
-        raise BadInput("; ".join(_summary(folder, report)))
-    return report, "\n".join(_summary(folder, report))
+        causes = "".join(f", the first: {one['asset']}: {one['cause']}" for one in report["failures"][:1])
+        raise BadInput(f"{folder}: got no clip of {report['assets']:,} assets, expected some: report.json there says why{causes}")
+    return report
 
 
 def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
@@ -91,7 +91,7 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
     from puppetmaster_core.clips.rendering import missing_shards, read_failures, render_shards
     from puppetmaster_core.clips.shards import count_notes, read_index
 
-    began, clips, early, most = time.perf_counter(), 0, 0.0, 0.0
+    began, clips, most = time.perf_counter(), 0, 0.0
     todo = missing_shards(folder, plan, arguments.retry)
     limit = arguments.time_limit or (7200 if arguments.renderer == "blender" else 120)
     memory = None if arguments.renderer == "blender" else arguments.memory  # Cycles maps far more than it uses
@@ -103,22 +103,10 @@ def _make(folder: Path, plan, arguments: argparse.Namespace) -> dict:
                 tqdm.write(f"{failure['asset']}: {failure['cause']}", file=sys.stderr)
             clips += len(outcome.result["rows"])
             most = max(most, outcome.memory_mb)
-            early = most if clips <= EARLY else early
             bar.set_postfix(clips=clips, refresh=False)
             bar.update()
     seconds, failures, index = time.perf_counter() - began, read_failures(folder), read_index(folder)
     return {"clips": index.num_rows, "assets": len(plan.source), "shards": len(plan.shards), "made now": clips,
             "seconds": round(seconds, 2), "clips/s": round(clips / seconds, 2), "workers": arguments.workers,
-            "memory of a worker, MB": {f"first {EARLY} clips": round(early, 1), "all": round(most, 1)},
+            "most memory of a worker, MB": round(most, 1),
             "assets with notes": count_notes(index), "failures": failures}
-
-
-def _summary(folder: Path, report: dict) -> list[str]:
-    lines = [f"{folder}: {counted(report['clips'], 'clip')} of {counted(report['assets'], 'asset')} in "
-             f"{counted(report['shards'], 'shard')}, {report['made now']} made now at {report['clips/s']} a second"]
-    if report["assets with notes"]:
-        lines.append(f"assets with notes: {', '.join(f'{kind} {n:,}' for kind, n in report['assets with notes'].items())}")
-    if report["failures"]:
-        lines.append(f"{counted(len(report['failures']), 'failure')}, listed in {folder / 'report.json'}; the first: "
-                     f"{report['failures'][0]['asset']}: {report['failures'][0]['cause']}")
-    return lines

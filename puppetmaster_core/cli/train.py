@@ -1,4 +1,4 @@
-"""Train a scale: the VAE, its decoder sharpened, the denoiser; mini and tiny from nothing, svd from SVD's weights.
+"""Train a scale: what makes its latents, then the denoiser; mini and tiny from nothing, svd from SVD's weights.
 
 Without --data, clips of procedural cabinets and of the whole library are rendered, half of each. With --data, those that
 `puppetmaster render` made are read. They are drawn in the balanced mixture of App. C.1. Everything goes into the run folder;
@@ -10,7 +10,7 @@ examples:
   puppetmaster render library --count 8000 --output clips/library
   puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
   puppetmaster train --scale tiny --weights tiny --data my_clips --output runs/mine
-  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --shard --weights svd --data clips/256 --output runs/svd
+  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
 
@@ -25,8 +25,7 @@ from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "train a model"
 SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
-SETTINGS = ("steps", "batch_size", "accumulate", "activation_checkpointing", "shard", "learning_rate", "seed", "mixed_precision",
-            "compile", "workers", "checkpoint_every", "wandb")
+SETTINGS = ("steps", "batch_size", "accumulate", "seed", "mixed_precision", "compile", "checkpoint_every")  # all others: --config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,28 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", metavar="MODEL", help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for "
         "another scale a model of it, whose VAE stays (default: nothing)")
     add("--config", type=Path, metavar="FILE.toml", help="settings instead of the scale's, in tables named as stages, and recipe")
-    add("--stage", choices=("all", "vae", "decoder", "painter", "parts", "denoiser"), default="all",
+    add("--stage", choices=("all", "vae", "painter", "parts", "denoiser"), default="all",
         help="one of those that the scale has (default: all)")
     add("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     add("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
     add("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
-    add("--activation-checkpointing", action="store_true", default=None,
-        help="compute activations twice: a third more work, far less memory")
-    add("--shard", action="store_true", default=None,
-        help="share the denoiser's weights and what goes with them out over the processes (FSDP): for svd")
-    add("--learning-rate", type=number(1e-8, 1), help="(default: the scale's)")
     add("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
     add("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
     add("--mixed-precision", choices=("no", "bf16"),
         help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
     add("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
-    add("--workers", type=whole(1, 256), help="threads that make batches ahead (default: 2)")
     add("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
-    add("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
 
 
-def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
+def run(arguments: argparse.Namespace) -> dict | None:
     output, target = arguments.output, arguments.export
     config = _config(arguments.config)
     check_folder(output, "a run folder")
@@ -84,8 +76,8 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str] | None:
         from puppetmaster_core.training.export import export
 
         export(output, target)
-    report = {"done": done, "pipeline": str(pipeline) if pipeline.is_dir() else None}
-    return report, f"{'trained' if done else 'time is up, the same command goes on'}: {output}"
+    return {"done": done, "pipeline": str(pipeline) if pipeline.is_dir() else None,
+            "next": "nothing" if done else "time is up, the same command goes on"}
 
 
 def _config(path: Path | None) -> dict:

@@ -8,8 +8,10 @@ Letters: n clips, N frames, C channels, (h, w) latent grid, D width.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +29,10 @@ from puppetmaster_core.latents.pictures import downscale, encode
 from puppetmaster_core.pictures import clip_pixels, to_tensor
 
 
-def model_digest(vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionModelWithProjection) -> str:
+def model_digest(vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionModelWithProjection | None = None) -> str:
     """Twelve letters for the weights that make features: of the VAE's encoder and the image encoder."""
     digest = hashlib.sha256()
-    parts = {"vae": vae.encoder, "quant": vae.quant_conv, "image": image_encoder}
+    parts = {"vae": vae.encoder, "quant": vae.quant_conv} | ({"image": image_encoder} if image_encoder else {})
     for name, module in parts.items():
         for key, value in sorted(module.state_dict().items()):
             digest.update(f"{name}.{key}".encode())
@@ -39,13 +41,15 @@ def model_digest(vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionMod
 
 
 @torch.no_grad()
-def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionModelWithProjection,
-                   batch: int = 4) -> Path:
+def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder,
+                   image_encoder: CLIPVisionModelWithProjection | None = None, batch: int = 4, until: float = math.inf
+                   ) -> Path | None:
     """Encode all clips of `folder`; the features' folder. Shards that are encoded already are kept; a clip that cannot be read
     is left out, and a line says why.
 
-    Each file holds latents (n, N, C, h, w) float16 as they leave the encoder, embeddings (n, D) float16, and the clips'
-    keys. Raises ClipError where clips cannot be encoded by this model.
+    Each file holds latents (n, N, C, h, w) float16 as they leave the encoder, embeddings (n, D) float16 (D = 0 without an image
+    encoder), and the clips' keys. until: of `time.monotonic`; None is returned where that came before the last shard. Raises
+    ClipError where clips cannot be encoded by this model.
     """
     store = ClipStore(folder)
     wrong = sorted({size for size in store.column("size") if size % downscale(vae)})
@@ -58,6 +62,8 @@ def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder,
         for shard in dict.fromkeys(shards):
             numbers, path = np.flatnonzero(shards == shard), target / Path(shard).with_suffix(".safetensors").name
             if not _are_encoded(store, numbers, path):
+                if time.monotonic() >= until:
+                    return None
                 batches = np.split(numbers, range(batch, len(numbers), batch))
                 encoded = [_encode(store, some, vae, image_encoder) for some in batches]
                 latents, embeddings, keys = (list(parts) for parts in zip(*encoded, strict=True))
@@ -98,8 +104,10 @@ def _encode(store: ClipStore, numbers, vae, image_encoder) -> tuple[torch.Tensor
         read[row], keys[row] = np.zeros((store.column("frames")[numbers[row]], side, side, 3), np.uint8), ""
     pictures = to_tensor(np.stack(read)).to(vae.device, vae.dtype)  # (n, N, 3, H, W)
     latents = encode(vae, pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
-    first = clip_pixels(pictures[:, 0], image_encoder.config.image_size).to(image_encoder.device, image_encoder.dtype)
-    latents, embeddings = latents.half().cpu(), image_encoder(first).image_embeds.half().cpu()
+    latents, embeddings = latents.half().cpu(), torch.zeros(len(read), 0, dtype=torch.float16)
+    if image_encoder is not None:
+        first = clip_pixels(pictures[:, 0], image_encoder.config.image_size).to(image_encoder.device, image_encoder.dtype)
+        embeddings = image_encoder(first).image_embeds.half().cpu()
     latents[lost], embeddings[lost] = torch.nan, torch.nan
     return latents, embeddings, keys
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import binary_fill_holes
 
-from puppetmaster_core.drag_a_move import read_clip, read_index
+from puppetmaster_core.drag_a_move import clip_ids, read_clip
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.evaluation.videos import SUFFIXES, VideoError, find_video, read_video, spread, squared
 from puppetmaster_core.pictures import PictureError, Placement, open_picture
@@ -76,7 +76,7 @@ def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
     if not folder.is_dir():
         raise VideoError(f"{folder}: no such folder, expected one of test clips")
     if any(next(folder.glob(f"*{suffix}"), None) for suffix in (".npz", ".pkl", ".pickle")):
-        return Suite("Drag-a-Move", folder, tuple(entry["id"] for entry in read_index(folder)), "drag_a_move", size, 14)
+        return Suite("Drag-a-Move", folder, tuple(clip_ids(folder)), "drag_a_move", size, 14)
     names = {p.stem for p in folder.iterdir() if p.suffix.lower() in SUFFIXES} | {p.name for p in folder.iterdir() if p.is_dir()}
     ids = tuple(sorted(name for name in names if find_video(folder, name)))
     if not ids:

@@ -10,11 +10,8 @@ anchored decoding takes the given picture itself wherever a frame still shows it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor
@@ -64,43 +61,6 @@ def decode(vae: AutoencoderKLTemporalDecoder, z: Tensor) -> Tensor:
     return F.pixel_shuffle(flat, patch_size(vae)).unflatten(0, z.shape[:2])
 
 
-def decode_tiled(vae: AutoencoderKLTemporalDecoder, z: Tensor, tile: int) -> Tensor:
-    """`decode` in tiles of tile × tile latent cells, a quarter of which overlaps and is blended: for small GPUs.
-
-    Not exact: the decoder's attention and norms see one tile at a time. A tile as large as the grid is `decode` itself.
-    """
-    check_tile(tile)
-    h, w = z.shape[-2:]
-    if tile >= max(h, w):
-        return decode(vae, z)
-    cell = downscale(vae)
-    total, weights = 0, 0
-    for top in _tile_starts(h, tile):
-        for left in _tile_starts(w, tile):
-            part = decode(vae, z[..., top : top + tile, left : left + tile])
-            weight = _ramp(part.shape[-2], tile // 4 * cell, part)[:, None] * _ramp(part.shape[-1], tile // 4 * cell, part)
-            around = (left * cell, w * cell - left * cell - part.shape[-1], top * cell, h * cell - top * cell - part.shape[-2])
-            total, weights = total + F.pad(part * weight, around), weights + F.pad(weight, around)
-    return total / weights
-
-
-def check_tile(tile: int | None) -> None:
-    """Raise ValueError for a tile that `decode_tiled` cannot use; None is no tiles."""
-    if tile is not None and (not isinstance(tile, int) or tile < 4):
-        raise ValueError(f"got tiles of {tile!r} latent cells, expected a whole number from 4 on, so that they overlap")
-
-
-def _tile_starts(length: int, tile: int) -> list[int]:
-    """First cells of tiles that cover `length` cells, the last one flush with the end."""
-    return [*range(0, max(1, length - tile), tile - tile // 4), max(0, length - tile)] if length > tile else [0]
-
-
-def _ramp(length: int, overlap: int, like: Tensor) -> Tensor:
-    """(length,) weights in (0, 1] that rise over the first `overlap` pixels and fall over the last."""
-    distance = torch.arange(1, length + 1, device=like.device, dtype=like.dtype)
-    return torch.minimum(distance, distance.flip(0)).clamp(max=overlap) / overlap
-
-
 NEIGHBOURHOOD = 5  # pixels a side, over which a change is averaged: a stray pixel is not motion
 
 
@@ -116,28 +76,12 @@ def still_weight(decoded: Tensor, still: Tensor, tolerance: float) -> Tensor:
     return (1 - share**2 * (3 - 2 * share))[:, :, None]
 
 
-def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, tolerance: float,
-                    decode: Callable[..., Tensor] = decode) -> Tensor:
+def decode_anchored(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, tolerance: float) -> Tensor:
     """Pictures (B, N, 3, H, W): D(z^n) where it differs from D(z_first), the given picture where it does not (`still_weight`).
 
-    first (B, 3, H, W) is the given picture. decode(vae, z): the function above, or a tiled one.
+    first (B, 3, H, W) is the given picture.
     """
     decoded = decode(vae, z)
     still = decode(vae, z_first[:, None].expand(-1, *z.shape[1:]))  # temporal layers see a still video of N frames
     keep = still_weight(decoded, still, tolerance)
     return keep * first[:, None] + (1 - keep) * decoded
-
-
-def decode_video(vae: AutoencoderKLTemporalDecoder, z: Tensor, first: Tensor, z_first: Tensor, anchor: float = 0.0,
-                 tile: int | None = None) -> Tensor:
-    """Pictures (B, N, 3, H, W) as a model wants them, in the VAE's precision: anchored (frame 1 is `first`), tiled, or plain.
-
-    anchor: `LatentSpace.anchor`. tile: latent cells a side to decode at a time, None: all.
-    """
-    way = decode if tile is None else partial(decode_tiled, tile=tile)
-    z, z_first, first = z.to(vae.dtype), z_first.to(vae.dtype), first.to(vae.dtype)
-    if not anchor:
-        return way(vae, z)
-    pictures = decode_anchored(vae, z, first, z_first, anchor, way)
-    pictures[:, 0] = first
-    return pictures

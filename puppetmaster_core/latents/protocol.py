@@ -16,7 +16,7 @@ from puppetmaster_core.diffusion import draw_noise
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
-from puppetmaster_core.latents.pictures import LatentSpace, decode_video, encode
+from puppetmaster_core.latents.pictures import LatentSpace, decode, decode_anchored, encode
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Latents(Protocol):
     def finish(self, x: Tensor, seen: Seen) -> Any:
         """What was diffused, x (B, N, C, h, w), as it is handed out: z of pictures, or how parts move."""
 
-    def decode(self, finished: Any, seen: Seen, tile: int | None = None) -> Tensor:
+    def decode(self, finished: Any, seen: Seen) -> Tensor:
         """Pictures (B, N, 3, S, S), about [−1, 1]."""
 
 
@@ -70,8 +70,13 @@ class PictureLatents:
     def finish(self, x: Tensor, seen: Seen) -> Tensor:
         return self.space.undiffused(x, seen.known)
 
-    def decode(self, finished: Tensor, seen: Seen, tile: int | None = None) -> Tensor:
-        return decode_video(self.vae, finished, seen.first, seen.known, self.space.anchor, tile)
+    def decode(self, finished: Tensor, seen: Seen) -> Tensor:
+        z, first, z_first = (one.to(self.vae.dtype) for one in (finished, seen.first, seen.known))
+        if not self.space.anchor:
+            return decode(self.vae, z)
+        pictures = decode_anchored(self.vae, z, first, z_first, self.space.anchor)
+        pictures[:, 0] = first
+        return pictures
 
 
 @dataclass(frozen=True)
@@ -98,5 +103,5 @@ class MotionLatents:
     def finish(self, x: Tensor, seen: Seen) -> list:
         return self.codec.motion(x, seen.known)
 
-    def decode(self, finished: list, seen: Seen, tile: int | None = None) -> Tensor:
+    def decode(self, finished: list, seen: Seen) -> Tensor:
         return torch.stack([self.codec.paint(seen.first[0].to(self.codec.device), motion) for motion in finished])

@@ -25,13 +25,6 @@ def attend_folded(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -
     return out.unflatten(2, (rows, -1)).transpose(1, 2).flatten(0, 1)
 
 
-def attend_by_heads(attend: Callable[..., Tensor], heads: int | None, q: Tensor, k: Tensor, v: Tensor, *rest) -> Tensor:
-    """Any arm, so many heads at a time (None: all): less memory where no fused kernel is there, and the same numbers."""
-    if heads is None or heads >= q.shape[1]:
-        return attend(q, k, v, *rest)
-    return torch.cat([attend(*few, *rest) for few in zip(*(x.split(heads, dim=1) for x in (q, k, v)), strict=True)], dim=1)
-
-
 def first_frames(x: Tensor, frames: int) -> Tensor:
     """Frame 1 of every video: (B·N, ...) -> (B, ...)."""
     return x.unflatten(0, (-1, frames))[:, 0]
@@ -135,7 +128,7 @@ class FrameAttention:
             _split_heads(project(x), attn.heads)
             for project, x in ((attn.to_q, hidden_states), (attn.to_k, source), (attn.to_v, source))
         )
-        return _project_out(attn, attend_by_heads(arm.attend, self.context.heads, q, k, v, frames))
+        return _project_out(attn, arm.attend(q, k, v, frames))
 
 
 class TokenAttention:
@@ -174,4 +167,4 @@ class TokenAttention:
             tokens = first_frames(tokens, tokens.shape[0] // (self.context.batch - lone))
         q = _split_heads(attn.to_q(hidden_states), attn.heads)
         k, v = (_split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
-        return _project_out(attn, attend_by_heads(attend_folded, self.context.heads, q, k, v, mask))
+        return _project_out(attn, attend_folded(q, k, v, mask))

@@ -21,13 +21,11 @@ class ForwardContext:
     token_mask: (B, N, 1+K) bool, False where a drag is absent, or None where every key is seen.
     undragged: the first so many videos have no drags, and tokens of zeros. shortcut: whether cross-attention with a
     single key may be taken for that key's value. lone: the first so many videos have a single key, the picture's.
-    heads: how many heads attend at once, None for all.
     """
 
     def __init__(self) -> None:
         self.batch, self.frames, self.tokens = 1, 1, False
         self.undragged, self.lone, self.shortcut = 0, 0, False
-        self.heads: int | None = None
         self.token_mask: Tensor | None = None
         self.conditioning: DragConditioning | None = None
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from puppetmaster_core.tensor_files import file_shapes
+from puppetmaster_core.files import one_line
 
 # How the released network differs from the paper's (the book's page "Deviations").
 RELEASED = {
@@ -92,11 +92,11 @@ def read_released(source: Mapping[str, Tensor] | str | PathLike, wanted: Mapping
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises ValueError; of a damaged file it names the first tensor not whole."""
+    """The tensors of a safetensors file. Raises ValueError."""
     if not path.is_file():
         raise ValueError(f"{path}: no such file, expected the authors' checkpoint in safetensors format: check the path")
-    file_shapes(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: got {error}, expected the whole checkpoint: get the file again") from error
+        raise ValueError(f"{path}: damaged, cut off or no .safetensors file ({one_line(error)}), expected the whole checkpoint: "
+                         "get the file again") from error

@@ -193,14 +193,6 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         no_drags = self.null_conditioning(conditioning.batch, conditioning.frames, conditioning.size)
         return replace(DragConditioning.cat([conditioning, no_drags]), reference=True)
 
-    def set_attention_slice(self, slice_size: int | str | None) -> None:
-        """Attention for so many heads at a time (diffusers' name), "auto" for half of them, "max" for one, None for all."""
-        fewest = min(transformer.num_attention_heads for transformer in self.drag_transformers())
-        heads = {"auto": max(1, fewest // 2), "max": 1}.get(slice_size, slice_size)
-        if heads is not None and (not isinstance(heads, int) or heads < 1):
-            raise ValueError(f"got slice_size={slice_size!r}, expected 1 head or more, 'auto', 'max', or None for no slices")
-        self.context.heads = heads
-
     def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
         super().enable_gradient_checkpointing(gradient_checkpointing_func or BlockCheckpoint(self.context))
 

@@ -1,1 +1,1 @@
-"""Training (App. C.1): one loop, two stages (the VAE, then the denoiser)."""
+"""Training (App. C.1): one loop, stages for what makes latents and then for the denoiser."""

@@ -15,7 +15,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from puppetmaster_core.files import locked, whole_file, write_json
+from puppetmaster_core import jobs
+from puppetmaster_core.files import one_line, whole_file, write_json
 from puppetmaster_core.provenance import commit
 from puppetmaster_core.training.config import FREE, RunSettings, TrainingError
 from puppetmaster_core.training.distributed import this_process, wait_for_main
@@ -74,7 +75,7 @@ def load(folder: Path, model: nn.Module) -> tuple[int, dict, dict]:
         load_model(model, str(newest / MODEL), device="cpu")
         states = [torch.load(newest / name, map_location="cpu", weights_only=True) for name in (OPTIMIZER, EMA)]
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{newest}: cannot be used ({_one_line(error)}), expected a checkpoint of this network: use another "
+        raise TrainingError(f"{newest}: cannot be used ({one_line(error)}), expected a checkpoint of this network: use another "
                             "folder; or where it is damaged delete it, and the run goes on from the one before it") from error
     return int(newest.name.removeprefix("step-")), *states
 
@@ -89,15 +90,9 @@ def finished(settings: RunSettings) -> bool:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder` while this one works; its main process does. Raises TrainingError."""
+    """Keep other runs out of `folder` while this one works there; its main process does. Raises JobError."""
     (folder / ".lock").touch()
-    with ExitStack() as stack:
-        try:
-            if this_process().is_main_process:
-                stack.enter_context(locked(folder / ".lock"))
-        except BlockingIOError:
-            raise TrainingError(f"{folder}: another process is training here, expected none: wait for it, or choose another "
-                                "folder") from None
+    with jobs.alone(folder / ".lock") if this_process().is_main_process else nullcontext():
         yield
 
 
@@ -108,7 +103,7 @@ def saving(path: Path, otherwise: str = "what was there before is kept") -> Iter
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own for it
         free = shutil.disk_usage(next(place for place in path.absolute().parents if place.exists())).free / 2**20
-        raise TrainingError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or _one_line(error)}; {free:.0f} MB "
+        raise TrainingError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or one_line(error)}; {free:.0f} MB "
                             f"are free there); {otherwise}: make room and start the same command again") from error
 
 
@@ -154,7 +149,3 @@ def _decisive(record: dict) -> dict:
     preset = {name: value for name, value in record.get("preset", {}).items() if name in PARTS}
     clips = {"clips": record["data"]} if "data" in record else {}
     return {**settings, **items, **preset, **clips, "first weights": record.get("weights") or "none"}
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

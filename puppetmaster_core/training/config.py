@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 
 from puppetmaster_core.diffusion import P_MEAN, SIGMA_MIN
 from puppetmaster_core.presets import Preset
 
-STAGES = ("vae", "decoder", "painter", "parts", "denoiser")  # a scale has those of its latents
-NEEDED = ("steps", "batch_size", "learning_rate")  # of a stage
+STAGES = ("vae", "painter", "parts", "denoiser")  # a scale has those of its latents
 KINDS = {"int": (int, "a whole number"), "float": (Real, "a number"), "bool": (bool, "true or false"), "str": (str, "a text")}
-TINY = 1e-12  # above 0
+LEAST = 1e-12  # above 0
 
 
 class TrainingError(ValueError):
@@ -35,23 +33,21 @@ class RunSettings:
     output: str  # run folder
     steps: int = ranged(1)
     batch_size: int = ranged(1)  # clips of one update, over all processes and rounds
-    learning_rate: float = ranged(TINY, 1e6)
+    learning_rate: float = ranged(LEAST, 1e6)
     warmup_steps: int = ranged(0, default=100)
     decay_steps: int = ranged(0, default=0)  # the learning rate falls linearly to 0 over the last ones
     weight_decay: float = ranged(0, default=0.0)
-    clip_norm: float = ranged(TINY, 1e12, default=1.0)
-    ema_decay: float = ranged(0, 1 - TINY, default=0.9999)
+    clip_norm: float = ranged(LEAST, 1e12, default=1.0)
+    ema_decay: float = ranged(0, 1 - LEAST, default=0.9999)
     mixed_precision: str = "no"  # "bf16" pays on GPUs, and on CPUs that multiply bf16 in hardware
     compile: bool = False  # torch.compile the model: minutes of waiting first, then up to twice the speed
     accumulate: int = ranged(1, default=1)  # rounds an update: each holds batch_size / (processes · accumulate) clips in memory
     activation_checkpointing: bool = False  # compute activations again in the backward pass: a third more work, far less memory
-    shard: bool = False  # several processes: each holds its part of weights, gradients, optimiser and EMA (FSDP), not the whole
     workers: int = ranged(1, default=2)  # threads that make batches ahead
     checkpoint_every: int = ranged(1, default=500)
     sample_every: int = ranged(1, default=500)
     log_every: int = ranged(1, default=20)
     max_seconds: float = math.inf  # stop cleanly after this long, with a checkpoint
-    wandb: str = ""  # also log to this project of Weights & Biases
     seed: int = 0
 
     def __post_init__(self):
@@ -61,8 +57,6 @@ class RunSettings:
                                 "steps, expected at most as many together: give fewer")
         if self.mixed_precision not in ("no", "bf16"):
             raise TrainingError(f"got mixed_precision={self.mixed_precision!r}, expected 'no' or 'bf16': choose one")
-        if self.shard and self.compile:
-            raise TrainingError("got compile and shard, but layers are compiled whole: leave one of them out")
         if self.batch_size % self.accumulate:
             raise TrainingError(f"got batch_size={self.batch_size} and accumulate={self.accumulate}, expected rounds of equally "
                                 "many clips: give a divisor")
@@ -88,8 +82,8 @@ class RunSettings:
 
 
 # What may differ between two starts of one run: how long it goes on and how it is watched, not what it computes.
-FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "accumulate", "activation_checkpointing", "shard", "workers",
-        "checkpoint_every", "sample_every", "log_every", "wandb")
+FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "accumulate", "activation_checkpointing", "workers",
+        "checkpoint_every", "sample_every", "log_every")
 
 
 @dataclass(frozen=True)
@@ -120,24 +114,19 @@ class Plan:
     recipe: Mapping = field(init=False)  # the preset's `training` with `config`
 
     def __post_init__(self):
-        check_names(self.config, {"clips", "recipe", *STAGES}, "recipe")
-        for name in self.config.keys() & {*STAGES, "recipe"}:
-            if not isinstance(self.config[name], Mapping):
-                raise TrainingError(f"config: got {name}={self.config[name]!r}, expected a table of settings: write [{name}]")
+        tables = ("recipe", *STAGES)
+        for name, value in self.config.items():
+            if name not in ("clips", *tables):
+                raise TrainingError(f"config: got {name!r}, expected clips, or a table named {', '.join(tables)}: correct it")
+            if name in tables and not isinstance(value, Mapping):
+                raise TrainingError(f"config: got {name}={value!r}, expected a table of settings: write [{name}]")
         merged = {name: {**value, **self.config.get(name, {})} if isinstance(value, Mapping) else self.config.get(name, value)
                   for name, value in {**self.config, **self.preset.training}.items()}
         object.__setattr__(self, "recipe", merged)
-        check_names(merged.get("recipe", {}), names_of(Recipe), "recipe of the denoiser")
-        check_names(self.changes, names_of(RunSettings), "settings")
         clips = merged.get("clips", 1)
         if not isinstance(clips, int) or isinstance(clips, bool) or clips < 1:
             raise TrainingError(f"got clips={clips!r}, expected a whole number from 1: correct it")
-        own = [name for name in names_of(RunSettings) if name not in ("output", "max_seconds")]  # those are the run's business
         for stage in self.stages:
-            check_names(merged[stage], own, f"stage {stage!r}")
-            if missing := [name for name in NEEDED if name not in merged[stage]]:
-                raise TrainingError(f"stage {stage!r} has no {', '.join(missing)}, and the scale {self.preset.name!r} no such "
-                                    "stage of its own: give them, or leave the table out")
             self.settings(stage)
         self.items  # noqa: B018, a recipe that cannot be is refused here
 
@@ -149,30 +138,25 @@ class Plan:
     @property
     def items(self) -> Recipe:
         """What the denoiser's training items are."""
-        return Recipe(**self.recipe.get("recipe", {}))
+        return _made(Recipe, "recipe", self.recipe.get("recipe", {}))
 
     def settings(self, stage: str) -> RunSettings:
         """The stage's settings; with another number of steps the warm-up and the decay keep their shares."""
-        settings = RunSettings(output=str(self.folder / stage), **self.recipe[stage])
+        settings = _made(RunSettings, f"stage {stage!r}", self.recipe[stage], output=str(self.folder / stage))
         share = self.changes.get("steps", settings.steps) / settings.steps
         scaled = {"warmup_steps": int(share * settings.warmup_steps), "decay_steps": int(share * settings.decay_steps)}
         left = max(0.0, self.until - time.monotonic())
-        whole = {} if stage == "denoiser" else {"shard": False}  # a VAE fits anywhere
-        return replace(settings, **{**(scaled if share != 1 else {}), **self.changes, **whole}, max_seconds=left)
+        changes = {**(scaled if share != 1 else {}), **self.changes, "max_seconds": left}
+        return _made(RunSettings, f"stage {stage!r}", {**vars(settings), **changes})
 
 
-def names_of(cls: type) -> tuple[str, ...]:
-    """The fields of a dataclass."""
-    return tuple(field.name for field in fields(cls))
-
-
-def check_names(given: Mapping, known, what: str) -> None:
-    """Raise TrainingError for a name among `given` that is not `known`, with the nearest one that is."""
-    for name in given:
-        if name not in known:
-            near = get_close_matches(str(name), known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "expected some of " + ", ".join(sorted(known))
-            raise TrainingError(f"{what}: unknown setting {name!r}, {hint}")
+def _made(cls: type, what: str, given: Mapping, **own):
+    """A dataclass of some values; TrainingError for names that it does not have, or has not been given."""
+    try:
+        return cls(**own, **given)
+    except TypeError as error:
+        raise TrainingError(f"{what}: {str(error).partition('() ')[2]}, expected {', '.join(one.name for one in fields(cls))}: "
+                            "correct it") from None
 
 
 def check_fields(config) -> None:

@@ -6,7 +6,6 @@ killed run goes on exactly as if it had not been, and `checkpoint` for what is k
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -25,7 +24,7 @@ from tqdm import tqdm
 from puppetmaster_core.training import checkpoint
 from puppetmaster_core.training.batches import Batch, prefetch
 from puppetmaster_core.training.config import RunSettings
-from puppetmaster_core.training.distributed import fill, make_accelerator, parts_of, share_out, wait_for_main, whole
+from puppetmaster_core.training.distributed import make_accelerator, wait_for_main
 from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
 
 Make = Callable[[int, range], Batch]  # the rows of an update's batch, on the CPU
@@ -39,8 +38,8 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
 
     `record` is written to settings.json with the settings and the commit before the first step.
     Raises FloatingPointError at the first loss or gradient that is not finite, before it reaches the weights, with the batch
-    saved, so that the last checkpoint is good; TrainingError where the folder holds a run of other settings, is in use, or
-    cannot be written.
+    saved, so that the last checkpoint is good; TrainingError where the folder holds a run of other settings or cannot be
+    written; JobError where it is in use.
     """
     folder, record = Path(settings.output), {"settings": asdict(settings), **(record or {})}
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,14 +68,13 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
 
 
 class _Run:
-    """A stage at work: the model in its wrappers (`wrapped` is called, `trained` has the parameters), and what goes with it."""
+    """A stage at work: the model, `wrapped` for several processes, and what goes with it."""
 
     def __init__(self, accelerator: Accelerator, model: nn.Module, make: Make, loss: Loss, settings: RunSettings):
         self.began, self.accelerator, self.model, self.settings = time.monotonic(), accelerator, model, settings
         self.folder, self.main = Path(settings.output), accelerator.is_main_process
         processes, device = accelerator.num_processes, accelerator.device
-        self.shared = settings.shard and processes > 1
-        self.step, *states = checkpoint.load(self.folder, model)
+        self.step, optimizer, ema = checkpoint.load(self.folder, model)
         model.to(device).train()
         rows, flops = settings.rows(0, accelerator.process_index, processes), 0.0
         if self.step < settings.steps:
@@ -88,26 +86,18 @@ class _Run:
             checkpoint_activations(model)
         if settings.compile:
             model.compile()
-        self._wrap(*states)
+        parameters = list(model.parameters())
+        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.ema = EMAModel(parameters, decay=settings.ema_decay)
+        if optimizer:
+            self.optimizer.load_state_dict(optimizer)
+            self.ema.load_state_dict(ema)
+        self.ema.to(device)
+        self.wrapped = accelerator.prepare(model)
         self.batches = prefetch(make, self._jobs(), settings.workers)
         self.bar = tqdm(total=settings.steps, initial=self.step, desc=self.folder.name, mininterval=5, disable=not self.main)
         if self.main:
             accelerator.init_trackers("log")
-
-    def _wrap(self, optimizer: dict, ema: dict) -> None:
-        """Put the model where it trains, with optimiser and EMA in the given states, which are empty at the beginning."""
-        accelerator, settings = self.accelerator, self.settings
-        self.trained = share_out(self.model, accelerator.device, accelerator.num_processes) if self.shared else self.model
-        parameters = list(self.trained.parameters())
-        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.ema = EMAModel(parameters, decay=settings.ema_decay)
-        if optimizer:
-            moments = {number: {name: parts_of(value, parameters[number]) for name, value in own.items()}
-                       for number, own in optimizer["state"].items()}
-            self.optimizer.load_state_dict({**optimizer, "state": moments})
-            self.ema.load_state_dict({**ema, "shadow_params": list(map(parts_of, ema["shadow_params"], parameters))})
-        self.ema.to(accelerator.device)
-        self.wrapped = self.trained if self.shared else accelerator.prepare(self.model)
 
     def _jobs(self) -> Iterator[tuple[int, range]]:
         """What this process computes, in order: its rows of every round of every update."""
@@ -135,21 +125,21 @@ class _Run:
             yield
 
     def gradients(self, round_: int):
-        """Around a round: processes exchange gradients in an update's last; with FSDP in each, as it spares whole ones."""
-        last = round_ == self.settings.accumulate - 1 or self.shared
+        """Around a round: processes exchange gradients in an update's last."""
+        last = round_ == self.settings.accumulate - 1
         return nullcontext() if last else self.accelerator.no_sync(self.wrapped)
 
     def update(self, used: list[Batch]) -> Tensor:
         """One step of the optimiser and the EMA; the gradient's norm."""
-        norm = whole(self.accelerator.clip_grad_norm_(self.trained.parameters(), self.settings.clip_norm))
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.check_finite("gradient's norm", norm, used)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.settings.rate(self.step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.step(self.trained.parameters())
+        self.ema.step(self.model.parameters())
         self.step += 1
-        self.meter.count(self.settings.batch_size)
+        self.meter.clips += self.settings.batch_size
         self.bar.update()
         return norm
 
@@ -180,8 +170,10 @@ class _Run:
         if self.step % settings.log_every == 0:
             value = self.accelerator.reduce(value, "mean") if self.accelerator.num_processes > 1 else value
             rate = settings.learning_rate * settings.rate(self.step - 1)
-            logged = {"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **self.meter.read(),
+            rates = self.meter.read()
+            logged = {"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **rates,
                       **{name: float(number) for name, number in numbers.items()}}
+            self.bar.set_postfix({name: f"{one:.3g}" for name, one in rates.items()}, refresh=False)
             self.accelerator.log(logged, self.step)  # the main process does
         if sample and (self.step % settings.sample_every == 0 or last):
             self._log_samples(sample)
@@ -189,53 +181,36 @@ class _Run:
             self._checkpoint()
 
     def _log_samples(self, sample: Sample) -> None:
-        if not self.shared:
-            self.ema.store(self.model.parameters())
-        self._average()
+        self.ema.store(self.model.parameters())
+        self.ema.copy_to(self.model.parameters())
         if self.main:
-            self.model.to(self.accelerator.device).eval()
+            self.model.eval()
             with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
                 pictures = sample()
             for name, picture in pictures.items():
                 self._tensorboard().add_image(name, picture, self.step)
             self.model.train()
-        if self.shared:
-            self.model.to("cpu")
-        else:
-            self.ema.restore(self.model.parameters())
+        self.ema.restore(self.model.parameters())
         wait_for_main()
 
-    def _average(self) -> None:
-        """Give the model its EMA weights."""
-        if self.shared:
-            fill(self.model, self.ema.shadow_params)
-        else:
-            self.ema.copy_to(self.model.parameters())
-
     def _checkpoint(self) -> None:
-        optimizer, average = self.optimizer.state_dict(), self.ema.state_dict()
-        if self.shared:
-            fill(self.model, list(self.trained.parameters()))
-            optimizer, average = whole(optimizer), whole(average)
         if self.main:
             self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
-            checkpoint.save(self.folder, self.step, self.model, optimizer, average)
+            checkpoint.save(self.folder, self.step, self.model, self.optimizer.state_dict(), self.ema.state_dict())
         wait_for_main()
 
     def _tensorboard(self):
         return self.accelerator.get_tracker("tensorboard", unwrap=True)
 
     def finish(self) -> None:
-        """Save, close the log, and leave the model with its EMA weights on its device."""
+        """Save, close the log, and leave the model with its EMA weights."""
         if self.step % self.settings.checkpoint_every:
             self._checkpoint()
-        if self.main and (line := self.meter.line()):
-            tqdm.write(f"{self.folder.name}: {line}", file=sys.stderr)
         for tracker in self.accelerator.trackers if self.main else ():
             tracker.finish()  # end_training would also part the processes, and there may be stages to come
         wait_for_main()
-        self._average()
-        self.model.to(self.accelerator.device).eval()
+        self.ema.copy_to(self.model.parameters())
+        self.model.eval()
 
 
 def checkpoint_activations(model: nn.Module) -> None:

@@ -50,42 +50,22 @@ def flops_of(model: nn.Module, loss: Callable[[], Tensor], device: torch.device)
 
 
 class Meter:
-    """Rates since the last reading, and of all updates but the first, which compiles and fills caches.
+    """Rates since the last reading.
 
     flops_a_clip: of one clip, forward and backward. peak: FLOP/s of all devices together.
     """
 
     def __init__(self, flops_a_clip: float, peak: float):
         self.flops_a_clip, self.peak = flops_a_clip, peak
-        self.clips, self.waited = 0, 0.0  # so far; waited: seconds spent waiting for batches
-        self._first, self._last = None, (0, 0.0, time.perf_counter())
-
-    def count(self, clips: int) -> None:
-        """One update more."""
-        self.clips += clips
-        self._first = self._first or self._mark()
+        self.clips, self.waited, self._since = 0, 0.0, time.perf_counter()  # waited: seconds spent waiting for batches
 
     def read(self) -> dict[str, float]:
-        """Clips a second, MFU where it is known, and the share of time spent waiting, since the last reading."""
-        last, self._last = self._last, self._mark()
-        return self._rates(last)
-
-    def line(self) -> str:
-        """The rates of the whole run in words; empty where it made no update."""
-        if not self._first or self._first[0] == self.clips:
-            return ""
-        rates = self._rates(self._first)
-        mfu = f"MFU {rates['MFU']:.1%}" if "MFU" in rates else "MFU not known"
-        waiting = rates["share of time waiting for data"]
-        return f"{rates['clips per second']:.3g} clips/s, {mfu}, {waiting:.1%} of the time waiting for data"
-
-    def _mark(self) -> tuple[int, float, float]:
-        return self.clips, self.waited, time.perf_counter()
-
-    def _rates(self, mark: tuple[int, float, float]) -> dict[str, float]:
-        clips, waited, seconds = (now - then for now, then in zip(self._mark(), mark, strict=True))
-        rates = {"clips per second": clips / seconds, "MFU": clips / seconds * self.flops_a_clip / self.peak,
-                 "share of time waiting for data": waited / seconds}
+        """Clips a second, MFU where it is known, and the share of time spent waiting."""
+        now = time.perf_counter()
+        seconds, rate = now - self._since, self.clips / (now - self._since)
+        rates = {"clips per second": rate, "MFU": rate * self.flops_a_clip / self.peak,
+                 "share of time waiting for data": self.waited / seconds}
+        self.clips, self.waited, self._since = 0, 0.0, now
         return {name: rate for name, rate in rates.items() if rate == rate}
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from tqdm import tqdm
 
 from puppetmaster_core.clips.displacement import moves
-from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.latents.parts import SIDE
@@ -80,11 +79,8 @@ class MotionClips(ShardClips):
                   for name, (shape, kind) in shapes.items()}
 
         def read(number: int) -> None:
-            try:
-                labels = self.labels(number, ("displacement", "field_parts"))
-                arrays["first"][number] = self.frames(number, slice(1))[0]
-            except ClipError as error:
-                raise TrainingError(str(error)) from error
+            labels = self.labels(number, ("displacement", "field_parts"))
+            arrays["first"][number] = self.frames(number, slice(1))[0]
             if labels["displacement"].shape != (frames, SIDE, SIDE, 2):
                 raise TrainingError(f"clip {number}: got a displacement of shape {labels['displacement'].shape}, expected "
                                     f"{(frames, SIDE, SIDE, 2)}: render the clips with --field-size {SIDE}")

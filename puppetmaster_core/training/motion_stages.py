@@ -19,7 +19,7 @@ from puppetmaster_core.training.motion_clips import MotionClips
 from puppetmaster_core.training.painter import train_painter
 from puppetmaster_core.training.parts import train_parts
 
-MODULES = {"painter": ("painter",), "parts": ("parts",)}  # of the codec, by the stage that trains them
+STAGES = ("painter", "parts")  # named as the codec's modules that they train
 
 
 def open_motion(plan: Plan, folders: Sequence[Path], untextured: bool = False) -> tuple[MotionClips, list[ClipStore]]:
@@ -63,12 +63,9 @@ def _codec(plan: Plan) -> MotionCodec:
 
 def load_modules(plan: Plan, codec: MotionCodec, needed: bool = False) -> MotionCodec:
     """The codec with what the run's stages have made so far. Raises TrainingError where all are needed and one is not there."""
-    for stage, names in MODULES.items():
+    for stage in STAGES:
         if _final(plan, stage).is_file():
-            weights = load_file(_final(plan, stage))
-            for name in names:
-                own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-                codec.get_submodule(name).load_state_dict(own)
+            codec.load_state_dict(load_file(_final(plan, stage)), strict=False)
         elif needed and stage in plan.recipe:
             raise TrainingError(f"got no {_final(plan, stage)}: run the stage {stage!r} first")
     return codec
@@ -80,8 +77,7 @@ def _final(plan: Plan, stage: str) -> Path:
 
 def _save(plan: Plan, stage: str, codec: MotionCodec) -> bool:
     if this_process().is_main_process:
-        weights = {f"{name}.{key}": value.detach().cpu().contiguous() for name in MODULES[stage]
-                   for key, value in codec.get_submodule(name).state_dict().items()}
+        weights = {name: value.cpu().contiguous() for name, value in codec.state_dict().items() if name.startswith(f"{stage}.")}
         with saving(_final(plan, stage)), whole_file(_final(plan, stage)) as partial:
             save_file(weights, partial)
     wait_for_main()

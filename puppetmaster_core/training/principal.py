@@ -15,8 +15,8 @@ from diffusers import AutoencoderKLTemporalDecoder
 from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D, TemporalResnetBlock
 from torch import Tensor, nn
-from torch.nn.functional import pixel_unshuffle
 
+from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.latents.pictures import patch_size
 
 LEVEL = 30.0  # of the constant features beside the signals, in standard deviations of a signal: far above all of them
@@ -34,17 +34,11 @@ def can_start_principal(vae: AutoencoderKLTemporalDecoder) -> bool:
 def start_principal(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> None:
     """Set the weights so that E gives the leading principal components of patches, and D puts the patches back together.
 
-    pictures (B, 3, H, W) in [−1, 1]: some hundred of the training set. Latents have unit variance on average. Raises
-    ValueError for a VAE of which `can_start_principal` is not true.
+    pictures (B, 3, H, W) in [−1, 1]: some hundred of the training set. Latents have unit variance on average. Only for a VAE of
+    which `can_start_principal` is true.
     """
-    if not can_start_principal(vae):
-        raise ValueError(f"got a VAE with features {tuple(vae.config.block_out_channels)} and {vae.config.latent_channels} "
-                         "latent channels, expected one level, and in the features' groups every latent twice beside a constant: "
-                         "add features")
-    patches = pixel_unshuffle(pictures, patch_size(vae)).movedim(1, -1).flatten(0, -2)  # (B·h·w, D)
-    variances, vectors = torch.linalg.eigh(patches.T.cov())  # rising
-    axes, mean = vectors.T.flip(0)[: vae.config.latent_channels], patches.mean(0)  # (L, D), (D,)
-    scale = variances[-len(axes) :].mean().sqrt()
+    linear = LinearCode.of(pictures, vae.config.latent_channels, patch_size(vae))
+    axes, mean, scale = linear.axes, linear.mean, linear.encode(pictures).square().mean().sqrt()  # (L, D), (D,)
     for module in vae.modules():  # residual branches begin silent
         if isinstance(module, ResnetBlock2D | TemporalResnetBlock):
             _silence(module.conv2)

@@ -2,9 +2,8 @@
 
 Every stage leaves its result in the run folder and is passed over when that is there, so a run goes on where it stopped:
 
-    clips/         where no clips are given             vae/final       the VAE after its own stage
-    latents-n-*    of n clips                           decoder/final   the VAE with its decoder sharpened
-    pipeline/      the EMA weights so far               painter/, parts/   final.safetensors of motion latents
+    clips/         where no clips are given             vae/final            the VAE
+    pipeline/      the EMA weights so far               painter/, parts/     final.safetensors of motion latents
     */log          TensorBoard; */settings.json what made it
 """
 
@@ -16,15 +15,16 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import nn
 
 from puppetmaster_core.checkpoints import find_model
-from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.training.beginning import first_model, record_of
-from puppetmaster_core.training.checkpoint import alone, check_same_run, finished, keep_log, save_pipeline, saving
+from puppetmaster_core.training.checkpoint import alone, check_same_run, finished, keep_log, save_pipeline
 from puppetmaster_core.training.config import STAGES, Plan, TrainingError
 from puppetmaster_core.training.denoiser import Denoiser, PictureItems, denoiser_loss, picture_target, residual_scale
 from puppetmaster_core.training.distributed import this_process
@@ -33,7 +33,7 @@ from puppetmaster_core.training.motion import MotionItems, motion_target
 from puppetmaster_core.training.motion_stages import load_modules, open_motion, stage_painter, stage_parts
 from puppetmaster_core.training.samples import render_clips, sampler
 from puppetmaster_core.training.shard_clips import ShardClips
-from puppetmaster_core.training.vae import final_of, latents_of, stage_decoder, stage_vae, trained_vae
+from puppetmaster_core.training.vae import final_of, stage_vae, trained_vae
 
 
 def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips: int | None = None, data: Sequence[str] = (),
@@ -55,8 +55,6 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     plan = Plan(preset, Path(output), config or {}, changes, until, weights or "")
     if missing := [stage for stage in stages if stage not in plan.stages and tuple(stages) != STAGES]:
         raise TrainingError(f"the scale {preset.name!r} has no stage {missing[0]!r}: it has {', '.join(plan.stages)}")
-    if weights and "vae" in plan.recipe and tuple(stages) == ("decoder",):
-        raise TrainingError(f"got weights={weights} and the stage {stages[0]!r}, but a given model keeps its own: leave one out")
     if data and clips:
         raise TrainingError(f"got clips={clips} and folders of clips, which say how many there are: leave one out")
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -80,8 +78,7 @@ def stage_denoiser(plan: Plan, clips: ShardClips, large: Sequence = ()) -> bool:
         return True
     record = {**record_of(plan, clips), "recipe": asdict(plan.items)}
     check_same_run(Path(settings.output), {"settings": asdict(settings), **record})  # before hours of encoding
-    begin = _on_motion if plan.preset.latents == "motion" else _on_latents if "vae" in plan.recipe else _on_features
-    begun = begin(plan, clips)
+    begun = (_on_motion if plan.preset.latents == "motion" else _on_pictures)(plan, clips)
     if begun is None:
         return False
     pipeline, target, items = begun
@@ -94,41 +91,32 @@ def stage_denoiser(plan: Plan, clips: ShardClips, large: Sequence = ()) -> bool:
     return done
 
 
-RUN = {"vae": stage_vae, "decoder": stage_decoder, "painter": stage_painter, "parts": stage_parts, "denoiser": stage_denoiser}
+RUN = {"vae": stage_vae, "painter": stage_painter, "parts": stage_parts, "denoiser": stage_denoiser}
 
 
 # Each gives the pipeline to train, what its batches aim at, and the items; None: out of time.
 
 
-def _on_latents(plan: Plan, clips: ShardClips):
-    """Around our own VAE, with random weights or those given."""
-    preset, settings = plan.preset, plan.settings("denoiser")
-    latents = latents_of(plan, clips, settings)
-    if latents is None:
+def _on_pictures(plan: Plan, clips: ShardClips):
+    """Around a VAE that stays: our own, or that of a model that is downloaded whole, whose image encoder stays too. What they see
+    of every clip is cached."""
+    preset, settings, own = plan.preset, plan.settings("denoiser"), "vae" in plan.recipe
+    pipeline = first_model(plan) if plan.weights or not own else None
+    vae = trained_vae(plan) if own else pipeline.vae
+    if pipeline is not None and not _same(pipeline.vae, vae):
+        raise TrainingError(f"{final_of(plan)}: got another VAE than that of {plan.weights}: use another folder")
+    encoder, process = None if own else pipeline.image_encoder, this_process()
+    half = torch.autocast(process.device.type, torch.bfloat16, enabled=own and settings.mixed_precision == "bf16")
+    with process.main_process_first(), half:
+        features = clips.features(vae, encoder, plan.until)
+    if features is None:
         return None
-    if plan.weights:
-        pipeline = first_model(plan)
-        if not _same(pipeline.vae, trained_vae(plan, "vae")):
-            raise TrainingError(f"{final_of(plan, 'vae')}: got another VAE than that of {plan.weights}: use another folder")
-    else:
-        vae = trained_vae(plan, "decoder" if final_of(plan, "decoder").is_dir() else "vae")
-        scale = residual_scale(latents, preset.residual)
-        pipeline = build(preset, settings.seed, vae=vae, latent_scale=scale).to(this_process().device)
-    items = PictureItems(clips, plan.settings("denoiser"), plan.items, preset.frames, preset.max_drags, latents.shape[2:],
-                         latents.__getitem__)
-    return pipeline, picture_target(pipeline.latent_space), items
-
-
-def _on_features(plan: Plan, clips: ShardClips):
-    """Around a model that is downloaded whole: its VAE and image encoder stay, and what they see of every clip is cached."""
-    if len(clips.stores) != 1:
-        raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
-    pipeline, folder = first_model(plan), clips.stores[0].folder
-    with this_process().main_process_first(), saving(folder / "features", "features cached so far are kept"):
-        features = Features(folder, cache_features(folder, pipeline.vae, pipeline.image_encoder))
-    shape = (pipeline.unet.config.out_channels, *[plan.preset.size // plan.preset.cell] * 2)
-    items = PictureItems(clips, plan.settings("denoiser"), plan.items, plan.preset.frames, plan.preset.max_drags, shape,
-                         lambda i: features[i][0].numpy(), lambda i: features[i][1].numpy())
+    if pipeline is None:
+        some = np.stack([features(i)[0].numpy() for i in range(0, len(clips), max(1, len(clips) // 500))])
+        pipeline = build(preset, settings.seed, vae=vae, latent_scale=residual_scale(some, preset.residual)).to(process.device)
+    shape = (pipeline.unet.config.out_channels, *[preset.size // preset.cell] * 2)
+    items = PictureItems(clips, settings, plan.items, preset.frames, preset.max_drags, shape, lambda i: features(i)[0].numpy(),
+                         None if own else lambda i: features(i)[1].numpy())
     return pipeline, picture_target(pipeline.latent_space), items
 
 

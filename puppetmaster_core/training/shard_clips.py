@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
 from puppetmaster_core.assets.gltf.errors import TEXTURE
+from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
@@ -37,24 +40,21 @@ class ShardClips:
     Groups without clips give their share to the others. Clips of assets that lost a texture are left out of the mixture, as their
     colours are wrong, unless `untextured` asks for them. So is a clip that cannot be read, for as long as the run folder is used.
     left_out-DIGEST.json there says why; such a clip keeps its number, and another's frames stand for its own. All clips are tried
-    at the first start: what is damaged later is an error where it is drawn. Raises TrainingError for folders without whole clips
-    of the given frames and size, and for procedural assets that are kept for judging.
+    at the first start: what is damaged later is an error where it is drawn. Raises ClipError or TrainingError for folders
+    without whole clips of the given frames and size, and for procedural assets that are kept for judging.
     """
 
     def __init__(self, folders: Sequence[Path], size: int, frames: int, cache: Path, untextured: bool = False):
         """cache: a folder that says which clips cannot be read, as all are tried once only, and why some are left out."""
-        try:
-            self.stores = [ClipStore(folder) for folder in folders]
-            for store in self.stores:
-                _check_store(store, size, frames)
-            self._place = [(store, number) for store in self.stores for number in range(len(store))]
-            self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
-            lost = [i for i, notes in enumerate(self._column("notes")) if TEXTURE in (notes or ()) and not untextured]
-            self.left_out |= {number: LOST for number in lost if number not in self.left_out}
-            if self.left_out:
-                self._leave_out(cache / f"left_out-{self._stored}.json")
-        except ClipError as error:
-            raise TrainingError(str(error)) from error
+        self.stores = [ClipStore(folder) for folder in folders]
+        for store in self.stores:
+            _check_store(store, size, frames)
+        self._place = [(store, number) for store in self.stores for number in range(len(store))]
+        self.left_out = self._unreadable(cache / f"unreadable-{self._stored}.json")
+        lost = [i for i, notes in enumerate(self._column("notes")) if TEXTURE in (notes or ()) and not untextured]
+        self.left_out |= {number: LOST for number in lost if number not in self.left_out}
+        if self.left_out:
+            self._leave_out(cache / f"left_out-{self._stored}.json")
 
     def __len__(self) -> int:
         return len(self._place)
@@ -92,6 +92,22 @@ class ShardClips:
         labels = self.labels(number, LABELS)
         return draw_paths(*(labels[name] for name in LABELS), rng, rules)
 
+    def features(self, vae, image_encoder=None, until: float = math.inf) -> Callable[[int], tuple[Tensor, Tensor]] | None:
+        """What a model sees of a clip by its number, as `Features` has it, encoded on first use; None: out of time."""
+        cached = {}
+        for store in self.stores:
+            with saving(store.folder / "features", "features cached so far are kept"):
+                made = cache_features(store.folder, vae, image_encoder, until=until)
+            if made is None:
+                return None
+            cached[store.folder] = Features(store.folder, made)
+
+        def of(number: int) -> tuple[Tensor, Tensor]:
+            store, own = self._place[number]
+            return cached[store.folder][own]
+
+        return of
+
     def mixture(self, seed: int) -> Mixture:
         try:
             return Mixture.of(self._groups(), seed=seed, allow_missing=True)
@@ -121,10 +137,10 @@ class ShardClips:
         return found
 
     def _leave_out(self, path: Path) -> None:
-        """Write which clips are left out, say so, and let the first that is not stand for them. Raises ClipError for all."""
+        """Write which clips are left out, say so, and let the first that is not stand for them. Raises TrainingError for all."""
         first = next(iter(self.left_out.values()))
         if len(self.left_out) == len(self):
-            raise ClipError(f"got no clip that can be used, expected some; the first: {first}")
+            raise TrainingError(f"got no clip that can be used, expected some; the first: {first}")
         with saving(path):
             write_json(path, [{"clip": number, "cause": reason} for number, reason in self.left_out.items()])
         if this_process().is_main_process:
@@ -149,9 +165,9 @@ def _digest(words: Iterable[str]) -> str:
 
 
 def _check_store(store: ClipStore, size: int, frames: int) -> None:
-    """Raise TrainingError or ClipError unless the clips fit, their shards are whole, and none is kept for judging."""
+    """Raise TrainingError unless the clips fit, their shards are whole, and none is kept for judging."""
     if not len(store):
-        raise ClipError(f"{store.folder}: got no clips, expected some: make them with puppetmaster render")
+        raise TrainingError(f"{store.folder}: got no clips, expected some: make them with puppetmaster render")
     for name, expected in (("size", size), ("frames", frames)):
         if odd := sorted(set(store.column(name)) - {expected}):
             raise TrainingError(f"{store.folder}: got clips with {name} {odd[0]}, expected {expected}: render them with --{name} "
@@ -162,4 +178,4 @@ def _check_store(store: ClipStore, size: int, frames: int) -> None:
         raise TrainingError(f"{store.folder}: got {kept[0]}, but procedural assets with seeds from {WATCH_SEEDS} on are kept for "
                             "judging: render others")
     if wrong := damage(store.folder, store.index):
-        raise ClipError(f"{wrong}, render it again: the same puppetmaster render command does")
+        raise TrainingError(f"{wrong}, render it again: the same puppetmaster render command does")

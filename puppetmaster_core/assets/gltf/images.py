@@ -12,7 +12,7 @@ from puppetmaster_core.assets.gltf.accessors import Accessors
 from puppetmaster_core.assets.gltf.compression import KTX2, unpack_basis
 from puppetmaster_core.assets.gltf.document import short
 from puppetmaster_core.assets.gltf.errors import TEXTURE, AssetError, Report, damaged
-from puppetmaster_core.picture_files import PictureError, eight_bits
+from puppetmaster_core.pictures import PictureError, eight_bits
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # glTF allows the first two; real files hold the others too
 
