@@ -11,16 +11,7 @@ from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, drags_of, draw_drags
 from puppetmaster_core.clips.tracks import Followed, in_sight
-from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
-
-
-def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, frames: int = 14, animation: int | str = 0,
-              camera: Camera | None = None, rules: DragRules = PAPER) -> Clip:
-    """Render one animation of `asset` from one view, and label it. `studio.film` looks for a view in which something moves."""
-    times = asset.sample_times(animation, frames)
-    positions = np.stack([asset.vertices(animation, t) for t in times])
-    camera = camera or drag_a_move_camera(rng, positions)
-    return label(asset, positions, camera, render(asset, positions, camera, size), rng, rules)
+from puppetmaster_core.render import Camera, Rendering
 
 
 def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering, rng: np.random.Generator,

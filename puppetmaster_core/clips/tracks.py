@@ -25,10 +25,10 @@ class SurfacePoints:
         return np.einsum("npkc,pk->npc", vertices[:, asset.faces[self.face]], self.barycentric)
 
     @classmethod
-    def visible(cls, rendering: Rendering, frame: int = 0, parts: np.ndarray | None = None) -> SurfacePoints:
-        """One point for every pixel of `frame` that shows the object, or one of its sub-models `parts`, at the pixel's centre."""
-        seen = rendering.face[frame] >= 0 if parts is None else np.isin(rendering.part_ids[frame], parts)
-        return cls(rendering.face[frame][seen], rendering.barycentric[frame][seen].astype(np.float64))
+    def visible(cls, rendering: Rendering, parts: np.ndarray | None = None) -> SurfacePoints:
+        """One point for every pixel of frame 1 that shows the object, or one of its sub-models `parts`, at the pixel's centre."""
+        seen = rendering.face[0] >= 0 if parts is None else np.isin(rendering.part_ids[0], parts)
+        return cls(rendering.face[0][seen], rendering.barycentric[0][seen].astype(np.float64))
 
 
 def moving_parts(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
