@@ -5,18 +5,14 @@
 examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --steps 50 --compile
-  puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from importlib.util import find_spec
-from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, check_file, whole
-from puppetmaster_core.files import write_json
+from puppetmaster_core.cli.arguments import BadInput, whole
 from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "time and count the network's savings"
@@ -30,17 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=whole(1, 1000), default=5, help="steps of the guided video (default: 5)")
     add("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     add("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
-    add("--curation", type=whole(1, 10**6), metavar="ASSETS",
-        help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
-    add("--output", type=Path, metavar="FILE.json", help="with --curation: write it there, as results/ has it")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
-    if arguments.output and not arguments.curation:
-        raise BadInput("got --output without --curation: the others print only")
-    if arguments.curation:
-        return _curation(arguments.curation, arguments.output)
-
     import torch
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
@@ -52,19 +40,6 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     if arguments.scale != "paper" or device == "cuda":
         report |= _times(arguments, device)
     return report, as_text(report)
-
-
-def _curation(count: int, output: Path | None) -> tuple[dict, str]:
-    from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation import results, speed
-
-    check_file(output)
-    engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
-    times = list(speed.compare_engines(find_source("library:all", count), engines=engines))
-    record = results.speed_record(times)
-    if output:
-        write_json(output, record)
-    return record, speed.as_text(times)
 
 
 def _counts() -> dict:

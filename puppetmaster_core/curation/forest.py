@@ -174,8 +174,3 @@ def pushes(trees: RandomForestClassifier, metrics: np.ndarray) -> np.ndarray:
         step = good[path.indices[1:]] - good[path.indices[:-1]]
         np.add.at(out, (row[:-1][inside], inner.feature[path.indices[:-1]][inside]), step[inside])
     return out / len(trees.estimators_)
-
-
-def root_share(trees: RandomForestClassifier) -> float:
-    """The share of good examples before anything is asked, mean over the trees."""
-    return float(np.mean([tree.tree_.value[0, 0, 1] / tree.tree_.value[0, 0].sum() for tree in trees.estimators_]))
