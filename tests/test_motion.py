@@ -49,11 +49,12 @@ def test_the_way_is_measured_along_the_drag():
 
 
 def test_foreground_points_are_pixel_centres_of_the_mask():
-    mask = np.zeros((32, 32), dtype=bool)
-    mask[:, 16:] = True
-    points = foreground_points(mask, step=64)  # 8 pixels of 32
-    assert {tuple(p) for p in points} == {(x + 0.5, y + 0.5) for x in (20, 28) for y in (4, 12, 20, 28)}
-    assert len(foreground_points(mask, step=8)) == mask.sum()
+    mask = np.zeros((128, 128), dtype=bool)
+    mask[:16, 64:72] = True
+    points = foreground_points(mask)  # 4 pixels of 128
+    assert {tuple(p) for p in points} == {(x + 0.5, y + 0.5) for x in (66, 70) for y in (2, 6, 10, 14)}
+    mask = np.tri(32, dtype=bool)
+    assert len(foreground_points(mask)) == mask.sum()
     assert foreground_points(~mask & mask).shape == (0, 2)
 
 
