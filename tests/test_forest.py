@@ -56,13 +56,12 @@ def test_reasons_add_up_to_what_the_trees_say(shipped, unseen):
 
 def test_reasons_name_what_is_wrong(shipped):
     """Trembling has jerk, a static object does not move; a kept one is kept for what speaks for it."""
-    tremble = shipped.why(list(motion_metrics(make_asset("jitter", 0)).values()), most=5)
+    tremble = shipped.why([list(motion_metrics(make_asset("jitter", 0)).values())], most=5)[0]
     assert "jerk" in [reason.metric for reason in tremble] and " high " in str(tremble[0])
-    still = shipped.why(list(motion_metrics(make_asset("static", UNSEEN)).values()))
+    still = shipped.why([list(motion_metrics(make_asset("static", UNSEEN)).values())])[0]
     assert all(reason.push < 0 and " low " in str(reason) for reason in still)
     fine = list(motion_metrics(make_asset("door", UNSEEN)).values())
-    assert all(reason.push > 0 for reason in shipped.why(fine))
-    assert shipped.why_all(np.array([fine]), most=3) == ["; ".join(map(str, shipped.why(fine, most=3)))]
+    assert all(reason.push > 0 for reason in shipped.why([fine])[0])
 
 
 def noise(groups, copies, seed=0):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from motion_models import SKETCH
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
-from puppetmaster_core.evaluation.masks import overlap
+from puppetmaster_core.evaluation.ceilings import overlap
 from puppetmaster_core.latents.anchoring import anchored, spread
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
 from puppetmaster_core.latents.painter import Moved, Painter

@@ -124,6 +124,7 @@ def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], 
     the models' are kept in folders of their names there.
     """
     sampling, progress = dict(sampling or {}), progress or Progress()
+    check_names([*(row.name for row in rows), *pipelines])
     check_names([folder_name(name) for name in pipelines] if videos else [])
     names = {name: distance.name for name, distance in judges.distances.items()}
     settings = {"kind": "table1", "suite": suite.name, "size": suite.size, "frames": suite.frames, "models": list(pipelines),
@@ -148,9 +149,7 @@ def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: 
     """A record for every row and clip: {"row", "clip", "scores"} or {"row", "clip", "failed": why}.
 
     A clip that cannot be read fails for every row; a row without a video of a clip fails for that clip. Neither stops the rest.
-    Raises VideoError where two rows share a name.
     """
-    check_names([row.name for row in rows])
     return [record for name, clip in tqdm(suite, total=len(suite), desc=suite.name)
             for record in _evaluate_clip(name, clip, rows, judges, progress)]
 
