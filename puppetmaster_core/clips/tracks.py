@@ -50,20 +50,3 @@ def in_sight(points: np.ndarray, camera: Camera, asset: AnimatedAsset, positions
     seen = visible(asset, positions, camera, points)
     seen[0] = True
     return seen.T
-
-
-@dataclass(frozen=True)
-class Followed:
-    """A point for every pixel of frame 1 that shows a part that moves, followed through the clip."""
-
-    surface: SurfacePoints  # P points
-    part: np.ndarray  # (P,) int, the sub-model each rides on
-    points: np.ndarray  # (N, P, 3) world
-    tracks: np.ndarray  # (P, N, 2)
-
-    @classmethod
-    def of(cls, asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering) -> Followed:
-        """positions (N, V, 3), as drawn."""
-        surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
-        points = surface.positions(asset, positions)
-        return cls(surface, asset.submodel[surface.face], points, track(points, camera))
