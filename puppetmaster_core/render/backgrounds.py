@@ -24,8 +24,8 @@ def over(frames: np.ndarray, alpha: np.ndarray, background) -> np.ndarray:
 def make_background(kind: str, rng: np.random.Generator, size: int) -> np.ndarray:
     """A background (size, size, 3) uint8: "white" (the release's), "plain" (any one colour) or "random".
 
-    Random ones are our answer to the paper's suggestion for real photographs (App. E): one colour, a gradient, soft
-    clouds, stripes or tiles, or a wall and a floor.
+    Random ones are our answer to the paper's suggestion for real photographs (App. E): one colour, a gradient, or soft
+    clouds.
     """
     if kind == "white":
         return np.full((size, size, 3), 255, np.uint8)
@@ -67,30 +67,8 @@ def _clouds(rng, size):
     return total
 
 
-def _stripes(rng, size):
-    return _waves(rng, size, rng.uniform(0, np.pi))
-
-
-def _tiles(rng, size):
-    angle = rng.uniform(0, np.pi / 2)
-    a, b = (_waves(rng, size, angle + turn) for turn in (0, np.pi / 2))
-    return np.abs(a - b)
-
-
-def _waves(rng, size, angle):
-    x, y = _grid(size)
-    phase = rng.uniform(2, 7) * (x * np.cos(angle) + y * np.sin(angle)) + rng.random()
-    return _smooth(np.clip(0.5 + 4 * np.sin(2 * np.pi * phase), 0, 1))
-
-
-def _room(rng, size):
-    x, y = _grid(size)
-    horizon = rng.uniform(0.35, 0.75) + rng.uniform(-0.1, 0.1) * (x - 0.5)
-    return np.where(y > horizon, 0.75 + 0.25 * (y - horizon), 0.2 * y + 0 * x)
-
-
 def _smooth(t):
     return t * t * (3 - 2 * t)
 
 
-_MIXES = (lambda rng, size: np.zeros((size, size)), _gradient, _clouds, _stripes, _tiles, _room)
+_MIXES = (lambda rng, size: np.zeros((size, size)), _gradient, _clouds)
