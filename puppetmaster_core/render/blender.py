@@ -43,8 +43,6 @@ class Cycles:
     samples: int = 16  # paths a pixel; the released renderings have 128
     bounces: int = 1  # of diffuse light
     shadows: bool = True  # False: as the rasteriser lights, without shadows and without noise
-    denoise: bool = False
-    threads: int = 1
 
 
 def blender_python() -> Path | None:

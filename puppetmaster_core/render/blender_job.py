@@ -44,10 +44,10 @@ def empty_scene(meta: dict):
     render.engine, cycles.device = "CYCLES", "CPU"
     render.resolution_x = render.resolution_y = meta["size"]
     render.resolution_percentage, render.film_transparent, render.use_persistent_data = 100, True, True
-    render.threads_mode, render.threads = "FIXED", meta["threads"]
+    render.threads_mode, render.threads = "FIXED", 1  # one process a core
     form = render.image_settings
     form.file_format, form.color_mode, form.color_depth, form.exr_codec = "OPEN_EXR", "RGBA", "32", "NONE"
-    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = meta["samples"], False, meta["denoise"]
+    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = meta["samples"], False, False
     cycles.pixel_filter_type, cycles.filter_width = "BOX", 1.0
     cycles.max_bounces = cycles.diffuse_bounces = meta["bounces"]
     cycles.transparent_max_bounces = 16
