@@ -6,7 +6,6 @@ Letters: N frames, (H, W) pixels, S side of the square that is scored.
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -50,20 +49,15 @@ def read_video(path: str | Path) -> np.ndarray:
     return frames
 
 
-def _read_film(path: Path) -> np.ndarray:
+def _read_film(path: Path) -> list[np.ndarray]:
     """All frames of a film, decoded by ffmpeg."""
-    from imageio_ffmpeg import get_ffmpeg_exe, read_frames
+    from imageio_ffmpeg import read_frames
 
-    reader = read_frames(str(path))
-    about = next(reader)  # its size says nothing yet of whether it can be decoded
+    reader = read_frames(f"file:{path}", output_params=["-fps_mode", "passthrough"])  # no frame twice, none dropped
+    width, height = next(reader)["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in islice(reader, MOST_FRAMES)]
     reader.close()
-    width, height = about["size"]
-    command = [get_ffmpeg_exe(), "-v", "error", "-i", f"file:{path}", "-frames:v", str(MOST_FRAMES), "-fps_mode", "passthrough",
-               "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    done = subprocess.run(command, capture_output=True)
-    if done.returncode or not done.stdout:
-        raise ValueError(done.stderr.decode(errors="replace").strip().split("\n")[-1] or "no frames")
-    return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3)
+    return frames
 
 
 def find_video(folder: Path, clip: str) -> Path | None:
