@@ -1,7 +1,7 @@
 """What a fit leaves for the ledger."""
 
+from puppetmaster_core.cli.forest import forest_record
 from puppetmaster_core.curation.forest import Forest
-from puppetmaster_core.curation.results import forest_record
 from puppetmaster_core.evaluation.claims import rebuild
 from puppetmaster_core.files import write_json
 
