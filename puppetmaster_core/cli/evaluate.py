@@ -134,6 +134,7 @@ def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, s
     suite = open_suite(arguments.data, arguments.size, arguments.frames).first(arguments.clips)
     judges = Judges.load(arguments.tracker, arguments.tracker_weights, arguments.perceptual)
     rows = [table1.STATIC_COPY, table1.BLEND, *(table1.folder_rows(arguments.methods) if arguments.methods else [])]
+    table1.check_names([*(row.name for row in rows), *models])  # before a model is loaded
     record = table1.table_1(suite, rows, {name: _quiet(name) for name in models}, judges, seed=arguments.seed, sampling=sampling,
                             progress=progress, videos=arguments.videos and arguments.videos.resolve())
     return record, table_1_text(record)

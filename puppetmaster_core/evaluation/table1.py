@@ -117,14 +117,13 @@ def check_names(names: Sequence[str]) -> None:
 
 def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], judges: Judges, *, seed: int = 0,
             sampling: Mapping | None = None, progress: Progress | None = None, videos: Path | None = None) -> dict:
-    """The result of a suite: `summary` by row, `records` by row and clip, and what they depend on. Raises VideoError where no
-    clip could be scored, or two rows share a name.
+    """The result of a suite: `summary` by row, `records` by row and clip, and what they depend on. The names of rows and models
+    are all different (`check_names`). Raises VideoError where no clip could be scored.
 
     progress: what a killed run has done already, and where this one's is kept; the caller says when it is done. videos: a folder;
     the models' are kept in folders of their names there.
     """
     sampling, progress = dict(sampling or {}), progress or Progress()
-    check_names([*(row.name for row in rows), *pipelines])
     check_names([folder_name(name) for name in pipelines] if videos else [])
     names = {name: distance.name for name, distance in judges.distances.items()}
     settings = {"kind": "table1", "suite": suite.name, "size": suite.size, "frames": suite.frames, "models": list(pipelines),
