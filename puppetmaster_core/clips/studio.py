@@ -129,7 +129,8 @@ def _label(asset, positions, onward, camera, rendering: Rendering, how: Filming,
         rendering = rendering.over(make_background(how.background, rng, how.size))
     clip = label(asset, positions, camera, rendering, rng, RULES[how.rules], later=onward)
     if how.field_size and len(clip.drags):
-        return clip.with_displacement(Displacement.of(asset, positions, camera, how.field_size))
+        exact = Displacement.of(asset, positions, camera, how.field_size)
+        clip = replace(clip, displacement=exact.offset, depth=exact.depth, seen=exact.seen, field_parts=exact.parts)
     return clip
 
 

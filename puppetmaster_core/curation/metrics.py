@@ -45,11 +45,7 @@ def motion_metrics(asset: AnimatedAsset, clip: int | str = 0) -> dict[str, float
     1,024 points of the surface at 33 even times over the whole animation, and 16 more times at most 1/30 s apart where
     most happens, for jerk. Motion faster than both see is counted as what is left of it. Raises what `point_clouds` does.
     """
-    return cloud_metrics(point_clouds(asset, clip))
-
-
-def cloud_metrics(clouds: PointClouds) -> dict[str, float]:
-    """The same of sampled point clouds."""
+    clouds = point_clouds(asset, clip)
     sides = (clouds.high - clouds.low).max(1)
     size = float(np.median(sides)) or float(sides.max()) or 1.0
     found = {**_boxes(clouds, sides, size), **_displacements(clouds, size), **_fits(clouds.points, size), **_pace(clouds, size)}
