@@ -39,12 +39,12 @@ class LocalJudge:
 
         Raises JudgeError, in one line: no such model, no safetensors, one without pictures or without a chat template.
         """
+        from huggingface_hub import snapshot_download
         from transformers import AutoModelForImageTextToText, AutoProcessor
-        from transformers.utils import cached_file
 
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            folder = Path(cached_file(str(place), "config.json")).parent
+            folder = Path(place if Path(place).is_dir() else snapshot_download(str(place)))
             processor = AutoProcessor.from_pretrained(folder, **SAFE)  # some want torchvision, for videos, and say so
             network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", use_safetensors=True, **SAFE)
             network = network.to(device).eval()
