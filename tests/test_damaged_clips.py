@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from kill_render import digests
 
 from puppetmaster_core.cli import main
+from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.clips.records import ClipError, frames_of, from_tar, to_members, to_tar
 from puppetmaster_core.clips.rendering import RenderPlan, missing_shards, render_clips
 from puppetmaster_core.clips.shards import ClipStore
@@ -167,6 +169,26 @@ def test_a_clip_of_which_members_are_lost_cannot_be_read(whole):
     data[at : at + 512] = bytes(512)
     with pytest.raises(ClipError, match=f"{at} of {len(data)} bytes are whole"):
         from_tar(bytes(data))
+
+
+def test_a_damaged_clip_has_no_features_until_it_is_mended(whole, clips, capsys):
+    pipeline = build(SMOKE, 0)
+    torch.manual_seed(0)
+    models = pipeline.vae, pipeline.image_encoder
+    overwrite(clips, 1, "00.webp")
+    features, times = Features(clips, made := cache_features(clips, *models, batch=2)), []
+    assert f"left out: {clips}/shard-000000.tar, clip {ClipStore(clips).column('key')[1]}" in capsys.readouterr().err
+    with pytest.raises(ClipError, match="got no features of clip 1, which could not be read: render its shard again"):
+        features[1]
+    for _ in range(2):
+        times.append([path.stat().st_mtime_ns for path in sorted(made.iterdir())])
+        cache_features(clips, *models)
+    assert times[0] == times[1]  # nothing is encoded twice
+    shutil.copyfile(whole / "shard-000000.tar", clips / "shard-000000.tar")
+    cache_features(clips, *models, batch=2)
+    wanted = Features(whole, cache_features(whole, *models, batch=2))
+    for number in range(6):
+        assert all(map(torch.equal, features[number], wanted[number]))
 
 
 # ---- what a run folder keeps ---------------------------------------------------------------------------------------------

@@ -205,6 +205,7 @@ def test_a_folder_of_another_plan_is_left_alone(whole, capsys):
         ("empty", [], "empty: got no .glb or .gltf file"),
         ("strange", [], r"got the file name 'bad\udcff.glb', expected names in UTF-8"),
         ("library:tabel", [], "did you mean table"),
+        ("cabinets", ["--cache-features", "nowhere"], "no model 'nowhere'"),
         ("cabinets", ["--output", "file"], "file: this is a file, expected a folder"),
         ("cabinets", ["--output", "other"], "other: something else is there"),
         ("cabinets", ["--output", "broken"], "plan.json: cannot be read"),

@@ -6,13 +6,18 @@ import json
 import duckdb
 import numpy as np
 import pytest
+import torch
 import webdataset
 
+from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.clips.records import ClipError, from_members, from_tar, labels_of, to_members, to_tar
 from puppetmaster_core.clips.rendering import RenderPlan, render_clips
 from puppetmaster_core.clips.shards import ClipStore, shard_name
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming, film
+from puppetmaster_core.latents.pictures import encode
+from puppetmaster_core.pipeline import build
+from puppetmaster_core.presets import PRESETS
 
 HOW = Filming(size=32, frames=4)
 
@@ -123,3 +128,25 @@ def test_pickled_labels_are_refused(shots):
         from_members({**members, "labels.npz": buffer.getvalue()})
     with pytest.raises(ClipError):
         from_members({**members, "json": json.dumps([1]).encode()})
+
+
+def test_features_are_what_the_model_sees(folder, tmp_path):
+    """Latents of each frame and the embedding of the first, in the order of the clips; kept when asked for again."""
+    torch.manual_seed(0)
+    pipeline = build(PRESETS["smoke"], 0)
+    made = cache_features(folder, pipeline.vae, pipeline.image_encoder, batch=2)
+    store, features = ClipStore(folder), Features(folder, made)
+    assert len(features) == 5
+    for number in (0, 2, 4):
+        latents, embedding = features[number]
+        frames = torch.from_numpy(store[number].frames).permute(0, 3, 1, 2) / 127.5 - 1
+        with torch.no_grad():
+            wanted = encode(pipeline.vae, frames)
+        torch.testing.assert_close(latents.float(), wanted, atol=2e-3, rtol=2e-3)
+        assert embedding.shape == (pipeline.image_encoder.config.projection_dim,)
+    times = [path.stat().st_mtime_ns for path in sorted(made.iterdir())]
+    assert cache_features(folder, pipeline.vae, pipeline.image_encoder) == made
+    assert [path.stat().st_mtime_ns for path in sorted(made.iterdir())] == times
+    with torch.no_grad():
+        next(pipeline.vae.encoder.parameters()).add_(1)
+    assert cache_features(folder, pipeline.vae, pipeline.image_encoder) != made

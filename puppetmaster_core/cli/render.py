@@ -7,7 +7,7 @@ OUTPUT/report.json says which and why.
 
 example:
   puppetmaster render library:storage --count 1000 --size 64 --output clips/storage
-  puppetmaster render models/ --size 256 --views 12 --setting release --output clips/models
+  puppetmaster render models/ --size 256 --views 12 --setting release --output clips/models --cache-features tiny
   duckdb -c "SELECT category, count(*) FROM 'clips/models/index/*.parquet' GROUP BY ALL"
 """
 
@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, check_folder, counted, need, number, whole
+from puppetmaster_core.cli.arguments import BadInput, check_folder, counted, load, need, number, whole
 from puppetmaster_core.files import write_json
 
 EARLY = 100  # clips after which the memory of the workers should grow no more
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--time-limit", type=number(0.1, 1e6), help="seconds a clip of an asset (default: 120; blender: 7200)")
     add("--memory", type=number(0.5, 4096), default=16, help="address space of a process in GiB (default: 16)")
     add("--retry", action="store_true", help="make the shards again in which an asset failed")
+    add("--cache-features", metavar="MODEL", help="then encode all clips with a model's VAE and image encoder")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
@@ -68,9 +69,15 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
             raise BadInput("got --renderer blender, but Blender's Python module is not installed: `make blender`, or take fast")
     filming = Filming(**{name: getattr(arguments, name) for name in FILMING})
     plan = RenderPlan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
+    # first, so that hours are not spent before a wrong name is found
+    model = load(arguments.cache_features) if arguments.cache_features else None
     settle(folder, plan.to_dict())
     with alone(folder / "plan.json"):
         report = _make(folder, plan, arguments)
+        if model:
+            from puppetmaster_core.clips.features import cache_features
+
+            report["features"] = str(cache_features(folder, model.vae, model.image_encoder))
         write_json(folder / "report.json", report)
     if not report["clips"]:
         raise BadInput("; ".join(_summary(folder, report)))

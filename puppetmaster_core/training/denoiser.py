@@ -68,24 +68,14 @@ class Denoiser(nn.Module):
                 layer.compile(*args, dynamic=False, **kwargs)
 
 
-def denoiser_loss(target: Target, see: Callable[[Tensor], Tensor], model: nn.Module, batch: Batch
-                  ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Eq. 2 on a batch of `Items`: its mean, and the means of items by their noise levels.
-
-    see: what the model takes of first frames (B, 3, H, W), pictures of the image encoder's size or `embedded` ones.
-    """
+def denoiser_loss(target: Target, image_size: int, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Eq. 2 on a batch of `Items`: its mean, and the means of items by their noise levels; image_size: the image encoder's."""
     x, given, importance = target(batch)
-    seen = see(as_pictures(batch["first"]))
+    seen = (batch["embedding"].float() if "embedding" in batch else clip_pixels(as_pictures(batch["first"]), image_size))
     sigma = batch["sigma"]
     errors = model(x, given, seen, batch["points"], batch["present"], sigma, batch["noise"], batch["numbers"][0], importance)
     levels = {"loss, σ < 1": sigma < 1, "loss, 1 ≤ σ < 5": (sigma >= 1) & (sigma < 5), "loss, σ ≥ 5": sigma >= 5}
     return errors.mean(), {name: errors.detach()[here].mean() for name, here in levels.items() if here.any()}
-
-
-@torch.no_grad()
-def embedded(encoder: CLIPVisionModelWithProjection, pictures: Tensor) -> Tensor:
-    """(B, D) of pictures (B, 3, H, W) by an image encoder that does not learn."""
-    return encoder(clip_pixels(pictures, encoder.config.image_size)).image_embeds
 
 
 def picture_target(space: LatentSpace) -> Target:
@@ -170,8 +160,10 @@ class PictureItems(Items):
     """With latents of pictures."""
 
     latents: Callable[[int], np.ndarray]  # z (N, C, h, w) of a clip, float16
+    embeddings: Callable[[int], np.ndarray] | None = None  # (D,) of a clip, float16; None: its first frame is given instead
 
     def row(self, number: int, rng: np.random.Generator, shown: np.ndarray) -> dict[str, np.ndarray]:
-        """z (N, C, h, w), and first, frame 1 (H, W, 3) uint8."""
-        return {"z": self.latents(number)[shown], **self.drags(partial(self.clips.drags, number), rng, shown),
-                "first": self.clips.frames(number, slice(1))[0]}
+        """z (N, C, h, w), and first, frame 1 (H, W, 3) uint8, or embedding (D,)."""
+        seen = ({"first": self.clips.frames(number, slice(1))[0]} if self.embeddings is None
+                else {"embedding": self.embeddings(number)})
+        return {"z": self.latents(number)[shown], **self.drags(partial(self.clips.drags, number), rng, shown), **seen}

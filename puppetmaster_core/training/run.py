@@ -19,14 +19,14 @@ from pathlib import Path
 from torch import nn
 
 from puppetmaster_core.checkpoints import find_model
+from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.latents.field import CHANNELS, GRID
-from puppetmaster_core.pictures import clip_pixels
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.training.beginning import first_model, record_of
-from puppetmaster_core.training.checkpoint import alone, check_same_run, finished, keep_log, save_pipeline
+from puppetmaster_core.training.checkpoint import alone, check_same_run, finished, keep_log, save_pipeline, saving
 from puppetmaster_core.training.config import STAGES, Plan, TrainingError
-from puppetmaster_core.training.denoiser import Denoiser, PictureItems, denoiser_loss, embedded, picture_target, residual_scale
+from puppetmaster_core.training.denoiser import Denoiser, PictureItems, denoiser_loss, picture_target, residual_scale
 from puppetmaster_core.training.distributed import this_process
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.motion import MotionItems, motion_target
@@ -80,16 +80,14 @@ def stage_denoiser(plan: Plan, clips: ShardClips, large: Sequence = ()) -> bool:
         return True
     record = {**record_of(plan, clips), "recipe": asdict(plan.items)}
     check_same_run(Path(settings.output), {"settings": asdict(settings), **record})  # before hours of encoding
-    begin = _on_motion if plan.preset.latents == "motion" else _on_latents if "vae" in plan.recipe else _on_given
+    begin = _on_motion if plan.preset.latents == "motion" else _on_latents if "vae" in plan.recipe else _on_features
     begun = begin(plan, clips)
     if begun is None:
         return False
     pipeline, target, items = begun
-    encoder, see = pipeline.image_encoder, partial(clip_pixels, size=pipeline.image_encoder.config.image_size)
-    if begin is _on_given:
-        encoder, see = None, partial(embedded, encoder.requires_grad_(False))
+    encoder = None if getattr(items, "embeddings", None) else pipeline.image_encoder
     record["latent space"] = asdict(pipeline.latent_space)
-    loss = partial(denoiser_loss, target, see)
+    loss = partial(denoiser_loss, target, pipeline.image_encoder.config.image_size)
     done = fit(Denoiser(pipeline.unet, encoder, pipeline.time_ids()), items.batch, loss, items.settings, record=record,
                sample=sampler(pipeline, plan.preset))
     save_pipeline(pipeline, plan.folder)
@@ -121,13 +119,16 @@ def _on_latents(plan: Plan, clips: ShardClips):
     return pipeline, picture_target(pipeline.latent_space), items
 
 
-def _on_given(plan: Plan, clips: ShardClips):
-    """Around a model that is downloaded whole: its VAE and image encoder stay."""
-    preset, settings, pipeline = plan.preset, plan.settings("denoiser"), first_model(plan)
-    latents = latents_of(plan, clips, settings, pipeline.vae)
-    if latents is None:
-        return None
-    items = PictureItems(clips, settings, plan.items, preset.frames, preset.max_drags, latents.shape[2:], latents.__getitem__)
+def _on_features(plan: Plan, clips: ShardClips):
+    """Around a model that is downloaded whole: its VAE and image encoder stay, and what they see of every clip is cached."""
+    if len(clips.stores) != 1:
+        raise TrainingError(f"the scale {plan.preset.name!r} caches features beside its clips: give one folder of clips")
+    pipeline, folder = first_model(plan), clips.stores[0].folder
+    with this_process().main_process_first(), saving(folder / "features", "features cached so far are kept"):
+        features = Features(folder, cache_features(folder, pipeline.vae, pipeline.image_encoder))
+    shape = (pipeline.unet.config.out_channels, *[plan.preset.size // plan.preset.cell] * 2)
+    items = PictureItems(clips, plan.settings("denoiser"), plan.items, plan.preset.frames, plan.preset.max_drags, shape,
+                         lambda i: features[i][0].numpy(), lambda i: features[i][1].numpy())
     return pipeline, picture_target(pipeline.latent_space), items
 
 

@@ -150,14 +150,10 @@ def trained_vae(plan: Plan, stage: str) -> AutoencoderKLTemporalDecoder:
     return vae.to(this_process().device)
 
 
-def latents_of(plan: Plan, clips: ShardClips, settings: RunSettings, given: AutoencoderKLTemporalDecoder | None = None
-               ) -> np.ndarray | None:
-    """The clips' latents (n, N, C, h, w) by the VAE of its own stage or a given one, encoded on first use; None: out of time."""
-    vae = given or trained_vae(plan, "vae")
-    if given:
-        weights = b"".join(tensor.detach().float().cpu().numpy().tobytes() for tensor in given.encoder.state_dict().values())
-    else:
-        weights = b"".join(path.read_bytes() for path in sorted(final_of(plan, "vae").glob("*.safetensors")))
+def latents_of(plan: Plan, clips: ShardClips, settings: RunSettings) -> np.ndarray | None:
+    """The clips' latents (n, N, C, h, w) by the VAE of its own stage, encoded on first use; None: out of time."""
+    vae = trained_vae(plan, "vae")
+    weights = b"".join(path.read_bytes() for path in sorted(final_of(plan, "vae").glob("*.safetensors")))
     path = latents_file(plan.folder, weights, clips)
     if this_process().is_main_process:
         cache_latents(vae, clips, path, settings.mixed_precision, until=plan.until)
