@@ -58,4 +58,4 @@ UNKEPT = {"looks": _looks}  # drawn anew only
 def draw(case: str):
     """Blender's Rendering of a case."""
     asset, positions, camera = (CASES | UNKEPT)[case]()
-    return render_blender(asset, positions, [camera], SIZE, lights=LIGHTS, cycles=CYCLES)[0]
+    return render_blender(asset, positions, camera, SIZE, lights=LIGHTS, cycles=CYCLES)

@@ -25,7 +25,7 @@ from pathlib import Path
 from fake_judge import FakeJudge, serving
 
 from puppetmaster_core.curation.judge import KEY, MODEL, URL
-from puppetmaster_core.curation.tables import lasting
+from puppetmaster_core.curation.tables import read_rows
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["puppetmaster_core.curation.verdicts", "puppetmaster_core.curation.judging", "sklearn.ensemble",
@@ -95,8 +95,9 @@ def tables(folder: Path) -> dict[str, object]:
     lists = {path.name: path.read_text() for path in folder.glob("animation*.json")}
     answers = {path.name: path.read_text() for path in folder.glob("answers/*.json")}
     pictures = {path.name: path.read_bytes() for path in folder.glob("pictures/*.png")}
-    return {"animations": lasting(folder / "animations.parquet"), "assets": lasting(folder / "assets.parquet"),
-            "lists": lists, "answers": answers, "pictures": pictures}
+    rows = {name: [{key: value for key, value in row.items() if key not in ("seconds", "cpu_seconds")}
+                   for row in read_rows(folder / f"{name}.parquet")] for name in ("animations", "assets")}
+    return {**rows, "lists": lists, "answers": answers, "pictures": pictures}
 
 
 def kill_until_done(run: Run, folder: Path, kills: list[Kill]) -> int:

@@ -21,6 +21,7 @@ import pairs
 from puppetmaster_core.clips import rules
 from puppetmaster_core.encoding import encode_drags
 from puppetmaster_core.model import DragUNet
+from puppetmaster_core.model.modulation import modulate
 from puppetmaster_core.model.released import RELEASED
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
@@ -162,13 +163,13 @@ def test_docstrings_become_text_that_means_what_it_says():
     ]
 
 
-def test_comments_stand_in_for_docstrings():
-    lines = []
+def test_a_function_is_described_with_its_equations():
+    lines = inspect.getdoc(modulate).splitlines()
     api.describe(None, "function", "puppetmaster_core.model.modulation.modulate", None, None, lines)
     assert lines[0].startswith("Drag modulation, Eq. 3: f <- f \\* (1 + gamma) + beta.")
     assert "Implements :ref:`Eq. 3 <eq-3>`; the tests that check it are there." in lines
     assert api.field_comment("puppetmaster_core.sampling.Sampling.min_guidance") == "of the first frame"
-    assert piece("puppetmaster_core.drags.Drags.resample").docstring.startswith("The same motion")
+    assert '"""The same motion' in piece("puppetmaster_core.drags.Drags.resample")
 
 
 # ---- bibliography ----------------------------------------------------------------------------------------------------

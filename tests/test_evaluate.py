@@ -10,6 +10,7 @@ import pytest
 from oracle import anchored_smoke
 from toys import cabinet
 
+from lib.counting import kept_videos
 from puppetmaster_core import evaluate as public_evaluate
 from puppetmaster_core.cli import evaluate, main
 from puppetmaster_core.clips.sources import TEST_SEEDS
@@ -17,7 +18,7 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.claims import claims_of
 from puppetmaster_core.evaluation.exact import evaluate as exact_evaluate
 from puppetmaster_core.evaluation.progress import Progress
-from puppetmaster_core.evaluation.videos import VideoError, keep_video, kept_videos, model_folder
+from puppetmaster_core.evaluation.videos import VideoError, keep_video, model_folder
 from puppetmaster_core.jobs import JobError
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.video import Video

@@ -8,10 +8,9 @@ from oracle import Oracle, anchored_smoke
 
 from puppetmaster_core.clips.displacement import moves
 from puppetmaster_core.clips.sources import TEST_SEEDS, SourceError
-from puppetmaster_core.evaluation.ceilings import ceilings, reconstruct
+from puppetmaster_core.evaluation.ceilings import ceilings, mask_overlap, overlap, reconstruct
 from puppetmaster_core.evaluation.claims import claims_of
 from puppetmaster_core.evaluation.exact import COPY, MODEL, evaluate, evaluate_subject
-from puppetmaster_core.evaluation.masks import mask_overlap, overlap
 from puppetmaster_core.evaluation.places import offsets_of_points
 from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.travel import ScrewMotion, part_travel

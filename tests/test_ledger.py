@@ -8,7 +8,7 @@ import pytest
 from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.claims import claims_of, paper_claims, rebuild
-from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, ledger, problems, read, write
+from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, ledger, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = {"command": "puppetmaster evaluate", "commit": "abc", "device": "cpu", "seconds": 3.0, "seed": 0}
@@ -115,15 +115,6 @@ def test_the_papers_figures_stand_in_the_paper():
         assert any(psnr in line and ssim in line and fvd in line for line in lines), row
 
 
-def test_numbers_that_moved_are_found(tmp_path):
-    record = {**RUN, "gain": 1.0, "claims": [{"id": "x", "what": "w", "at": "gain"}]}
-    (tmp_path / "r.json").write_text(json.dumps(record))
-    claims = rebuild(tmp_path)
-    assert problems(claims, tmp_path) == []
-    (tmp_path / "r.json").write_text(json.dumps(record | {"gain": 1.5}))
-    assert problems(claims, tmp_path) == ["x: the ledger says 1.0, r.json gain says 1.5"]
-
-
 def test_the_command_makes_and_shows_the_ledger(tmp_path, capsys):
     own = {"id": "x", "what": "w", "at": "gain", "paper": 2.0}
     (tmp_path / "r.json").write_text(json.dumps({**RUN, "gain": 1.0, "claims": [own]}))
@@ -132,6 +123,9 @@ def test_the_command_makes_and_shows_the_ledger(tmp_path, capsys):
     assert main(["claims", "--results", str(tmp_path), "--update", "--json"]) == 0
     shown = {c["id"]: c for c in json.loads(capsys.readouterr().out)}
     assert shown["x"]["holds"] == "no" and shown["table2.drag_tokens"]["holds"] == "not run"
+    (tmp_path / "r.json").write_text(json.dumps({**RUN, "gain": 1.5, "claims": [own]}))  # a number that moved
+    assert main(["claims", "--results", str(tmp_path)]) == 2
+    assert "not what the results make" in capsys.readouterr().err
     (tmp_path / "r.json").write_text("{")
     assert main(["claims", "--results", str(tmp_path), "--update"]) == 2
     assert "r.json: cannot be read" in capsys.readouterr().err
@@ -154,9 +148,7 @@ def test_the_references_agree_with_an_independent_measurement_of_all_100_clips()
         assert one.low < anchor < one.high and one.clips == 51
 
 
-def test_every_number_of_the_ledger_stands_in_its_result_and_says_how_it_was_made():
-    claims = read(ROOT / "results")
-    assert problems(claims, ROOT / "results") == []
-    for one in claims.values():
+def test_every_number_of_the_ledger_says_how_it_was_made():
+    for one in read(ROOT / "results").values():
         if one.ours is not None:
             assert one.command and one.device and one.seconds and one.commit, f"{one.id} does not say how it was made"

@@ -59,7 +59,6 @@ def test_regions_by_hand():
     expected = np.zeros((3, 8, 8), dtype=bool)
     expected[1:, 2:4, 2:6] = True
     np.testing.assert_array_equal(moving, expected)
-    assert moving_region(truth, threshold=7 / 255).sum() == expected.sum() + 1
 
     copy = static_copy(truth)
     assert psnr(copy, truth, moving) == 0  # wrong by 1 everywhere it moves

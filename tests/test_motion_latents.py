@@ -8,7 +8,7 @@ from motion_models import SKETCH
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
-from puppetmaster_core.evaluation.masks import overlap
+from puppetmaster_core.evaluation.ceilings import overlap
 from puppetmaster_core.latents.anchoring import anchored, spread
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
 from puppetmaster_core.latents.painter import MODES, Moved, Painter, shown

@@ -109,26 +109,26 @@ def test_an_animation_that_cannot_be_computed_costs_its_own_clips_only():
     assert shots[1].reason == "animation 'burst': animation 1 puts vertices at places that are not finite"
 
 
-def test_blender_draws_all_views_of_an_animation_in_one_process(monkeypatch):
+def test_blender_draws_the_views_that_the_fast_renderer_found(monkeypatch):
     calls = []
 
-    def drawn(asset, positions, cameras, size, *, lights, time_limit):
-        calls.append((len(cameras), time_limit))
-        if len(calls) == 2:
+    def drawn(asset, positions, camera, size, *, lights, time_limit):
+        calls.append(time_limit)
+        if len(calls) == 6:
             raise BlenderError("Blender ended with exit code 1; its last word: no memory", "many words\nno memory")
-        return [fast_render(asset, positions, camera, size, lights=lights) for camera in cameras]
+        return fast_render(asset, positions, camera, size, lights=lights)
 
     monkeypatch.setattr(studio, "render_blender", drawn)
     how = Filming(size=16, frames=3, views=4)
     fast, slow = (list(film(twofold(), 0, "two", replace(how, renderer=name), 100)) for name in ("fast", "blender"))
-    assert calls == [(4, 360), (4, 360)]  # nine tenths of four clips' time, so that Blender ends before its worker does
+    assert calls == [90] * 8  # nine tenths of a clip's time, so that Blender ends before its worker does
     for ours, theirs in zip(fast[:4], slow[:4], strict=True):
         assert ours.key == theirs.key
         np.testing.assert_array_equal(ours.clip.frames, theirs.clip.frames)
         np.testing.assert_array_equal(ours.clip.drags, theirs.clip.drags)
     lost = [shot for shot in slow if shot.detail]
-    assert [shot.key[-3:] for shot in lost] == ["v00", "v01", "v02", "v03"] and lost[0].detail == "many words\nno memory"
-    assert "animation 'again', view 1: Blender ended with exit code 1" in lost[0].reason
+    assert [shot.key[-3:] for shot in lost] == ["v01"] and lost[0].detail == "many words\nno memory"
+    assert "animation 'again', view 2: Blender ended with exit code 1" in lost[0].reason
 
 
 def test_what_files_and_manifests_say_is_found_and_made_fit(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from toys import baked, ball, checks, quad
 
 from puppetmaster_core.assets.asset import Material
+from puppetmaster_core.clips import SurfacePoints
 from puppetmaster_core.render import Camera, Lights, Sun, render
 
 FRONT = Camera(azimuth=0, elevation=0, distance=4.0, focal=2.0)  # x = 1/2 + X/2 in the plane z = 0
@@ -71,7 +72,7 @@ def test_a_smooth_ball_is_lit_as_a_ball_and_a_flat_one_by_its_triangles(round_):
     asset = baked(vertices[None], faces, smooth=faces.astype(np.int32) if round_ else None)
     drawn = render(asset, vertices[None], FRONT, 64, lights=lights, supersampling=1)
     seen = drawn.part_ids[0] == 0
-    point = drawn.world(asset, vertices[None])[0][seen]
+    point = SurfacePoints.visible(drawn).positions(asset, vertices[None])[0]
     triangle = vertices[faces[drawn.face[0][seen]]]
     normal = point if round_ else np.cross(triangle[:, 1] - triangle[:, 0], triangle[:, 2] - triangle[:, 0])
     normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exports import pad, padded_points
 from puppetmaster_core.cli import main
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.evaluation import tables
@@ -24,7 +25,7 @@ from puppetmaster_core.evaluation.table1 import (
     model_row,
     summarise,
 )
-from puppetmaster_core.evaluation.videos import Recipe, VideoError, pad, padded_points, read_video
+from puppetmaster_core.evaluation.videos import Recipe, VideoError, read_video
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.video import Video
@@ -122,7 +123,7 @@ def test_a_recipe_picks_frames_as_it_says():
 
 
 def test_a_recipe_is_read_and_refused(tmp_path):
-    recipe = Recipe((576, 320), 14, "spread", "A Furniture")
+    recipe = Recipe((576, 320), 14, "spread")
     recipe.save(tmp_path)
     assert Recipe.of(tmp_path) == recipe and Recipe.of(tmp_path / "nowhere") == Recipe()
     for text in ("{", "[]", '{"keep": "last"}', '{"size": 7}', '{"frames": "81"}'):

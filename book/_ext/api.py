@@ -1,7 +1,7 @@
 """The reference of the package from its docstrings: a Sphinx extension for autodoc, and the lists of modules for its pages.
 
-Docstrings here are plain text, and the network's functions have a comment above them instead: both become readable pages, with
-the comment of each dataclass field, and links from a function to the equations it implements.
+Docstrings here are plain text: they become readable pages, with the comment of each dataclass field, and links from a function
+to the equations it implements.
 """
 
 from __future__ import annotations
@@ -69,15 +69,7 @@ def describe(app, what: str, name: str, obj, options, lines: list[str]) -> None:
         words = field_comment(name)
         lines[:] = [escaped(words), ""] if words else []
         return
-    text = "\n".join(lines)
-    if name.startswith("puppetmaster_core."):
-        try:
-            one = piece(name)
-        except LookupError:
-            one = None
-        if one is not None:
-            text = "\n\n".join(part for part in (one.comment, one.docstring) if part)
-    lines[:] = to_rst(text)
+    lines[:] = to_rst("\n".join(lines))
     if found := equations.of_function(name):
         names = ", ".join(f":ref:`{one.place} <{one.label}>`" for one in found)
         lines += [f"Implements {names}; the tests that check it are there.", ""]
@@ -87,7 +79,7 @@ def field_comment(name: str) -> str:
     """The comment behind `field: type` in the body of a class, and of the lines below it that go on with it."""
     owner, _, field = name.rpartition(".")
     try:
-        source = piece(owner).source
+        source = piece(owner)
     except (LookupError, SyntaxError):
         return ""
     found = re.search(rf"^ +{re.escape(field)}: [^#\n]*# (.+)$", source, re.M)

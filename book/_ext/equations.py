@@ -24,7 +24,7 @@ class Equation:
     """One formula of the paper, or one of ours."""
 
     label: str  # of the page's heading
-    place: str  # in the paper, as the code above the function names it
+    place: str  # in the paper, as the function or its module names it
     functions: tuple[str, ...]  # puppetmaster_core.…
     tests: tuple[str, ...]  # tests/FILE.py::NAME, each of which names one of the functions
 
@@ -99,9 +99,9 @@ def text_of_test(root: Path, test: str) -> str | None:
     known = pieces(path) if path.is_file() else {}
     if name not in known:
         return None
-    helpers = [one.source for other, one in known.items()
-               if not other.startswith("test_") and "." not in other and re.search(rf"\b{other}\(", known[name].source)]
-    return "\n\n\n".join([*helpers, known[name].source])
+    helpers = [one for other, one in known.items()
+               if not other.startswith("test_") and "." not in other and re.search(rf"\b{other}\(", known[name])]
+    return "\n\n\n".join([*helpers, known[name]])
 
 
 def block(label: str, root: Path) -> str:
@@ -109,11 +109,7 @@ def block(label: str, root: Path) -> str:
     equation = named(label)
     links = ", ".join(f"{{py:obj}}`{name}`" for name in equation.functions)
     tests = ", ".join(f"`tests/{test}`" for test in equation.tests)
-    code = []
-    for name in equation.functions:
-        one = piece(name)
-        above = "".join(f"# {line}\n" for line in one.comment.splitlines())
-        code.append(textwrap.dedent(_indented(above, one.source) + one.source))
+    code = [textwrap.dedent(piece(name)) for name in equation.functions]
     code += [source for test in equation.tests if (source := text_of_test(root, test))]
     listings = "\n\n".join(f"```python\n{text}\n```" for text in code)
     chapters = ", ".join(f"[{title}](notebooks/{stem}.ipynb)" for stem, title in chapters_of(label, root))
@@ -125,10 +121,6 @@ def chapters_of(label: str, root: Path) -> list[tuple[str, str]]:
     """Name and title of every chapter that links to a formula, in order."""
     texts = ((path.stem, path.read_text(encoding="utf-8")) for path in sorted((root / "notebooks" / "src").glob("*.py")))
     return [(stem, re.search(r"^# # (.+)$", text, re.M)[1]) for stem, text in texts if label in LINK.findall(text)]
-
-
-def _indented(comment: str, source: str) -> str:
-    return textwrap.indent(comment, " " * (len(source) - len(source.lstrip())))
 
 
 def problems(root: Path) -> list[str]:
@@ -167,9 +159,8 @@ def _function_problems(equation: Equation) -> list[str]:
         except LookupError as error:
             found.append(str(error))
             continue
-        own = f"{one.comment}\n{one.docstring}\n{one.source}"
         file, _ = module_file(name)
-        if equation.place not in own and equation.place not in file.read_text(encoding="utf-8").split('"""')[1]:
+        if equation.place not in one and equation.place not in file.read_text(encoding="utf-8").split('"""')[1]:
             found.append(f"neither {name} nor its module's first lines name {equation.place}")
     return found
 

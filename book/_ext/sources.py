@@ -1,25 +1,14 @@
-"""Pieces of source text by name, read without importing: a function with the comment above it, or a test."""
+"""Pieces of source text by name, read without importing: a function, a class, or a test."""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from puppetmaster_core.provenance import CHECKOUT
 
 CORE = CHECKOUT / "puppetmaster_core"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A function or a class, as its file has it."""
-
-    source: str  # from its first decorator to its last line
-    comment: str  # the comment right above it, without its marks
-    docstring: str
-    line: int  # of the definition
 
 
 def module_file(dotted: str) -> tuple[Path, str]:
@@ -34,13 +23,13 @@ def module_file(dotted: str) -> tuple[Path, str]:
 
 
 @cache
-def pieces(file: Path) -> dict[str, Piece]:
-    """Every function and class of a file, methods as Class.method."""
+def pieces(file: Path) -> dict[str, str]:
+    """Every function and class of a file, methods as Class.method, from the first decorator to the last line."""
     text = file.read_text(encoding="utf-8")
     return dict(_pieces(ast.parse(text).body, text.splitlines(), ""))
 
 
-def piece(dotted: str) -> Piece:
+def piece(dotted: str) -> str:
     """The piece puppetmaster_core.module.name. Raises LookupError."""
     file, name = module_file(dotted)
     found = pieces(file).get(name)
@@ -53,11 +42,6 @@ def _pieces(body, lines: list[str], prefix: str):
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
-            above = first
-            while above and lines[above - 1].strip().startswith("# ") and not lines[above - 1].strip().startswith("# ----"):
-                above -= 1
-            comment = "\n".join(line.strip().removeprefix("# ") for line in lines[above:first])
-            source = "\n".join(lines[first : node.end_lineno])
-            yield prefix + node.name, Piece(source, comment, ast.get_docstring(node) or "", node.lineno)
+            yield prefix + node.name, "\n".join(lines[first : node.end_lineno])
             if isinstance(node, ast.ClassDef):
                 yield from _pieces(node.body, lines, f"{prefix}{node.name}.")

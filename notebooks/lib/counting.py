@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.asking import Asking
-from puppetmaster_core.evaluation.videos import kept_videos
+from puppetmaster_core.drags import Drags
+from puppetmaster_core.evaluation.videos import VideoError, find_video, read_video
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.video import Video
 
@@ -83,3 +84,18 @@ class Counting(Asking):
             answers[asked] = line["answer"]
         self.answers = list(answers.values())
         self.show(self._next(0))
+
+
+def kept_videos(folder: str | Path) -> dict[str, list[tuple[str, Video]]]:
+    """What lies in `folder` as `puppetmaster evaluate --videos` keeps it, METHOD/CLIP with METHOD/CLIP.json: (clip, video) by
+    method. Raises VideoError or DragError."""
+    found = {}
+    for drags in sorted(Path(folder).glob("*/*.json")):
+        if path := find_video(drags.parent, drags.stem):
+            frames = read_video(path)
+            video = Video(frames, drags=Drags.from_json(drags, len(frames)))
+            found.setdefault(drags.parent.name, []).append((drags.stem, video))
+    if not found:
+        raise VideoError(f"{folder}: got no videos, expected METHOD/CLIP with METHOD/CLIP.json, as puppetmaster evaluate "
+                         "--videos keeps them")
+    return found

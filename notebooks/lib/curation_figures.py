@@ -76,7 +76,7 @@ def forest_figure(forest: Forest) -> Figure:
 def decision_card(row: Mapping, pictures: np.ndarray, forest: Forest) -> HTML:
     """One animation of a run's table: its four pictures (4, H, W, 3), what became of it, why, and its metrics."""
     shown = base64.b64encode(to_png(strip(pictures))).decode()
-    why = "".join(f"<li>{escape(str(reason))}</li>" for reason in forest.why([row[name] for name in METRICS]))
+    why = "".join(f"<li>{escape(str(reason))}</li>" for reason in forest.why([[row[name] for name in METRICS]])[0])
     cells = "".join(f"<tr><td>{name.replace('_', ' ')}</td><td>{row[name]:.3g}</td></tr>" for name in METRICS)
     title = f"{row['asset']}, {row['name']!r}: {row['verdict']} (probability {row['probability']:.3f}, {row['stage']})"
     return HTML(f'<figure><img alt="four moments of {escape(row["asset"])}" src="data:image/png;base64,{shown}">'

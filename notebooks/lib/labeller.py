@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lib.asking import Asking
-from puppetmaster_core.curation.labels import ANSWERS, Agreement, Label, LabelError, agreement, read_labels, write_labels
+from puppetmaster_core.curation.labels import ANSWERS, COLUMNS, Label, LabelError, read_labels
+from puppetmaster_core.files import whole_file
 
 
 class Labeller(Asking):
@@ -42,8 +45,8 @@ class Labeller(Asking):
         own = zip(self.titles, self.answers, strict=True)
         return [*self._others, *(Label(name, self.rater, answer) for name, answer in own if answer)]
 
-    def agreement(self, other: str) -> Agreement:
-        """How far this rater agrees with another one in the file."""
+    def agreement(self, other: str) -> tuple[int, float, float]:
+        """With another rater in the file: animations that both answered, the share with one answer, and Cohen's κ (1960)."""
         return agreement(self.labels, self.rater, other)
 
     def changed(self) -> None:
@@ -55,3 +58,25 @@ def _with_moments(film: np.ndarray | Callable[[], np.ndarray]) -> np.ndarray:
     frames = np.asarray(film() if callable(film) else film)
     moments = frames[[round(quarter / 4 * (len(frames) - 1)) for quarter in (1, 2, 3, 4)]]
     return np.stack([np.concatenate([frame, *moments], axis=1) for frame in frames])
+
+
+def write_labels(path: str | os.PathLike, labels: Iterable[Label]) -> None:
+    """Write them as CSV; the file appears whole. Raises OSError."""
+    with whole_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(map(asdict, labels))
+
+
+def agreement(labels: Iterable[Label], first: str, second: str) -> tuple[int, float, float]:
+    """How many animations two raters both answered, the share with the same answer, and Cohen's κ: 1 = always the same, 0 = as
+    often as chance would. NaN without a common animation; κ is NaN with one answer for all."""
+    from sklearn.metrics import cohen_kappa_score
+
+    one, other = ({label.animation: label.answer for label in labels if label.rater == rater} for rater in (first, second))
+    pairs = [(one[name], other[name]) for name in sorted(one.keys() & other.keys())]
+    if not pairs:
+        return 0, float("nan"), float("nan")
+    several = len({answer for pair in pairs for answer in pair}) > 1
+    kappa = float(cohen_kappa_score(*zip(*pairs, strict=True))) if several else float("nan")
+    return len(pairs), sum(a == b for a, b in pairs) / len(pairs), kappa

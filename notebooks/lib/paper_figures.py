@@ -76,7 +76,7 @@ def judged(kinds: Sequence[str], forest: Forest, size: int, frames: int, seed: i
         metrics = np.array([measured[name] for name in METRICS])
         kept = bool(forest.probability(metrics)[0] >= forest.threshold)
         scene = objects([kind], size, frames, seed)[0] if kept else None
-        found.append(Judged(kind, kept, str(forest.why(metrics, 1)[0]), quarters(asset, 0, size), scene))
+        found.append(Judged(kind, kept, str(forest.why([metrics], 1)[0][0]), quarters(asset, 0, size), scene))
     return found
 
 

@@ -401,14 +401,14 @@ table(
         "mixture",
         "clips",
         "of which curation drops",
-        *sorted(arms["curated"].mixture.weights),
+        *arms["curated"].groups,
     ],
     [
         [
             name,
             len(arm.clips),
             f"{arm.dropped_share:.0%}",
-            *(len(arm.mixture.members[g]) for g in sorted(arm.mixture.weights)),
+            *arm.groups.values(),
         ]
         for name, arm in arms.items()
     ],

@@ -82,9 +82,9 @@ figures.vertices_over_time(asset, positions, times, tints)
 # seen to move there is nothing to learn, and such views are passed over later.
 
 # %%
-from puppetmaster_core.render import render, setting_named
+from puppetmaster_core.render import SETTINGS, render
 
-cameras = {name: setting_named(name).cameras(np.random.default_rng(0), positions, views)
+cameras = {name: SETTINGS[name].cameras(np.random.default_rng(0), positions, views)
            for name in ("release", "drag-a-move")}
 figures.camera_places(positions, cameras)
 

@@ -204,11 +204,11 @@ motion_figures.ceilings(own)
 # %%
 from puppetmaster_core.clips.displacement import Displacement
 from puppetmaster_core.clips.sources import find_source
-from puppetmaster_core.render import setting_named
+from puppetmaster_core.render import SETTINGS
 
 asset = find_source("cabinets", 1).open(0)
 positions = np.stack([asset.vertices(0, t) for t in asset.sample_times(0, 14)])
-camera = setting_named("drag-a-move").cameras(np.random.default_rng(0), positions, 1)[0]
+camera = SETTINGS["drag-a-move"].cameras(np.random.default_rng(0), positions, 1)[0]
 # (N, 64, 64, 2)
 offset = Displacement.of(asset, positions, camera, 64).offset.astype(np.float64)
 energy = np.linalg.svd(offset.reshape(len(offset), -1), compute_uv=False) ** 2

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.ndimage import maximum_filter
 from tqdm import tqdm
 
 from puppetmaster_core.ablations.data import masks_of
-from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
+from puppetmaster_core.clips.tracks import SurfacePoints, track
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.motion import PAPER_SIZE, foreground_points
-from puppetmaster_core.evaluation.places import PATCH
 from puppetmaster_core.evaluation.subjects import Subject, unseen_subjects
 from puppetmaster_core.evaluation.travel import POSITIONS, TELLING, ScrewMotion
 from puppetmaster_core.files import whole_file
@@ -81,9 +79,9 @@ def _judged(subject: Subject) -> JudgedClip:
     drawn = render(subject.asset, subject.positions, subject.camera, ABLATION.size)
     grid = ABLATION.size // ABLATION.cell
     parts = subject.dragged_parts(drags)
-    tracks, seen = _undragged(subject, drawn, parts)
+    tracks, seen = subject.undragged(parts)
     return JudgedClip(subject.clip.frames, points.numpy(), present.numpy(),
-                      masks_of(drawn.part_ids[0], points, present, grid).numpy().astype(np.float16), tracks, seen,
+                      masks_of(drawn.part_ids[0], points, present, grid).numpy().astype(np.float16), tracks[:, 1:], seen[:, 1:],
                       tuple(_dragged(subject, drawn, drags, part) for part in parts))
 
 
@@ -110,20 +108,6 @@ def _dragged(subject: Subject, drawn, drags: Drags, part: int) -> DraggedPart:
     k = len(numbers)
     inside = off[k:].mean(0) if len(grid) else np.zeros(off.shape[1:], np.float32)
     return DraggedPart(np.stack(where), np.concatenate(shown, 1), numbers, off[:k], inside, np.array(len(grid)))
-
-
-def _undragged(subject: Subject, drawn, parts: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Points on what is not dragged: where they are, and in which frames that can be told."""
-    dragged = np.isin(drawn.part_ids, parts)
-    x, y = foreground_points((drawn.face[0] >= 0) & ~dragged[0]).astype(int).T
-    surface = SurfacePoints(drawn.face[0][y, x], drawn.barycentric[0][y, x].astype(np.float64))
-    world = surface.positions(subject.asset, subject.positions)
-    tracks = track(world, subject.camera)
-    near = maximum_filter(dragged | dragged[:1], (1, PATCH, PATCH))
-    at = np.clip((tracks * ABLATION.size).astype(int), 0, ABLATION.size - 1)
-    clear = ~near[np.arange(len(near)), at[..., 1], at[..., 0]]
-    seen = clear & in_sight(world, subject.camera, subject.asset, subject.positions)
-    return tracks[:, 1:], seen[:, 1:]
 
 
 def told(clips: list[JudgedClip]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

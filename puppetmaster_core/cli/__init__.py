@@ -19,8 +19,7 @@ from puppetmaster_core import __version__
 from puppetmaster_core.cli.arguments import add_run
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "export", "claims", "solvers", "bench",
-            "reproduce")
+COMMANDS = ("animate", "assets", "render", "train", "curate", "forest", "evaluate", "claims", "solvers", "bench", "reproduce")
 
 
 class _Parser(argparse.ArgumentParser):

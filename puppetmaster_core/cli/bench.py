@@ -5,18 +5,14 @@
 examples:
   puppetmaster bench --scale tiny --compile
   puppetmaster bench --scale paper --device cuda --compile
-  puppetmaster bench --curation 1000 --output results/curation_speed.json
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from importlib.util import find_spec
-from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, check_file, whole
-from puppetmaster_core.files import write_json
+from puppetmaster_core.cli.arguments import BadInput, whole
 from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "time and count the network's savings"
@@ -29,29 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--repeats", type=whole(1, 1000), default=9, help="repetitions, of which the median counts (default: 9)")
     add("--device", choices=("cpu", "cuda"), help="where to run (default: a GPU where there is one)")
     add("--compile", action="store_true", help="time the compiled network as well; compiling takes minutes")
-    add("--curation", type=whole(1, 10**6), metavar="ASSETS",
-        help="instead: how fast assets are measured, by local processes and, where it is installed, by Ray's")
-    add("--output", type=Path, metavar="FILE.json", help="write it there, as results/ has it")
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
-    check_file(arguments.output)
-    report, text = _curation(arguments.curation) if arguments.curation else _network(arguments)
-    if arguments.output:
-        write_json(arguments.output, report)
-    return report, text
-
-
-def _curation(count: int) -> tuple[dict, str]:
-    from puppetmaster_core.clips.sources import find_source
-    from puppetmaster_core.curation import results, speed
-
-    engines = [name for name in speed.ENGINES if name == "local" or find_spec(name)]
-    times = list(speed.compare_engines(find_source("library:all", count), engines=engines))
-    return results.speed_record(times), speed.as_text(times)
-
-
-def _network(arguments: argparse.Namespace) -> tuple[dict, str]:
     import torch
 
     from puppetmaster_core.bench import count_step, guided_step, table

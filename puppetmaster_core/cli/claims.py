@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> tuple[list, str]:
     from puppetmaster_core.evaluation.claims import rebuild
-    from puppetmaster_core.evaluation.ledger import FILE, problems, read, write
+    from puppetmaster_core.evaluation.ledger import FILE, as_text, read, write
 
     folder = arguments.results
     if not folder.is_dir():
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> tuple[list, str]:
     if arguments.update:
         write(rebuild(folder), folder / FILE)
     claims = read(folder)
-    if wrong := problems(claims, folder):
-        raise BadInput(f"{wrong[0]} ({len(wrong)} such): puppetmaster claims --update")
+    if as_text(claims) != as_text(rebuild(folder)):
+        raise BadInput(f"{folder / FILE} is not what the results make: puppetmaster claims --update")
     width = max((len(name) for name in claims), default=0)
     lines = [f"{claim.id:{width}}  {claim.holds or '–':8} ours {claim.figure:36} paper {claim.paper_figure:10} {claim.what}"
              for claim in claims.values()]

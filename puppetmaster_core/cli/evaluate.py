@@ -4,7 +4,7 @@ Without --data: a model on cabinets, or with --kinds all on every category of th
 and what its latents make of the true motion. With --data FOLDER: Table 1. FOLDER
 holds Drag-a-Move's test clips (ID.npz or ID.pkl with ID.gif), or any videos (CLIP.mp4, CLIP.gif or a folder of PNG pictures, with
 CLIP.json for the drags and CLIP.mask.png for the object). --methods FOLDER adds a row for each METHOD/ in it, whose videos are
-METHOD/CLIP.mp4 or .gif; METHOD/method.json, which `puppetmaster export` writes, says how they are brought back to the square. A
+METHOD/CLIP.mp4 or .gif; METHOD/method.json, which `book/_ext/exports.py` writes, says how they are brought back to the square. A
 folder called Human3.6M gets the paper's figures for it underneath. --videos FOLDER keeps the models' videos in the same layout.
 
 examples:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-
-from puppetmaster_core.clips.displacement import Displacement
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,3 @@ class Clip:
     seen: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), bool))  # (N, F, F)
     field_parts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int16))  # (F, F), −1 = background
     tools: dict = field(default_factory=dict)  # what made it, and in which version
-
-    def with_displacement(self, exact: Displacement) -> Clip:
-        return replace(self, displacement=exact.offset, depth=exact.depth, seen=exact.seen, field_parts=exact.parts)

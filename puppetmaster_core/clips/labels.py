@@ -10,17 +10,8 @@ import numpy as np
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, drags_of, draw_drags
-from puppetmaster_core.clips.tracks import Followed, in_sight
-from puppetmaster_core.render import Camera, Rendering, drag_a_move_camera, render
-
-
-def make_clip(asset: AnimatedAsset, rng: np.random.Generator, *, size: int, frames: int = 14, animation: int | str = 0,
-              camera: Camera | None = None, rules: DragRules = PAPER) -> Clip:
-    """Render one animation of `asset` from one view, and label it. `studio.film` looks for a view in which something moves."""
-    times = asset.sample_times(animation, frames)
-    positions = np.stack([asset.vertices(animation, t) for t in times])
-    camera = camera or drag_a_move_camera(rng, positions)
-    return label(asset, positions, camera, render(asset, positions, camera, size), rng, rules)
+from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, moving_parts, track
+from puppetmaster_core.render import Camera, Rendering
 
 
 def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering, rng: np.random.Generator,
@@ -30,16 +21,12 @@ def label(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering
     positions (N, V, 3) are the vertices as drawn; later (M − N, V, 3) where they go after the clip, for rules that weigh
     points by their way to the end of the animation. §4, "Sampling drags". Nothing visible that moves: no drags.
     """
-    followed = Followed.of(asset, positions, camera, rendering)
-    points = followed.points
-    onward = points if later is None else np.concatenate([points, followed.surface.positions(asset, later)])
-    seen = VisiblePoints(onward / _largest_side(positions[0]), followed.tracks, followed.part, rendering.frames.shape[1],
+    surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
+    points = surface.positions(asset, positions)  # (N, P, 3)
+    onward = points if later is None else np.concatenate([points, surface.positions(asset, later)])
+    size = float(np.ptp(positions[0], axis=0).max()) or 1.0  # the object's largest side
+    seen = VisiblePoints(onward / size, track(points, camera), asset.submodel[surface.face], rendering.frames.shape[1],
                          len(asset.submodels))
     dragged = draw_drags(seen, rng, rules)
     return Clip(rendering.frames, rendering.alpha, rendering.part_ids, camera.to_dict(), asset.category, dict(asset.provenance),
                 drags_of(seen, dragged, rules), in_sight(points[:, dragged], camera, asset, positions))
-
-
-def _largest_side(vertices: np.ndarray) -> float:
-    """Of the box around vertices (V, 3); 1 where they are one point."""
-    return float(np.ptp(vertices, axis=0).max()) or 1.0

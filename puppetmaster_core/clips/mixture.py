@@ -6,7 +6,7 @@ Draw number i is the same whether one process makes all draws, several share the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,30 +34,20 @@ def group_of(category: str, provenance: Mapping | None = None) -> str:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Clips by group, drawn in proportion to the weights; within a group each clip is as likely (with replacement)."""
+    """Clips by group, drawn in proportion to WEIGHTS; within a group each clip is as likely (with replacement)."""
 
-    members: dict[str, np.ndarray]  # clip numbers of each group
-    weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
+    members: dict[str, np.ndarray]  # clip numbers of each group that has some; the others give their weight to these
     seed: int = 0
 
-    def __post_init__(self):
-        empty = [name for name, weight in self.weights.items() if weight > 0 and not len(self.members.get(name, ()))]
-        if empty:
-            raise ValueError(f"got no clips of {', '.join(empty)}: render some, or take Mixture.of(…, allow_missing=True)")
-        if not sum(self.weights.values()) > 0 or min(self.weights.values()) < 0:
-            raise ValueError(f"got the weights {self.weights}, expected shares of at least 0, some of them more")
-
     @classmethod
-    def of(cls, groups: Sequence[str], weights: Mapping[str, float] = WEIGHTS, seed: int = 0, *,
-           allow_missing: bool = False) -> Mixture:
-        """The mixture of clips 0 … n − 1 whose groups are `groups`: `Mixture.of(store.column("group"))`.
-
-        allow_missing: groups without clips give their weight to the others, in proportion. Raises ValueError.
-        """
+    def of(cls, groups: Sequence[str], seed: int = 0) -> Mixture:
+        """The mixture of clips 0 … n − 1 whose groups are `groups`: `Mixture.of(store.column("group"))`. Raises ValueError
+        where none is of a group in WEIGHTS."""
         groups = np.asarray(groups)
-        members = {name: np.flatnonzero(groups == name) for name in weights}
-        kept = {name: weight for name, weight in weights.items() if len(members[name]) or not allow_missing}
-        return cls(members, kept, seed)
+        members = {name: own for name in WEIGHTS if len(own := np.flatnonzero(groups == name))}
+        if not members:
+            raise ValueError(f"got no clips of {', '.join(WEIGHTS)}: render some")
+        return cls(members, seed)
 
     def draws(self, first: int, number: int) -> np.ndarray:
         """The clips (number,) of draws first … first + number − 1."""
@@ -68,8 +58,8 @@ class Mixture:
     def _block(self, number: int) -> np.ndarray:
         """Draws number · BLOCK … (number + 1) · BLOCK − 1."""
         rng = np.random.default_rng([self.seed, number])
-        names = list(self.weights)
-        share = np.array([self.weights[name] for name in names])
+        names = list(self.members)
+        share = np.array([WEIGHTS[name] for name in names])
         groups = rng.choice(len(names), BLOCK, p=share / share.sum())
         places = rng.random(BLOCK)
         clips = np.empty(BLOCK, int)

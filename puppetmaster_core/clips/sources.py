@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source, load_asset
-from puppetmaster_core.assets.gltf.document import one_line
 
 ENDINGS = (".glb", ".gltf")
 KINDS = ("library", "files")
@@ -55,7 +54,7 @@ class Source:
         if self.kind == "library":
             return asset_source().make_asset(self.names[number % len(self.names)], self.seed(number))
         asset = load_asset(Path(self.root, self.names[number]))
-        said = {**_own_label(asset), **_manifest(self.root, self.names[number])}
+        said = dict(_manifest(self.root, self.names[number]))
         asset.category = str(said.pop("category", asset.category))
         asset.provenance = {**asset.provenance, **said}
         return asset
@@ -109,17 +108,6 @@ def content_sha256(asset: AnimatedAsset) -> str:
         for t in (0.0, clip.duration):
             digest.update(np.ascontiguousarray(asset.vertices(number, t), "<f8").tobytes())
     return digest.hexdigest()
-
-
-def _own_label(asset: AnimatedAsset) -> dict:
-    """What the procedural library wrote into a file of its own; what another may have written there is made fit for an index."""
-    extras = asset.provenance.get("extras")
-    label = extras.get("puppetmaster") if isinstance(extras, dict) else None
-    label = label if isinstance(label, dict) else {}
-    texts = {key: one_line(label.get(key), 200) for key in ("category", "source", "licence", "kind", "shape")}
-    numbers = {key: label.get(key) for key in ("generation", "seed", "good")}
-    return {**{key: text for key, text in texts.items() if text},
-            **{key: number for key, number in numbers.items() if isinstance(number, int) and abs(number) < 2**63}}
 
 
 def _manifest(root: str, name: str) -> dict[str, str]:

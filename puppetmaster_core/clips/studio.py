@@ -22,17 +22,13 @@ from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.clips.rules import RULES
 from puppetmaster_core.clips.sources import Source, asset_rng, content_sha256
-from puppetmaster_core.isolation import restart_time_limit
-from puppetmaster_core.render import BlenderError, Camera, Lights, Rendering, make_background, render, render_blender
-from puppetmaster_core.render.views import setting_named
+from puppetmaster_core.render import SETTINGS, BlenderError, Rendering, make_background, render, render_blender
 
 DAY = 86400.0  # seconds
 MENDED = 5  # lines on what was mended in a file that go with each of its clips
 TAIL = 2000  # characters of Blender's stderr that are kept of a failure
-TOGETHER = 12 * 14 * 256**2  # pixels that one Blender process draws; it holds 48 bytes of each, and as much again at the end
 ATTEMPTS = 10  # cameras tried for a view in which something visible moves
 LATER = 200  # frames after the clip, at the most, by which points are weighed
-RENDERERS = ("fast", "blender")
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Filming:
     setting: str = "drag-a-move"  # cameras and lights, of render.SETTINGS
     background: str = "white"  # of render.BACKGROUNDS
     rules: str = "paper"  # of clips.rules.RULES
-    renderer: str = "fast"  # of RENDERERS
+    renderer: str = "fast"  # or "blender"
     fps: float | None = None  # frames a second from a random start on; None spreads N frames over the whole animation
     field_size: int = 64  # pixels a side of the exact displacement; 0: none is kept
     seed: int = 0
@@ -62,19 +58,6 @@ class Shot:
     detail: str = ""  # what Blender wrote to stderr, where that failed
 
 
-@dataclass(frozen=True)
-class Take:
-    """Where the asset is in each frame, from where it is seen, and the clip that the fast renderer makes of it."""
-
-    key: str
-    view: int
-    positions: np.ndarray  # (N, V, 3)
-    onward: np.ndarray | None  # (M − N, V, 3) after the clip, where the rules ask for it
-    camera: Camera
-    seed: int  # of the drags and the background
-    clip: Clip | None = None
-
-
 def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit: float = DAY) -> Iterator[Shot]:
     """Shots of asset `number`, called `name` in its source. An animation that cannot be computed costs its own shots only.
 
@@ -83,7 +66,7 @@ def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit:
     if not asset.clips:
         raise ValueError("got an asset without animations, expected one at least")
     provenance, tools = _provenance(asset, name, how), _tools(how)
-    lights = setting_named(how.setting).lights(asset_rng(how.seed, name))
+    lights = SETTINGS[how.setting].lights(asset_rng(how.seed, name))
     for animation, known in enumerate(asset.clips):
         for shot in _film_animation(asset, number, name, animation, lights, how, time_limit):
             if shot.clip is None:
@@ -102,31 +85,25 @@ def filmed(source: Source, how: Filming) -> Iterator[Clip]:
 
 def _film_animation(asset, number, name, animation, lights, how, time_limit) -> Iterator[Shot]:
     """Shots without a row; their clips know of their view only."""
-    keys = [f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}" for view in range(how.views)]
     duration = asset.clips[animation].duration
-    if not (np.isfinite(duration) and duration > 0):
-        yield from (Shot(key, reason=f" lasts {duration:g} s") for key in keys)
-        return
     move = lru_cache(maxsize=2)(lambda times: _positions(asset, animation, np.array(times)))  # views mostly share their times
-    takes = []
-    for view, key in enumerate(keys):
+    for view in range(how.views):
+        key = f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}"
+        if not (np.isfinite(duration) and duration > 0):
+            yield Shot(key, reason=f" lasts {duration:g} s")
+            continue
         try:
-            take = _take(asset, name, animation, view, key, move, lights, how)
+            clip = _shoot(asset, name, animation, view, move, lights, how, time_limit)
+        except BlenderError as error:
+            yield Shot(key, reason=f", view {view + 1}: {error}", detail=error.stderr[-TAIL:])
         except ValueError as error:
             yield Shot(key, reason=f": {error}")
-            continue
-        if take.clip is None:
-            yield Shot(key, reason=f", view {view + 1}: {_still(how)} in {ATTEMPTS} tries")
-        elif how.renderer == "fast":
-            yield Shot(key, replace(take.clip, provenance={"view": view}))
         else:
-            takes.append(replace(take, clip=None))
-    for some in _together(takes, how):
-        yield from _by_blender(asset, some, lights, how, time_limit)
+            yield Shot(key, clip) if clip else Shot(key, reason=f", view {view + 1}: {_still(how)} in {ATTEMPTS} tries")
 
 
-def _take(asset, name, animation, view, key, move, lights, how) -> Take:
-    """A view in which something moves; without a clip where there is none."""
+def _shoot(asset, name, animation, view, move, lights, how, time_limit) -> Clip | None:
+    """The clip of a view in which something moves; None where there is none. Raises ValueError and BlenderError."""
     rng = asset_rng(how.seed, name, animation, view)
     times, later = sample_times(asset, animation, how, rng)
     positions = move(tuple(times))
@@ -134,22 +111,26 @@ def _take(asset, name, animation, view, key, move, lights, how) -> Take:
         later = later[np.linspace(0, len(later) - 1, LATER).astype(int)]
     onward = move(tuple(later)) if len(later) and RULES[how.rules].weight == "animation" else None
     for _ in range(ATTEMPTS if np.ptp(positions, axis=0).max() > 0 else 0):
-        camera = setting_named(how.setting).camera(rng, positions, view, how.views)
-        rendering = render(asset, positions, camera, how.size, lights=lights)
-        take = Take(key, view, positions, onward, camera, int(rng.integers(2**63)))
-        clip = _label(asset, take, rendering, how)
-        if len(clip.drags):
-            return replace(take, clip=clip)
-    return Take(key, view, positions, onward, None, 0)
+        camera = SETTINGS[how.setting].camera(rng, positions, view, how.views)
+        seed = int(rng.integers(2**63))  # of the drags and the background
+        clip = _label(asset, positions, onward, camera, render(asset, positions, camera, how.size, lights=lights), how, seed)
+        if not len(clip.drags):
+            continue
+        if how.renderer == "blender":  # ends sooner than the worker's own limit, so that what Blender said is kept
+            drawn = render_blender(asset, positions, camera, how.size, lights=lights, time_limit=0.9 * time_limit)
+            clip = _label(asset, positions, onward, camera, drawn, how, seed)
+        return replace(clip, provenance={"view": view})
+    return None
 
 
-def _label(asset: AnimatedAsset, take: Take, rendering: Rendering, how: Filming) -> Clip:
-    rng = np.random.default_rng(take.seed)
+def _label(asset, positions, onward, camera, rendering: Rendering, how: Filming, seed: int) -> Clip:
+    rng = np.random.default_rng(seed)
     if how.background != "white":
         rendering = rendering.over(make_background(how.background, rng, how.size))
-    clip = label(asset, take.positions, take.camera, rendering, rng, RULES[how.rules], later=take.onward)
+    clip = label(asset, positions, camera, rendering, rng, RULES[how.rules], later=onward)
     if how.field_size and len(clip.drags):
-        return clip.with_displacement(Displacement.of(asset, take.positions, take.camera, how.field_size))
+        exact = Displacement.of(asset, positions, camera, how.field_size)
+        clip = replace(clip, displacement=exact.offset, depth=exact.depth, seen=exact.seen, field_parts=exact.parts)
     return clip
 
 
@@ -158,33 +139,6 @@ def _still(how: Filming) -> str:
     if RULES[how.rules].straight:
         return "nothing visible ends elsewhere than it began, so there is no straight drag (film a part of it with fps)"
     return "nothing visible moves"
-
-
-def _together(takes: list[Take], how: Filming) -> Iterator[list[Take]]:
-    """Takes that one Blender process draws: of the same motion, and not more pictures than memory holds."""
-    most = max(1, TOGETHER // (how.frames * how.size**2))
-    while takes:
-        some = [take for take in takes[:most] if take.positions is takes[0].positions]
-        yield some
-        takes = [take for take in takes if not any(take is other for other in some)]
-
-
-def _by_blender(asset: AnimatedAsset, takes: list[Take], lights: Lights, how: Filming, time_limit: float) -> Iterator[Shot]:
-    """The same takes by Blender, in one process."""
-    restart_time_limit(len(takes))
-    limit = 0.9 * time_limit * len(takes)  # sooner than the worker's own, so that what Blender said is kept
-    first = takes[0]
-    try:
-        drawn = render_blender(asset, first.positions, [take.camera for take in takes], how.size, lights=lights, time_limit=limit)
-    except BlenderError as error:
-        yield from (Shot(take.key, reason=f", view {take.view + 1}: {error}", detail=error.stderr[-TAIL:]) for take in takes)
-        return
-    for take, rendering in zip(takes, drawn, strict=True):
-        clip = _label(asset, take, rendering, how)
-        if len(clip.drags):
-            yield Shot(take.key, replace(clip, provenance={"view": take.view}))
-        else:
-            yield Shot(take.key, reason=f", view {take.view + 1}: {_still(how)} as Blender draws it")
 
 
 def sample_times(asset: AnimatedAsset, animation: int, how: Filming, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

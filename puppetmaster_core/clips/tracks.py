@@ -25,10 +25,10 @@ class SurfacePoints:
         return np.einsum("npkc,pk->npc", vertices[:, asset.faces[self.face]], self.barycentric)
 
     @classmethod
-    def visible(cls, rendering: Rendering, frame: int = 0, parts: np.ndarray | None = None) -> SurfacePoints:
-        """One point for every pixel of `frame` that shows the object, or one of its sub-models `parts`, at the pixel's centre."""
-        seen = rendering.face[frame] >= 0 if parts is None else np.isin(rendering.part_ids[frame], parts)
-        return cls(rendering.face[frame][seen], rendering.barycentric[frame][seen].astype(np.float64))
+    def visible(cls, rendering: Rendering, parts: np.ndarray | None = None) -> SurfacePoints:
+        """One point for every pixel of frame 1 that shows the object, or one of its sub-models `parts`, at the pixel's centre."""
+        seen = rendering.face[0] >= 0 if parts is None else np.isin(rendering.part_ids[0], parts)
+        return cls(rendering.face[0][seen], rendering.barycentric[0][seen].astype(np.float64))
 
 
 def moving_parts(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
@@ -50,20 +50,3 @@ def in_sight(points: np.ndarray, camera: Camera, asset: AnimatedAsset, positions
     seen = visible(asset, positions, camera, points)
     seen[0] = True
     return seen.T
-
-
-@dataclass(frozen=True)
-class Followed:
-    """A point for every pixel of frame 1 that shows a part that moves, followed through the clip."""
-
-    surface: SurfacePoints  # P points
-    part: np.ndarray  # (P,) int, the sub-model each rides on
-    points: np.ndarray  # (N, P, 3) world
-    tracks: np.ndarray  # (P, N, 2)
-
-    @classmethod
-    def of(cls, asset: AnimatedAsset, positions: np.ndarray, camera: Camera, rendering: Rendering) -> Followed:
-        """positions (N, V, 3), as drawn."""
-        surface = SurfacePoints.visible(rendering, parts=moving_parts(asset, positions))
-        points = surface.positions(asset, positions)
-        return cls(surface, asset.submodel[surface.face], points, track(points, camera))

@@ -120,15 +120,15 @@ def settle(share: np.ndarray, examples: Examples) -> Settings:
     return Settings(slope, offset, threshold)
 
 
-def cross_validate(examples: Examples, metrics: tuple[str, ...] = METRICS, folds: int = FOLDS, seed: int = 0) -> Judged:
+def cross_validate(examples: Examples, seed: int = 0) -> Judged:
     """Every example judged by trees, a calibration and a threshold that have seen none of its object (nested folds).
 
-    The settings come from folds within the part that the trees learn from. metrics: those the forests may use.
-    Raises ValueError where there are fewer objects of a class than folds.
+    The settings come from folds within the part that the trees learn from. Raises ValueError where there are fewer objects of a
+    class than folds.
     """
-    columns = [METRICS.index(name) for name in metrics]
+    columns = list(range(len(METRICS)))
     share, probability, margin = (np.full(len(examples), np.nan) for _ in range(3))
-    for learn, judge in splits(examples, folds, seed):
+    for learn, judge in splits(examples, FOLDS, seed):
         known = examples.part(learn)
         settings = settle(unseen_shares(known, columns, INNER, seed), known)
         share[judge] = _share(_train(known, columns, seed), examples.part(judge), columns)

@@ -67,27 +67,21 @@ class Forest:
                              f"{', '.join(self.metrics)}")
         return calibrated(self.trees.predict_proba(metrics)[:, 1], self.slope, self.offset)
 
-    def why(self, metrics: np.ndarray, most: int = 3) -> list[Reason]:
-        """The `most` metrics that pushed the verdict on one animation (M,) hardest, to the side it fell on.
+    def why(self, metrics: np.ndarray, most: int = 3) -> list[list[Reason]]:
+        """The `most` metrics that pushed the verdict on each of animations (n, M) hardest, to the side it fell on.
 
         Values that are unlike the good ones' come first where it is dropped, values like theirs where it is kept.
 
         A metric's push is how much the share of good examples changes at the splits that ask for it, from root to leaf, mean
         over the trees (Saabas 2014); with the share at the root they add up to the forest's raw answer.
         """
-        metrics = np.asarray(metrics, float).reshape(1, -1)
-        return self._reasons(metrics[0], pushes(self.trees, metrics)[0], self.probability(metrics)[0], most)
-
-    def why_all(self, metrics: np.ndarray, most: int = 2) -> list[str]:
-        """The same of many animations (n, M), a line each."""
-        push, probability = pushes(self.trees, metrics), self.probability(metrics)
-        return ["; ".join(map(str, self._reasons(*one, most))) for one in zip(metrics, push, probability, strict=True)]
-
-    def _reasons(self, metrics: np.ndarray, push: np.ndarray, probability: float, most: int) -> list[Reason]:
-        sign = 1 if probability >= self.threshold else -1
-        found = [Reason(self.metrics[i], float(metrics[i]), float(push[i]), self.usual[self.metrics[i]])
-                 for i in np.argsort(-sign * push) if sign * push[i] > 0]
-        return sorted(found, key=lambda reason: reason.is_usual != (sign > 0))[:most]
+        metrics, found = np.asarray(metrics, float), []
+        for row, push, probability in zip(metrics, pushes(self.trees, metrics), self.probability(metrics), strict=True):
+            sign = 1 if probability >= self.threshold else -1
+            own = [Reason(self.metrics[i], float(row[i]), float(push[i]), self.usual[self.metrics[i]])
+                   for i in np.argsort(-sign * push) if sign * push[i] > 0]
+            found.append(sorted(own, key=lambda reason, sign=sign: reason.is_usual != (sign > 0))[:most])
+        return found
 
     def save(self, folder: str | os.PathLike) -> None:
         """Write trees.skops and forest.json; the folder appears whole. Raises OSError."""
@@ -174,8 +168,3 @@ def pushes(trees: RandomForestClassifier, metrics: np.ndarray) -> np.ndarray:
         step = good[path.indices[1:]] - good[path.indices[:-1]]
         np.add.at(out, (row[:-1][inside], inner.feature[path.indices[:-1]][inside]), step[inside])
     return out / len(trees.estimators_)
-
-
-def root_share(trees: RandomForestClassifier) -> float:
-    """The share of good examples before anything is asked, mean over the trees."""
-    return float(np.mean([tree.tree_.value[0, 0, 1] / tree.tree_.value[0, 0].sum() for tree in trees.estimators_]))

@@ -63,7 +63,10 @@ class Judging:
 
     def path(self, pictures: Sequence[bytes]) -> Path:
         """Where an answer about pictures lies: it hangs on them, the prompt and the model."""
-        return self.folder / "answers" / f"{answer_key(pictures, self.judge.model)}.json"
+        digest = hashlib.sha256(json.dumps([VERSION, PROMPT, self.judge.model]).encode())
+        for picture in pictures:
+            digest.update(hashlib.sha256(picture).digest())
+        return self.folder / "answers" / f"{digest.hexdigest()}.json"
 
     def answer(self, strip_path: Path) -> dict | None:
         """What was said of a strip on disk; None = not asked yet. A strip that could not be drawn is an error."""
@@ -120,14 +123,6 @@ class Judging:
         if budget is not None and spent + dearest > budget:
             raise BudgetSpent(f"${spent:.4f} of ${budget:g} are spent and the next answer may cost ${dearest:.4f}: start again "
                               "with a larger --budget, and it goes on from here")
-
-
-def answer_key(pictures: Sequence[bytes], model: str) -> str:
-    """What an answer hangs on, in a digest: the pictures, the prompt and the model."""
-    digest = hashlib.sha256(json.dumps([VERSION, PROMPT, model]).encode())
-    for picture in pictures:
-        digest.update(hashlib.sha256(picture).digest())
-    return digest.hexdigest()
 
 
 def read_pictures(path: Path) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Labels given by hand: keep, drop or unsure, as a CSV file, and how far two raters agree."""
+"""Labels given by hand: keep, drop or unsure, as a CSV file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-
-from puppetmaster_core.files import whole_file
 
 ANSWERS = ("keep", "drop", "unsure")
 
@@ -47,39 +45,9 @@ def read_labels(path: str | os.PathLike) -> list[Label]:
     return list(found.values())
 
 
-def write_labels(path: str | os.PathLike, labels: Iterable[Label]) -> None:
-    """Write them as CSV; the file appears whole. Raises OSError."""
-    with whole_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, labels))
-
-
 def verdicts(labels: Iterable[Label]) -> dict[str, bool]:
     """animation → keep it? By the majority of the raters who were sure; without a majority it is left out."""
     votes = Counter()
     for label in labels:
         votes[label.animation] += {"keep": 1, "drop": -1, "unsure": 0}[label.answer]
     return {animation: vote > 0 for animation, vote in votes.items() if vote}
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Two raters on the animations that both have answered."""
-
-    both: int  # how many those are
-    same: float  # share with the same answer
-    kappa: float  # Cohen's (1960): 1 = always the same answer, 0 = as often as chance would
-    apart: tuple[str, ...]  # animations with two answers
-
-
-def agreement(labels: Iterable[Label], first: str, second: str) -> Agreement:
-    """How far two raters agree. Without a common animation, or with one answer for all, kappa is NaN."""
-    one, other = ({label.animation: label.answer for label in labels if label.rater == rater} for rater in (first, second))
-    common = sorted(one.keys() & other.keys())
-    apart = tuple(name for name in common if one[name] != other[name])
-    count = len(common) or float("nan")
-    same = 1 - len(apart) / count
-    often = [Counter(given[name] for name in common) for given in (one, other)]
-    chance = sum(often[0][answer] * often[1][answer] for answer in ANSWERS) / count**2
-    return Agreement(len(common), same, float("nan") if chance == 1 else (same - chance) / (1 - chance), apart)

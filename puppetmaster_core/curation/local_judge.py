@@ -39,13 +39,13 @@ class LocalJudge:
 
         Raises JudgeError, in one line: no such model, no safetensors, one without pictures or without a chat template.
         """
-        from transformers import AutoModelForImageTextToText
-        from transformers.utils import cached_file
+        from huggingface_hub import snapshot_download
+        from transformers import AutoModelForImageTextToText, AutoProcessor
 
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            folder = Path(cached_file(str(place), "config.json")).parent
-            processor = load_processor(folder)
+            folder = Path(place if Path(place).is_dir() else snapshot_download(str(place)))
+            processor = AutoProcessor.from_pretrained(folder, **SAFE)  # some want torchvision, for videos, and say so
             network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", use_safetensors=True, **SAFE)
             network = network.to(device).eval()
         except Exception as error:  # whatever the readers of files from outside raise
@@ -84,35 +84,3 @@ def files_digest(folder: Path) -> str:
         with open(path, "rb") as file:
             digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def load_processor(folder: Path):
-    """A model's processor. Where it wants torchvision, for videos only, it is put together without what reads videos."""
-    from transformers import AutoConfig, AutoProcessor
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
-
-    kind = PROCESSOR_MAPPING.get(type(AutoConfig.from_pretrained(folder, **SAFE)), None)
-    try:
-        return AutoProcessor.from_pretrained(folder, **SAFE)
-    except (ImportError, ValueError, TypeError):
-        if kind is None or "video_processor" not in kind.get_attributes():
-            raise
-        return _without_videos(folder, kind)
-
-
-class _NoVideos:
-    """Stands where a processor of videos would."""
-
-
-def _without_videos(folder: Path, kind: type):
-    from transformers import AutoImageProcessor, AutoTokenizer
-
-    def check(self, name: str, argument):
-        return None if isinstance(argument, _NoVideos) else kind.check_argument_for_proper_class(self, name, argument)
-
-    parts = {"image_processor": AutoImageProcessor.from_pretrained(folder, **SAFE),
-             "tokenizer": AutoTokenizer.from_pretrained(folder, **SAFE), "video_processor": _NoVideos()}
-    settings, _ = kind.get_processor_dict(folder)
-    settings.setdefault("chat_template", parts["tokenizer"].chat_template)
-    only_pictures = type(kind.__name__, (kind,), {"check_argument_for_proper_class": check, "__repr__": object.__repr__})
-    return only_pictures.from_args_and_dict([parts[name] for name in kind.get_attributes()], settings)

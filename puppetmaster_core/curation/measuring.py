@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from puppetmaster_core.curation.metrics import METRICS, motion_metrics
 from puppetmaster_core.curation.prefilter import POOR, Categories
 from puppetmaster_core.curation.tables import ASSETS, MEASURED, read_rows, write_table
 from puppetmaster_core.isolation import Outcome, restart_time_limit
-from puppetmaster_core.jobs import is_done, parts, run_shards, settle
+from puppetmaster_core.jobs import is_done, parts
 
 FORMAT = "puppetmaster.curation/1"
 
@@ -81,13 +80,6 @@ def missing_parts(job: CurationJob, rank: int = 0, world: int = 1, retry: bool =
     own = range(rank, len(job.plan.parts), world)
     return [part for part in own
             if not is_done(job, part) or (retry and any(row["error"] for row in read_rows(job.files(part)[1])))]
-
-
-def measure_assets(folder: Path, plan: CurationPlan, **options) -> Iterator[Outcome]:
-    """What is missing of a run's tables, with the options of `jobs.run_shards`: the outcome of every asset."""
-    settle(folder, plan.to_dict())
-    job = CurationJob(folder, plan)
-    yield from run_shards(job, missing_parts(job), **options)
 
 
 # ---- one asset -----------------------------------------------------------------------------------------------------------

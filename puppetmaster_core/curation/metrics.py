@@ -12,7 +12,6 @@ from collections.abc import Callable
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
-from puppetmaster_core.curation.fits import affine_fit, residual, rigid_fit
 from puppetmaster_core.curation.points import PointClouds, point_clouds
 
 MOVES = 0.01  # of L: what goes farther moves
@@ -46,11 +45,7 @@ def motion_metrics(asset: AnimatedAsset, clip: int | str = 0) -> dict[str, float
     1,024 points of the surface at 33 even times over the whole animation, and 16 more times at most 1/30 s apart where
     most happens, for jerk. Motion faster than both see is counted as what is left of it. Raises what `point_clouds` does.
     """
-    return cloud_metrics(point_clouds(asset, clip))
-
-
-def cloud_metrics(clouds: PointClouds) -> dict[str, float]:
-    """The same of sampled point clouds."""
+    clouds = point_clouds(asset, clip)
     sides = (clouds.high - clouds.low).max(1)
     size = float(np.median(sides)) or float(sides.max()) or 1.0
     found = {**_boxes(clouds, sides, size), **_displacements(clouds, size), **_fits(clouds.points, size), **_pace(clouds, size)}
@@ -97,3 +92,33 @@ def _pace(clouds: PointClouds, size: float) -> dict[str, float]:
     first = np.linalg.norm(np.diff(clouds.fine, axis=0), axis=2)
     jerk = np.sqrt((third**2).mean()) / (np.sqrt((first**2).mean()) + 1e-4 * size)
     return {"speed": steps.max() / clouds.fine_step / size, "jerk": jerk, "jump": clouds.jump / size}
+
+
+# ---- how much of a motion is one motion of the whole object ---------------------------------------------------------------
+
+
+def rigid_fit(first: np.ndarray, cloud: np.ndarray, scale: bool = False) -> np.ndarray:
+    """`first` (P, 3) turned and moved, and with `scale` resized, to lie nearest to each of cloud (T, P, 3): (T, P, 3).
+
+    Least squares by singular values (Kabsch 1976; with scale Umeyama 1991). Mirrors are not allowed.
+    """
+    a, b = first - first.mean(0), cloud - cloud.mean(1, keepdims=True)
+    u, s, vt = np.linalg.svd(np.einsum("tpi,pj->tij", b, a))
+    sign = np.ones_like(s)
+    sign[:, 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    rotation = (u * sign[:, None]) @ vt
+    size = (s * sign).sum(1) / max((a**2).sum(), 1e-300) if scale else np.ones(len(cloud))
+    return size[:, None, None] * (a @ rotation.transpose(0, 2, 1)) + cloud.mean(1, keepdims=True)
+
+
+def affine_fit(first: np.ndarray, cloud: np.ndarray) -> np.ndarray:
+    """`first` (P, 3) under the affine map that brings it nearest to each of cloud (T, P, 3): (T, P, 3)."""
+    a = np.concatenate([first - first.mean(0), np.ones((len(first), 1))], 1)
+    size = max(float(np.abs(a[:, :3]).max()), 1e-300)
+    a[:, :3] /= size
+    return a @ (np.linalg.pinv(a, rcond=1e-9) @ cloud)
+
+
+def residual(fitted: np.ndarray, cloud: np.ndarray) -> np.ndarray:
+    """Root mean square distance (T,) between a fit and the cloud it was fitted to, (T, P, 3) both."""
+    return np.sqrt(((fitted - cloud) ** 2).sum(2).mean(1))

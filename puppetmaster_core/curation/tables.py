@@ -14,8 +14,6 @@ import pyarrow.parquet as pq
 from puppetmaster_core.curation.metrics import METRICS
 from puppetmaster_core.files import whole_file
 
-VOLATILE = ("seconds", "cpu_seconds")  # all that differs between two runs over the same assets
-
 ASSETS = pa.schema([
     ("asset", pa.string()), ("number", pa.int64()), ("sha256", pa.string()), ("licence", pa.string()), ("author", pa.string()),
     ("source", pa.string()), ("category", pa.string()), ("animations", pa.int32()), ("submodels", pa.int32()),
@@ -50,8 +48,3 @@ def write_table(path: Path, rows: Iterable[dict], schema: pa.Schema) -> None:
 def read_rows(*paths: Path) -> list[dict]:
     """The rows of several files of one schema, in the files' order. Raises OSError."""
     return [row for path in paths for row in pq.read_table(path).to_pylist()]
-
-
-def lasting(path: Path) -> list[dict]:
-    """A table's rows without what differs from run to run."""
-    return [{key: value for key, value in row.items() if key not in VOLATILE} for row in read_rows(path)]

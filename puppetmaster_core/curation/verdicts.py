@@ -43,8 +43,8 @@ def forest_verdicts(job: CurationJob, parts: Iterable[int], forest: Forest) -> l
                 "judge_reason": None, "judge_error": None, "verdict": FAILED, "stage": "metrics", "reason": row["error"],
                 "tools": tools}
     if measured:
-        for row, probability, reason in zip(measured, forest.probability(metrics), forest.why_all(metrics), strict=True):
-            row |= {"probability": float(probability), "stage": "forest", "reason": reason,
+        for row, probability, why in zip(measured, forest.probability(metrics), forest.why(metrics, 2), strict=True):
+            row |= {"probability": float(probability), "stage": "forest", "reason": "; ".join(map(str, why)),
                     "verdict": KEEP if probability >= forest.threshold else DROP}
     return rows
 

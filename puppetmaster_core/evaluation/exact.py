@@ -15,9 +15,8 @@ import numpy as np
 
 from puppetmaster_core.clips import Clip
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.evaluation.ceilings import ceilings
+from puppetmaster_core.evaluation.ceilings import ceilings, mask_overlap
 from puppetmaster_core.evaluation.intervals import interval, minus, plain, shares
-from puppetmaster_core.evaluation.masks import mask_overlap
 from puppetmaster_core.evaluation.metrics import edge_energy_ratio, moving_region, psnr, static_copy
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.subjects import Subject

@@ -185,21 +185,3 @@ def at(record: Mapping, place: str):
         except (KeyError, IndexError, ValueError, TypeError):
             raise LedgerError(f"{place!r} is not in the result: {step!r} is missing") from None
     return value
-
-
-def problems(claims: Ledger, results: str | Path) -> list[str]:
-    """Where a claim's number is not the one that stands in its source."""
-    found = []
-    for claim in claims.values():
-        if claim.ours is None:
-            continue
-        name, _, place = claim.source.partition(" ")
-        try:
-            record = json.loads((Path(results) / name).read_text(encoding="utf-8"))
-            value = at(record, place)
-        except (OSError, ValueError) as error:
-            found.append(f"{claim.id}: {claim.source!r} cannot be read: {error}")
-            continue
-        if value != claim.ours:
-            found.append(f"{claim.id}: the ledger says {claim.ours}, {claim.source} says {value}")
-    return found

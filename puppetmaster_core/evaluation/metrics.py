@@ -82,14 +82,14 @@ def psnr_of_frames(video: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return _decibel(np.square(video - truth).mean(axis=(1, 2, 3)))
 
 
-def moving_region(truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> np.ndarray:
-    """Pixels of each frame, bool (N, H, W), that differ from frame 1 by more than `threshold` in some colour channel.
+def moving_region(truth: np.ndarray) -> np.ndarray:
+    """Pixels of each frame, bool (N, H, W), that differ from frame 1 by more than MOVING_THRESHOLD in some colour channel.
 
-    Both what a moving part uncovers and what it covers are in it. threshold: in units of the range [0, 1]. Outside of it,
-    repeating frame 1 has a PSNR of at least −20·log10(threshold) by construction: 30 dB for 8/255.
+    Both what a moving part uncovers and what it covers are in it. Outside of it, repeating frame 1 has a PSNR of at least
+    −20·log10(MOVING_THRESHOLD) = 30 dB by construction.
     """
     truth = _unit_range(truth, "truth")
-    return np.abs(truth - truth[:1]).max(axis=3) > threshold
+    return np.abs(truth - truth[:1]).max(axis=3) > MOVING_THRESHOLD
 
 
 def similarity(video: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -112,7 +112,7 @@ def mean_similarity(similarity: np.ndarray, mask: np.ndarray | None = None, *, f
     return float(pixels.mean()) if pixels.size else float("nan")
 
 
-def flicker(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRESHOLD) -> float:
+def flicker(video: np.ndarray, truth: np.ndarray) -> float:
     """Temporal flicker in grey levels, 0 to 255, lower is better: how much what should stand still changes between frames.
 
     The mean of |x^n+1 − x^n| over channels, n from 1 to N − 1, and the pixels that are outside the true video's moving
@@ -120,7 +120,7 @@ def flicker(video: np.ndarray, truth: np.ndarray, threshold: float = MOVING_THRE
     everything moves. Ours; VBench's temporal flickering is the same mean over whole frames of videos meant to be static.
     """
     video, truth = _pair(video, truth)
-    still = ~moving_region(truth, threshold).any(axis=0)
+    still = ~moving_region(truth).any(axis=0)
     return float(255 * np.abs(np.diff(video, axis=0))[:, still].mean()) if still.any() else float("nan")
 
 

@@ -34,15 +34,15 @@ def motion_error(tracks: np.ndarray, true_tracks: np.ndarray, size: int) -> floa
     return float(np.linalg.norm(tracks - true_tracks, axis=2).mean() * PAPER_SIZE / size)
 
 
-def foreground_points(mask: np.ndarray, step: float = GRID_STEP) -> np.ndarray:
-    """Points (P, 2) in pixels on a grid over the foreground of frame 1: pixel centres, `step` pixels at 256 apart.
+def foreground_points(mask: np.ndarray) -> np.ndarray:
+    """Points (P, 2) in pixels on a grid over the foreground of frame 1: pixel centres, GRID_STEP pixels at 256 apart.
 
     mask: bool (S, S). The paper says "all object foreground points"; a grid has the same mean and costs less.
     """
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.dtype != bool:
         raise ValueError(f"got mask as {mask.dtype} {mask.shape}, expected bool (H, W)")
-    stride = max(1, round(step * mask.shape[1] / PAPER_SIZE))
+    stride = max(1, round(GRID_STEP * mask.shape[1] / PAPER_SIZE))
     on_grid = np.zeros_like(mask)
     on_grid[stride // 2 :: stride, stride // 2 :: stride] = True
     return np.argwhere(mask & on_grid)[:, ::-1] + 0.5

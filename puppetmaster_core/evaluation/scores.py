@@ -30,28 +30,21 @@ class Judges:
     tracker: PointTracker | None = None
     distances: dict[str, Callable[[np.ndarray, np.ndarray], float]] = field(default_factory=dict)  # "lpips", "st_lpips"
     features: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # "i3d", "videomae"
-    skipped: dict[str, str] = field(default_factory=dict)  # metrics that were asked for and are not there, each with why
 
     @classmethod
     def load(cls, tracker: str = "none", checkpoint: str | None = None, perceptual: Sequence[str] = (),
              device: str = DEVICE) -> Judges:
-        """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins.
-
-        ST-LPIPS, which is optional, is skipped where its package is not installed; `skipped` says so.
-        """
+        """By name, as the command line gives them. Raises TrackerError and MetricError before anything long begins."""
         if {"lpips", "lpips-vgg"} <= set(perceptual):
             raise MetricError("got lpips and lpips-vgg together, expected one of them: the table has one column for it")
-        distances, skipped = {}, {}
+        distances = {}
         for name in (name for name in perceptual if name.startswith("lpips")):
             distances["lpips"] = Lpips("vgg" if name == "lpips-vgg" else "alex", device)
         if "st-lpips" in perceptual:
-            try:
-                distances["st_lpips"] = StLpips(device=device)
-            except MetricError as error:
-                skipped["ST-LPIPS"] = f"skipped, {error}"
+            distances["st_lpips"] = StLpips(device)
         networks = [name.removeprefix("fvd-") for name in perceptual if name.startswith("fvd-")]
         return cls(None if tracker == "none" else load_tracker(tracker, device, checkpoint), distances,
-                   {network: VideoFeatures(network, device) for network in networks}, skipped)
+                   {network: VideoFeatures(network, device) for network in networks})
 
     def features_of(self, video: np.ndarray) -> dict[str, list[float]]:
         """Of a video (N, S, S, 3) uint8, by network."""

@@ -1,7 +1,8 @@
 """ST-LPIPS, Ghildyal and Liu 2022: LPIPS that a shift by a pixel does not disturb. Needs no download and no torchvision.
 
-The package `stlpips-pytorch` (the extra `st-lpips`) carries the weights of the networks too, so only its weight files are read,
-without pickle; its own code, which imports torchvision, is not. Letters: B pictures, N frames, C channels, S side in pixels.
+The package `stlpips-pytorch` (the extra `st-lpips`) carries the weights of the networks too, so only its weight file of AlexNet
+is read, without pickle; its own code, which imports torchvision, is not. Letters: B pictures, N frames, C channels, S side in
+pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from puppetmaster_core.evaluation.perceptual import MetricError, later_frames
 
 INSTALL = "pip install 'puppetmaster-core[st-lpips]', or leave ST-LPIPS out"
-VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # widths of its convolutions
+FILE = Path("weights", "vST0.0", "alex_shift_tolerant.pth")  # in the package
 
 
 class Blur(nn.Module):
@@ -42,30 +43,18 @@ def alexnet() -> list[list[nn.Module]]:
     ]
 
 
-def vgg16() -> list[list[nn.Module]]:
-    """VGG16's convolutions likewise."""
-    parts, before = [], 3
-    for widths in VGG16:
-        layers = [nn.MaxPool2d(2, 1), Blur(before)] if parts else []
-        for width in widths:
-            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
-            before = width
-        parts.append(layers)
-    return parts
-
-
-NETWORKS = {"alex": alexnet, "vgg": vgg16}
-
-
 class StLpips:
     """Learned perceptual distance of two videos, 0 to about 1, lower is better: frame by frame, mean over frames 2 to N."""
 
-    def __init__(self, network: str = "alex", device: str = "cpu"):
-        """network: "alex" or "vgg". Raises MetricError where the package is missing or of another version."""
-        path = weight_file(network)
+    def __init__(self, device: str = "cpu"):
+        """Raises MetricError where the package is missing or of another version."""
+        package = find_spec("stlpips_pytorch")
+        if package is None:
+            raise MetricError(f"stlpips-pytorch is not installed: {INSTALL}")
+        path = Path(package.origin).parent / FILE
         state = torch.load(path, map_location=device, weights_only=True)
         self.parts, at = nn.ModuleDict(), 0
-        for k, layers in enumerate(NETWORKS[network](), start=1):  # the file counts layers through all parts: slice2.5.weight
+        for k, layers in enumerate(alexnet(), start=1):  # the file counts layers through all parts: slice2.5.weight
             self.parts[f"slice{k}"] = nn.Sequential()
             for layer in layers:
                 self.parts[f"slice{k}"].add_module(str(at), layer)
@@ -78,7 +67,7 @@ class StLpips:
             reason = " ".join(str(error).split())[:120]
             raise MetricError(f"{path}: got other weights ({reason}), expected stlpips-pytorch 0.0.2's: {INSTALL}") from error
         self.parts.to(device).eval().requires_grad_(False)
-        self.device, self.name = device, f"ST-LPIPS ({network})"
+        self.device, self.name = device, "ST-LPIPS (alex)"
 
     def features(self, pictures: Tensor) -> list[Tensor]:
         """Unit vectors (B, C, h, w) at each place, after each part of the network; pictures (B, 3, S, S) in [−1, 1]."""
@@ -97,11 +86,3 @@ class StLpips:
     def __call__(self, video: np.ndarray, truth: np.ndarray) -> float:
         """video, truth (N, S, S, 3) uint8."""
         return float(self.distance(*later_frames(video, truth, self.device)).mean())
-
-
-def weight_file(network: str) -> Path:
-    """The package's file of weights; the package is not imported. Raises MetricError where it is not installed."""
-    package = find_spec("stlpips_pytorch")
-    if package is None:
-        raise MetricError(f"stlpips-pytorch is not installed: {INSTALL}")
-    return Path(package.origin).parent / "weights" / "vST0.0" / f"{network}_shift_tolerant.pth"

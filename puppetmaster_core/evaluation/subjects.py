@@ -60,15 +60,13 @@ class Subject:
         told = [part_travel(list(videos.values()), self.asset, self.positions, self.camera, part) for part in parts]
         return {name: [one[i] for one in told] for i, name in enumerate(videos)}
 
-    def off_place(self, videos: dict[str, np.ndarray], parts: list[int]) -> dict[str, float]:
-        """Mean offset, pixels at 64, of what is seen of the object outside of the dragged `parts`, in each of the videos.
+    def undragged(self, parts: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Points of the object outside of the dragged `parts`: tracks (P, N, 2), xy in [0, 1], and when these can be told (P, N).
 
-        Points lie on the grid of `foreground_points` over frame 1, and count where they are in sight and no dragged part is
-        about them, now or in frame 1: how that looks is judged apart. NaN where nothing is left. See `places`.
+        They lie on the grid of `foreground_points` over frame 1, and count where they are in sight and no dragged part is about
+        them, now or in frame 1: how that looks is judged apart.
         """
-        if self.asset is None:
-            return dict.fromkeys(videos, float("nan"))
-        size, frames = self.clip.frames.shape[1], judged_frames(len(self.clip.frames))
+        size = self.clip.frames.shape[1]
         drawn = render(self.asset, self.positions, self.camera, size)
         dragged = np.isin(drawn.part_ids, parts)
         x, y = foreground_points((drawn.face[0] >= 0) & ~dragged[0]).astype(int).T
@@ -78,7 +76,14 @@ class Subject:
         near = maximum_filter(dragged | dragged[:1], (1, *2 * [PATCH * max(1, size // SIDE)]))  # (N, S, S)
         at = np.clip((tracks * size).astype(int), 0, size - 1)
         clear = ~near[np.arange(len(near)), at[..., 1], at[..., 0]]
-        seen = clear & in_sight(world, self.camera, self.asset, self.positions)
+        return tracks, clear & in_sight(world, self.camera, self.asset, self.positions)
+
+    def off_place(self, videos: dict[str, np.ndarray], parts: list[int]) -> dict[str, float]:
+        """Mean offset, pixels at 64, of what is seen of the object outside of the dragged `parts`, in each of the videos; NaN
+        where nothing is left. See `places`."""
+        if self.asset is None:
+            return dict.fromkeys(videos, float("nan"))
+        frames, (tracks, seen) = judged_frames(len(self.clip.frames)), self.undragged(parts)
         truth = self.clip.frames[frames]
         found = {name: offsets_of_points(video[frames], truth, tracks[:, frames], seen[:, frames])
                  for name, video in videos.items()}

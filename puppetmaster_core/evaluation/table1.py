@@ -117,8 +117,8 @@ def check_names(names: Sequence[str]) -> None:
 
 def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], judges: Judges, *, seed: int = 0,
             sampling: Mapping | None = None, progress: Progress | None = None, videos: Path | None = None) -> dict:
-    """The result of a suite: `summary` by row, `records` by row and clip, and what they depend on. Raises VideoError where no
-    clip could be scored, or two rows share a name.
+    """The result of a suite: `summary` by row, `records` by row and clip, and what they depend on. The names of rows and models
+    are all different (`check_names`). Raises VideoError where no clip could be scored.
 
     progress: what a killed run has done already, and where this one's is kept; the caller says when it is done. videos: a folder;
     the models' are kept in folders of their names there.
@@ -140,7 +140,7 @@ def table_1(suite: Suite, rows: Sequence[Row], pipelines: Mapping[str, object], 
     published = [{name: value for name, value in record.items() if name != "features"}  # which are thousands of numbers
                  for record in records if record["row"] != TRUTH]
     return {**settings, "clips": len(suite), "rough_tracker": bool(judges.tracker and judges.tracker.rough), "device": DEVICE,
-            "notes": {row.name: row.note for row in rows if row.note} | judges.skipped, "summary": summary,
+            "notes": {row.name: row.note for row in rows if row.note}, "summary": summary,
             "records": published}
 
 
@@ -148,9 +148,7 @@ def evaluate_suite(suite: Suite, rows: Sequence[Row], judges: Judges, progress: 
     """A record for every row and clip: {"row", "clip", "scores"} or {"row", "clip", "failed": why}.
 
     A clip that cannot be read fails for every row; a row without a video of a clip fails for that clip. Neither stops the rest.
-    Raises VideoError where two rows share a name.
     """
-    check_names([row.name for row in rows])
     return [record for name, clip in tqdm(suite, total=len(suite), desc=suite.name)
             for record in _evaluate_clip(name, clip, rows, judges, progress)]
 

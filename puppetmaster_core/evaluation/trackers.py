@@ -14,8 +14,6 @@ from typing import Protocol
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from puppetmaster_core.evaluation.motion import motion_error
-
 HUB = "facebookresearch/co-tracker"
 # Entry points of the repository's hubconf.py, their weights, and the windows of a git install. Not its "cotracker2": there are
 # versions of hubconf.py in which that one builds version 3. 16 frames are version 2.1's window; ours have 14.
@@ -78,23 +76,6 @@ class DenseFlow:
         return np.stack(tracks, 1).astype(np.float64) + 0.5
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Every point stays where it was: what a tracker has to be better than."""
-
-    name: str = "standing still"
-    rough: bool = True
-
-    def __call__(self, frames: np.ndarray, points: np.ndarray) -> np.ndarray:
-        return np.repeat(np.asarray(points, float)[:, None], len(frames), 1)
-
-
-def tracker_error(tracker: PointTracker, clip) -> float:
-    """How far a tracker is off in a rendered `Clip`, whose drags' tracks are exact: its motion error, in pixels at 256."""
-    size = clip.frames.shape[1]
-    return motion_error(tracker(clip.frames, clip.drags[:, 0] * size), clip.drags * size, size)
-
-
 class CoTracker:
     """CoTracker 2 or 3 (CC-BY-NC), the paper's tracker, around any module of its documented signature.
 
@@ -108,10 +89,10 @@ class CoTracker:
         self.module, self.name = module, f"CoTracker {version}"
 
     @classmethod
-    def load(cls, version: str = "3", *, checkpoint: str | None = None, device: str = "cpu", repository: str = HUB) -> CoTracker:
+    def load(cls, version: str = "3", *, checkpoint: str | None = None, device: str = "cpu") -> CoTracker:
         """From a git install and a file of weights (checkpoint), else through torch.hub, which runs code from GitHub.
 
-        repository: what torch.hub fetches, OWNER/NAME[:REF]. Weights are read without pickle. Raises TrackerError.
+        Weights are read without pickle. Raises TrackerError.
         """
         import torch
 
@@ -121,7 +102,7 @@ class CoTracker:
                 module = import_module("cotracker.predictor").CoTrackerPredictor(checkpoint=None, **window)
                 weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
             else:
-                module = torch.hub.load(repository, entry, pretrained=False, trust_repo=True)
+                module = torch.hub.load(HUB, entry, pretrained=False, trust_repo=True)
                 weights = torch.hub.load_state_dict_from_url(address, map_location="cpu", weights_only=True)
             module.model.load_state_dict(weights)
         except Exception as error:  # the network, GitHub's limits, another repository's surprises

@@ -42,7 +42,7 @@ def part_travel(videos: Sequence[np.ndarray], asset: AnimatedAsset, positions: n
         there[:, own] = motion.by(POSITIONS, n)
         error, telling = _differences(np.stack([video[n] for video in videos]), asset, there, camera)
         total, count = total + error, count + telling
-    return [_likeliest(error, count) for error in total]
+    return [float(POSITIONS[error.argmin()]) if count else float("nan") for error in total]
 
 
 def _differences(frames: np.ndarray, asset: AnimatedAsset, positions: np.ndarray, camera: Camera) -> tuple[np.ndarray, int]:
@@ -52,10 +52,6 @@ def _differences(frames: np.ndarray, asset: AnimatedAsset, positions: np.ndarray
     telling = np.ptp(drawn, axis=0).max(-1) > TELLING
     drawn = drawn[:, telling].astype(np.float32)
     return np.stack([np.square(drawn - frame[telling]).sum((1, 2), dtype=np.float64) for frame in frames]), int(telling.sum())
-
-
-def _likeliest(error: np.ndarray, telling: int) -> float:
-    return float(POSITIONS[error.argmin()]) if telling else float("nan")
 
 
 @dataclass(frozen=True, eq=False)

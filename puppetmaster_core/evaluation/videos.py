@@ -6,7 +6,6 @@ Letters: N frames, (H, W) pixels, S side of the square that is scored.
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
-from puppetmaster_core.drags import Drags
 from puppetmaster_core.files import whole_folder, write_json
-from puppetmaster_core.pictures import WHITE, Placement, open_picture
+from puppetmaster_core.pictures import Placement, open_picture
 from puppetmaster_core.video import WRITERS, Video
 
 SUFFIXES = (".mp4", ".gif")
@@ -51,20 +49,15 @@ def read_video(path: str | Path) -> np.ndarray:
     return frames
 
 
-def _read_film(path: Path) -> np.ndarray:
+def _read_film(path: Path) -> list[np.ndarray]:
     """All frames of a film, decoded by ffmpeg."""
-    from imageio_ffmpeg import get_ffmpeg_exe, read_frames
+    from imageio_ffmpeg import read_frames
 
-    reader = read_frames(str(path))
-    about = next(reader)  # its size says nothing yet of whether it can be decoded
+    reader = read_frames(f"file:{path}", output_params=["-fps_mode", "passthrough"])  # no frame twice, none dropped
+    width, height = next(reader)["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in islice(reader, MOST_FRAMES)]
     reader.close()
-    width, height = about["size"]
-    command = [get_ffmpeg_exe(), "-v", "error", "-i", f"file:{path}", "-frames:v", str(MOST_FRAMES), "-fps_mode", "passthrough",
-               "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    done = subprocess.run(command, capture_output=True)
-    if done.returncode or not done.stdout:
-        raise ValueError(done.stderr.decode(errors="replace").strip().split("\n")[-1] or "no frames")
-    return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3)
+    return frames
 
 
 def find_video(folder: Path, clip: str) -> Path | None:
@@ -108,21 +101,6 @@ def keep_video(folder: Path | None, clip: str, video: Video) -> None:
     video.drags.to_json(folder / f"{clip}.json", video.frames.shape[2:0:-1])
 
 
-def kept_videos(folder: str | Path) -> dict[str, list[tuple[str, Video]]]:
-    """What lies in `folder` as `puppetmaster evaluate --videos` keeps it, METHOD/CLIP with METHOD/CLIP.json: (clip, video) by
-    method. Raises VideoError or DragError."""
-    found = {}
-    for drags in sorted(Path(folder).glob("*/*.json")):
-        if path := find_video(drags.parent, drags.stem):
-            frames = read_video(path)
-            video = Video(frames, drags=Drags.from_json(drags, len(frames)))
-            found.setdefault(drags.parent.name, []).append((drags.stem, video))
-    if not found:
-        raise VideoError(f"{folder}: got no videos, expected METHOD/CLIP with METHOD/CLIP.json, as puppetmaster evaluate "
-                         "--videos keeps them")
-    return found
-
-
 @dataclass(frozen=True)
 class Recipe:
     """How a method's videos were made from the square test pictures, and so how they are brought back (App. C.2)."""
@@ -130,7 +108,6 @@ class Recipe:
     size: tuple[int, int] | None = None  # (W, H) the method works at; None: whatever its videos have
     frames: int | None = None  # how many frames it makes; None: whatever its videos have
     keep: str = "first"  # "first": the first N frames; "spread": N frames spread evenly from the first to the last
-    prompt: str = ""
 
     @classmethod
     def of(cls, folder: Path) -> Recipe:
@@ -147,7 +124,7 @@ class Recipe:
         except (OSError, ValueError, TypeError, AttributeError):
             raise VideoError(f'{path}: cannot be read, expected a JSON object with "size", [width, height], "frames", a number, '
                              'and "keep", first or spread') from None
-        return cls(size and tuple(size), frames, keep, record.get("prompt", ""))
+        return cls(size and tuple(size), frames, keep)
 
     def save(self, folder: Path) -> None:
         write_json(folder / RECIPE, asdict(self))
@@ -168,24 +145,6 @@ class Recipe:
 def spread(frames: np.ndarray, count: int) -> np.ndarray:
     """`count` frames, evenly spaced from the first to the last."""
     return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
-
-
-def pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
-
-    A square picture with white left and right, so that it has the shape of size (W, H), W ≥ H, resized to it.
-    """
-    side = picture.size[0]
-    wide = round(side * size[0] / size[1])
-    canvas = Image.new("RGB", (wide, side), WHITE)
-    canvas.paste(picture, ((wide - side) // 2, 0))
-    return canvas.resize(size, Image.Resampling.LANCZOS)
-
-
-def padded_points(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Points (…, 2) of the unit square, where `pad` puts them: in pixels of a picture of size (W, H)."""
-    width, height = size
-    return points * height + [(width - height) / 2, 0]
 
 
 def unpad(frames: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The quality renderer: Blender's Cycles, in its own environment, one subprocess an asset. `make blender` installs it.
+"""The quality renderer: Blender's Cycles, in its own environment, one subprocess a clip. `make blender` installs it.
 
 Blender is given our own vertices frame by frame, so that both renderers see the same geometry: its importer drops cubic tangents,
 turns by nlerp and clamps morph weights. It draws the colours; what lies at each pixel's centre is the rasteriser's.
@@ -43,8 +43,6 @@ class Cycles:
     samples: int = 16  # paths a pixel; the released renderings have 128
     bounces: int = 1  # of diffuse light
     shadows: bool = True  # False: as the rasteriser lights, without shadows and without noise
-    denoise: bool = False
-    threads: int = 1
 
 
 def blender_python() -> Path | None:
@@ -54,13 +52,12 @@ def blender_python() -> Path | None:
     return path if path.exists() else None
 
 
-def render_blender(asset: AnimatedAsset, positions: np.ndarray, cameras: list[Camera], size: int, *,
-                   lights: Lights = DRAG_A_MOVE_LIGHTS, cycles: Cycles = Cycles(), time_limit: float = 600.0,
-                   log: str | os.PathLike | None = None) -> list[Rendering]:
-    """Draw `asset` with its vertices at `positions` (N, V, 3) from every camera, over white, in one Blender process.
+def render_blender(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: int, *, lights: Lights = DRAG_A_MOVE_LIGHTS,
+                   cycles: Cycles = Cycles(), time_limit: float = 600.0) -> Rendering:
+    """Draw `asset` with its vertices at `positions` (N, V, 3), over white, in a Blender process of its own.
 
     Plain lights become physical ones that look alike (`Lights.as_physical`). The process is killed after `time_limit`
-    seconds. What Blender says, on both streams, goes to the file `log`. Raises BlenderError.
+    seconds. Raises BlenderError.
     """
     positions = check_positions(asset, positions)
     python = blender_python()
@@ -68,11 +65,10 @@ def render_blender(asset: AnimatedAsset, positions: np.ndarray, cameras: list[Ca
         raise BlenderError(f"no Python with Blender's module was found: run `make blender`, or name one in ${PYTHON_VARIABLE}")
     with tempfile.TemporaryDirectory(prefix="puppetmaster-blender-") as folder:
         scene, out = Path(folder) / "scene.npz", Path(folder) / "out.npy"
-        _write_scene(scene, asset, positions, cameras, lights, {"size": size, **asdict(cycles)})
-        _run([str(python), str(_JOB), str(scene), str(out)], out, folder, time_limit, log)
+        _write_scene(scene, asset, positions, camera, lights, {"size": size, **asdict(cycles)})
+        _run([str(python), str(_JOB), str(scene), str(out)], out, folder, time_limit)
         drawn = np.load(out, allow_pickle=False)
-    return [_over_white(render(asset, positions, camera, size, lights=lights), color)
-            for camera, color in zip(cameras, drawn, strict=True)]
+    return _over_white(render(asset, positions, camera, size, lights=lights), drawn)
 
 
 def _over_white(rendering: Rendering, color: np.ndarray) -> Rendering:
@@ -83,31 +79,27 @@ def _over_white(rendering: Rendering, color: np.ndarray) -> Rendering:
                    alpha=np.rint(255 * alpha[..., 0]).astype(np.uint8))
 
 
-def _run(command: list[str], out: Path, folder: str, time_limit: float, log: str | os.PathLike | None) -> None:
-    """Run Blender, keep what it says, and raise BlenderError unless `out` is there in time."""
+def _run(command: list[str], out: Path, folder: str, time_limit: float) -> None:
+    """Run Blender. Raises BlenderError, with the last line it said, where it does not write `out`."""
     # A folder of its own for temporary files and settings: nothing of the user's is read, and everything goes with it.
     private = {"TMPDIR": folder, "HOME": folder, "BLENDER_USER_RESOURCES": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-    said, trouble, reason = Path(folder) / "stdout", Path(folder) / "stderr", None
-    with open(said, "wb") as stdout, open(trouble, "wb") as stderr:
-        try:
-            code = subprocess.run(command, env={**os.environ, **private}, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                                  timeout=time_limit).returncode
-            if code or not out.exists():
-                reason = f"Blender ended with exit code {code}"
-        except subprocess.TimeoutExpired:
-            reason = f"Blender took longer than {time_limit:g} s and was stopped: allow more, or draw fewer frames or views"
-        except OSError as error:
-            reason = f"{command[0]} cannot be run ({error.strerror})"
-    stderr = trouble.read_text(errors="replace")
-    if log is not None:
-        Path(log).write_text(f"stderr:\n{stderr}\nstdout:\n{said.read_text(errors='replace')}")
+    try:
+        done = subprocess.run(command, env={**os.environ, **private}, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=time_limit)
+        said = done.stderr
+        reason = f"Blender ended with exit code {done.returncode}" if done.returncode or not out.exists() else None
+    except subprocess.TimeoutExpired as error:
+        said = error.stderr or b""
+        reason = f"Blender took longer than {time_limit:g} s and was stopped: allow more, or draw fewer frames"
+    except OSError as error:
+        said, reason = b"", f"{command[0]} cannot be run ({error.strerror})"
     if reason:
+        stderr = said.decode(errors="replace")
         last = stderr.strip().splitlines()[-1:] or ["nothing"]
         raise BlenderError(f"{reason}; its last word: {last[0][:300]}", stderr)
 
 
-def _write_scene(path: Path, asset: AnimatedAsset, positions: np.ndarray, cameras: list[Camera], lights: Lights,
-                 settings: dict) -> None:
+def _write_scene(path: Path, asset: AnimatedAsset, positions: np.ndarray, camera: Camera, lights: Lights, settings: dict) -> None:
     """Write what `blender_job.py` draws, for vertices (N, V, 3), into one .npz without pickle."""
     corners, source, smooth = _corners(asset)
     lights = lights.as_physical()
@@ -117,7 +109,7 @@ def _write_scene(path: Path, asset: AnimatedAsset, positions: np.ndarray, camera
                        "emission": (0, 0, 0) if m.unlit else m.emission, "emission_interpolation": _FILTERS[m.emission_filtering],
                        "emission_wrap": m.emission_wrap, "unlit": m.unlit, "one_sided": not m.double_sided}
                       for m in asset.materials],
-        "cameras": [{"matrix": _matrix(c), "lens": c.focal * SENSOR, "sensor": SENSOR, "distance": c.distance} for c in cameras],
+        "camera": {"matrix": _matrix(camera), "lens": camera.focal * SENSOR, "sensor": SENSOR, "distance": camera.distance},
         "suns": [{"towards": towards, "strength": sun.strength}
                  for towards, sun in zip(lights.directions().tolist(), lights.suns, strict=True)],
         "ambient": lights.ambient, "tinted": asset.colors is not None, **settings}

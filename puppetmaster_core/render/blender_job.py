@@ -1,8 +1,8 @@
 """Runs inside Blender's own environment (bpy 4.5, numpy 1), as a script: `python blender_job.py SCENE.npz OUT.npy`.
 
-Draws what `blender.py` wrote with Cycles, every frame from every camera, in linear light with alpha: OUT is (views, N, H, W, 4)
-float32. Cycles draws what the rasteriser draws: a matt colour × texture × vertex colours, what the surface sends out, holes,
-one side. Imports nothing of this package, and nothing of it imports this.
+Draws what `blender.py` wrote with Cycles, every frame, in linear light with alpha: OUT is (N, H, W, 4) float32.
+Cycles draws what the rasteriser draws: a matt colour × texture × vertex colours, what the surface sends out, holes, one side.
+Imports nothing of this package, and nothing of it imports this.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ def main(scene_path: str, out_path: str) -> None:
     scene = empty_scene(meta)
     materials = [make_material(m, meta, arrays.get(f"texture_{i}"), arrays.get(f"emission_{i}"))
                  for i, m in enumerate(meta["materials"])]
-    mesh, camera = add_mesh(scene, arrays, materials), add_camera(scene)
+    mesh = add_mesh(scene, arrays, materials)
+    add_camera(scene, meta["camera"])
     add_lights(scene, meta)
     frames, size = len(arrays["vertices"]), meta["size"]
-    out = np.empty((len(meta["cameras"]), frames, size, size, 4), np.float32)
+    out = np.empty((frames, size, size, 4), np.float32)
     with tempfile.TemporaryDirectory() as folder:
         for n in range(frames):
             mesh.vertices.foreach_set("co", arrays["vertices"][n].ravel())
             mesh.update()
-            for view, values in enumerate(meta["cameras"]):
-                aim(camera, values)
-                out[view, n] = draw(scene, Path(folder) / "drawn.exr")
+            out[n] = draw(scene, Path(folder) / "drawn.exr")
     np.save(out_path, out)
 
 
@@ -45,10 +44,10 @@ def empty_scene(meta: dict):
     render.engine, cycles.device = "CYCLES", "CPU"
     render.resolution_x = render.resolution_y = meta["size"]
     render.resolution_percentage, render.film_transparent, render.use_persistent_data = 100, True, True
-    render.threads_mode, render.threads = "FIXED", meta["threads"]
+    render.threads_mode, render.threads = "FIXED", 1  # one process a core
     form = render.image_settings
     form.file_format, form.color_mode, form.color_depth, form.exr_codec = "OPEN_EXR", "RGBA", "32", "NONE"
-    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = meta["samples"], False, meta["denoise"]
+    cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = meta["samples"], False, False
     cycles.pixel_filter_type, cycles.filter_width = "BOX", 1.0
     cycles.max_bounces = cycles.diffuse_bounces = meta["bounces"]
     cycles.transparent_max_bounces = 16
@@ -76,13 +75,9 @@ def add_mesh(scene, arrays: dict, materials: list):
     return mesh
 
 
-def add_camera(scene):
-    scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    scene.collection.objects.link(scene.camera)
-    return scene.camera
-
-
-def aim(camera, values: dict) -> None:
+def add_camera(scene, values: dict) -> None:
+    camera = scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    scene.collection.objects.link(camera)
     camera.matrix_world = Matrix(values["matrix"])
     camera.data.sensor_fit, camera.data.sensor_width, camera.data.lens = "HORIZONTAL", values["sensor"], values["lens"]
     camera.data.clip_start, camera.data.clip_end = 1e-3 * values["distance"], 1e3 * values["distance"]

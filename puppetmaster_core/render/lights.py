@@ -21,11 +21,6 @@ class Sun:
     towards: tuple[float, float, float]  # the direction from the object to the light; any length but 0
     strength: float  # plain: share of the displayed colour; physical: irradiance in W/m², as Blender counts it
 
-    def __post_init__(self):
-        if not np.isfinite([*self.towards, self.strength]).all() or not np.any(self.towards):
-            raise ValueError(f"got a sun towards {self.towards} of strength {self.strength}, expected finite numbers and a "
-                             "direction that is not zero: correct it")
-
 
 @dataclass(frozen=True)
 class Lights:

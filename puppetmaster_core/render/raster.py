@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
-from puppetmaster_core.render.backgrounds import WHITE, over
+from puppetmaster_core.render.backgrounds import over
 from puppetmaster_core.render.camera import Camera
 from puppetmaster_core.render.lighting import light_faces
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
@@ -22,25 +22,16 @@ GRID = 1024  # samples a side in which `visible` counts: triangles of no area in
 class Rendering:
     """A drawn clip, N frames of H = W = size pixels."""
 
-    frames: np.ndarray  # (N, H, W, 3) uint8, over the background
+    frames: np.ndarray  # (N, H, W, 3) uint8, over white
     alpha: np.ndarray  # (N, H, W) uint8, 255 = the object covers the pixel
     part_ids: np.ndarray  # (N, H, W) int16, sub-model at the pixel's centre, -1 = background
     depth: np.ndarray  # (N, H, W) float32, metres along the view at the pixel's centre, inf = background
     face: np.ndarray  # (N, H, W) int32, triangle at the pixel's centre, -1 = background
     barycentric: np.ndarray  # (N, H, W, 3) float32, where on that triangle
 
-    def over(self, background, was=WHITE) -> Rendering:
-        """The same over another background: a colour (3,) or a picture (H, W, 3), 0 to 255."""
-        return replace(self, frames=over(self.frames, self.alpha, background, was))
-
-    def world(self, asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
-        """Where in the world every pixel's centre lies, (N, H, W, 3) float32, NaN = background; positions (N, V, 3)."""
-        positions = check_positions(asset, positions)
-        points = np.full((*self.face.shape, 3), np.nan, np.float32)
-        for n, (face, barycentric) in enumerate(zip(self.face, self.barycentric, strict=True)):
-            seen = face >= 0
-            points[n, seen] = np.einsum("pkc,pk->pc", positions[n][asset.faces[face[seen]]], barycentric[seen])
-        return points
+    def over(self, background) -> Rendering:
+        """The same over another background than white: a colour (3,) or a picture (H, W, 3), 0 to 255."""
+        return replace(self, frames=over(self.frames, self.alpha, background))
 
 
 def check_positions(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
@@ -54,11 +45,11 @@ def check_positions(asset: AnimatedAsset, positions: np.ndarray) -> np.ndarray:
 
 
 def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: int, *, lights: Lights = DRAG_A_MOVE_LIGHTS,
-           background: tuple[float, float, float] = (1.0, 1.0, 1.0), supersampling: int = 2) -> Rendering:
+           supersampling: int = 2) -> Rendering:
     """Draw `asset` with its vertices at `positions` (N, V, 3), one picture of `size` pixels a side a frame.
 
     Colours and alpha are averaged over supersampling² samples a pixel; ids, depth and barycentric coordinates are those of
-    the pixel's own centre. `background` is a colour in [0, 1]; `Rendering.over` puts pictures there. Raises ValueError.
+    the pixel's own centre. The background is white; `Rendering.over` puts another there. Raises ValueError.
     """
     positions = check_positions(asset, positions)
     mesh = surfaces_of(asset)
@@ -79,8 +70,8 @@ def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: in
         sample_depth.fill(np.inf)
         set_up(screen[n], mesh.faces, samples, NEAR * camera.distance, table)
         nearest(table, mesh, samples, supersampling, sample_face, sample_depth)
-        shade(table, mesh, *lighting, np.asarray(background, np.float32), supersampling, sample_face,
-              *light_faces(positions[n], mesh, camera.position, *lighting), frames[n], alpha[n])
+        lit = light_faces(positions[n], mesh, camera.position, *lighting)
+        shade(table, mesh, *lighting, supersampling, sample_face, *lit, frames[n], alpha[n])
     part_ids = np.where(face >= 0, mesh.submodel[face], -1).astype(np.int16)
     return Rendering(frames, alpha, part_ids, depth, face, barycentric)
 

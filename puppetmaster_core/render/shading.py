@@ -28,9 +28,9 @@ def fill_barycentric(table, face, barycentric):
 
 
 @_jit
-def shade(table, mesh, towards, strength, ambient, physical, background, supersampling, face, brightness, facing, normals, frame,
-          alpha):
+def shade(table, mesh, towards, strength, ambient, physical, supersampling, face, brightness, facing, normals, frame, alpha):
     """Fill frame (H, W, 3) and alpha (H, W): colour every sample of the nearest triangles face (S, S), average each pixel's.
+    Behind them it is white.
 
     table (F, 11) as of `set_up`; brightness, facing (F,) and normals (G, 3) as of `light_faces`.
     """
@@ -38,7 +38,7 @@ def shade(table, mesh, towards, strength, ambient, physical, background, supersa
     texels, levels, n_levels = mesh.texels, mesh.levels, mesh.n_levels
     colors, shine, emission, emission_uv = mesh.colors, mesh.shine, mesh.emission, mesh.emission_uv
     plain, tinted = _untextured(mesh), len(colors) > 0
-    count = np.float32(supersampling * supersampling)
+    count, white = np.float32(supersampling * supersampling), np.float32(1)
     for row in range(frame.shape[0]):
         for column in range(frame.shape[1]):
             red = green = blue = np.float32(0)
@@ -47,7 +47,7 @@ def shade(table, mesh, towards, strength, ambient, physical, background, supersa
                 for x in range(column * supersampling, (column + 1) * supersampling):
                     f = face[y, x]
                     if f < 0:
-                        red, green, blue = red + background[0], green + background[1], blue + background[2]
+                        red, green, blue = red + white, green + white, blue + white
                         continue
                     covered += 1
                     m, light = material[f], brightness[f]

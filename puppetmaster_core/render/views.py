@@ -1,4 +1,4 @@
-"""Twelve views of an asset under a named setting: where the cameras stand, how the scene is lit, what lies behind it.
+"""Twelve views of an asset under a named setting: where the cameras stand, and how the scene is lit.
 
 Letters: N frames, V vertices.
 """
@@ -20,7 +20,6 @@ VIEWS = 12  # an animation, App. C.1 and the released script
 class Setting:
     """How an asset is filmed. Both functions draw from the generator they are given, and from nothing else."""
 
-    name: str
     camera: Callable[[np.random.Generator, np.ndarray, int, int], Camera]  # (rng, positions (N, V, 3), view, views)
     lights: Callable[[np.random.Generator], Lights]  # once an asset
 
@@ -35,8 +34,6 @@ def released_camera(rng: np.random.Generator, positions: np.ndarray, view: int =
     Radius 1.5 to 2.2 and elevation 0 to 45° (even in solid angle) for an object whose first frame fills the unit cube; we
     move the camera out instead of scaling the object. A part that opens may leave the picture, as it does there.
     """
-    if not 0 <= view < views:
-        raise ValueError(f"got view {view} of {views}, expected 0 to {views - 1}: count from 0")
     low, high = positions[0].min(0), positions[0].max(0)
     radius = rng.uniform(1.5, 2.2) * float((high - low).max())
     elevation = float(np.rad2deg(np.arcsin(rng.uniform(0.0, np.sin(np.pi / 4)))))
@@ -44,16 +41,6 @@ def released_camera(rng: np.random.Generator, positions: np.ndarray, view: int =
 
 
 SETTINGS = {
-    setting.name: setting for setting in (
-        Setting("drag-a-move", lambda rng, positions, view, views: drag_a_move_camera(rng, positions),
-                lambda rng: DRAG_A_MOVE_LIGHTS),
-        Setting("release", released_camera, released_lights),
-    )
+    "drag-a-move": Setting(lambda rng, positions, *_: drag_a_move_camera(rng, positions), lambda rng: DRAG_A_MOVE_LIGHTS),
+    "release": Setting(released_camera, released_lights),
 }
-
-
-def setting_named(name: str) -> Setting:
-    """A setting by its name. Raises ValueError."""
-    if name not in SETTINGS:
-        raise ValueError(f"got setting {name!r}, expected one of {sorted(SETTINGS)}: use one of them")
-    return SETTINGS[name]

@@ -110,7 +110,7 @@ class ShardClips:
 
     def mixture(self, seed: int) -> Mixture:
         try:
-            return Mixture.of(self._groups(), seed=seed, allow_missing=True)
+            return Mixture.of(self._groups(), seed)
         except ValueError as error:
             raise TrainingError(f"{self.stores[0].folder}: got no clip with a drag, expected some: {error}") from None
 

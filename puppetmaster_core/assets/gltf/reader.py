@@ -147,20 +147,24 @@ def _morphs(document: Document, parts: list[Part], report: Report) -> list[Morph
 
 def _said(extras) -> dict:
     """What a file's `asset.extras` says of itself; our own library keeps that under "puppetmaster"."""
-    if not isinstance(extras, dict):
-        return {}
-    own = extras.get("puppetmaster")
-    return {**extras, **own} if isinstance(own, dict) else extras
+    return {**extras, **_label(extras)} if isinstance(extras, dict) else {}
+
+
+def _label(extras) -> dict:
+    """What the procedural library wrote into a file of its own."""
+    label = extras.get("puppetmaster") if isinstance(extras, dict) else None
+    return label if isinstance(label, dict) else {}
 
 
 def _provenance(path: Path, container: Container, extras) -> dict:
-    """Where the asset comes from: the file's name and SHA-256, and what it says about itself."""
+    """Where the asset comes from: the file's name and SHA-256, and what it says about itself, made fit for an index."""
+    asset, said, label = container.json["asset"], _said(extras), _label(extras)
+    texts = {"source": label.get("source"), "generator": asset.get("generator"), "copyright": asset.get("copyright"),
+             "licence": said.get("licence") or said.get("license"), **{key: label.get(key) for key in ("kind", "shape")}}
+    numbers = {key: label.get(key) for key in ("generation", "seed", "good")}
     provenance = {"source": path.name, "sha256": hashlib.sha256(container.raw).hexdigest()}
-    asset, said = container.json["asset"], _said(extras)
-    licence = said.get("licence") or said.get("license")
-    for key, value in (("generator", asset.get("generator")), ("copyright", asset.get("copyright")), ("licence", licence)):
-        if line := one_line(value, 1000):
-            provenance[key] = line
+    provenance |= {key: line for key, value in texts.items() if (line := one_line(value, 1000))}
+    provenance |= {key: number for key, number in numbers.items() if isinstance(number, int) and abs(number) < 2**63}
     try:
         if said and len(json.dumps(extras)) < 10_000:
             provenance["extras"] = extras

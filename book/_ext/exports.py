@@ -1,24 +1,32 @@
 """The test inputs in the forms that the compared methods' public code reads, and the recipe that brings their videos back.
 
+    python book/_ext/exports.py dragnuwa --data drag_a_move --output others
+
+OUTPUT/METHOD/inputs/ gets the pictures and drags, padded left and right as App. C.2 says, and OUTPUT/METHOD/method.json how the
+videos are brought back. Put the method's videos at OUTPUT/METHOD/CLIP.mp4 or .gif, then: puppetmaster evaluate --methods OUTPUT.
+
 Letters: N frames, K drags, (W, H) pixels of a method's pictures. Every format was read from the method's own code; the book's
-page of the method says which file, and what of it could not be tried. Pictures are padded left and right as App. C.2 says.
+page of the method says which file, and what of it could not be tried.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
-from puppetmaster_core.drags import Drags
-from puppetmaster_core.evaluation.suites import TestClip
-from puppetmaster_core.evaluation.videos import Recipe, VideoError, pad, padded_points
+from puppetmaster_core.drags import DragError, Drags
+from puppetmaster_core.evaluation.suites import TestClip, open_suite
+from puppetmaster_core.evaluation.videos import Recipe, VideoError
 from puppetmaster_core.files import whole_file
+from puppetmaster_core.pictures import WHITE
 
 PROMPTS = {"Drag-a-Move": "A Furniture", "Human3.6M": "A person"}  # App. C.2's generic ones
 WAN_FRAMES, ATI_FRAMES, ATI_UNITS = 81, 121, 8
@@ -27,17 +35,34 @@ WAN_FRAMES, ATI_FRAMES, ATI_UNITS = 81, 121, 8
 def export(method: str, clips: Iterable[TestClip], folder: Path, prompt: str = "") -> int:
     """Write `folder`/inputs/… for a method of FORMATS, and `folder`/method.json; the number of clips written.
 
-    The method's videos then go to `folder`/CLIP.mp4, and the folder's parent to `puppetmaster evaluate --methods`. A clip without
-    drags is left out. Raises VideoError for a clip without what the method wants, and OSError.
+    A clip without drags is left out. Raises VideoError for a clip without what the method wants, and OSError.
     """
     recipe, write = FORMATS[method]
-    recipe, inputs = replace(recipe, prompt=prompt), folder / "inputs"
+    inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    listed = [write(clip, inputs, recipe) for clip in clips if clip.drags is not None]
+    listed = [write(clip, inputs, recipe, prompt) for clip in clips if clip.drags is not None]
     if any(listed):  # JSON is YAML
         _json(listed, inputs / "clips.yaml")
     recipe.save(folder)
     return len(listed)
+
+
+def pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """App. C.2: "we first pad the square input image y along the horizontal axis to the correct aspect ratio and resize it".
+
+    A square picture with white left and right, so that it has the shape of size (W, H), W ≥ H, resized to it.
+    """
+    side = picture.size[0]
+    wide = round(side * size[0] / size[1])
+    canvas = Image.new("RGB", (wide, side), WHITE)
+    canvas.paste(picture, ((wide - side) // 2, 0))
+    return canvas.resize(size, Image.Resampling.LANCZOS)
+
+
+def padded_points(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Points (…, 2) of the unit square, where `pad` puts them: in pixels of a picture of size (W, H)."""
+    width, height = size
+    return points * height + [(width - height) / 2, 0]
 
 
 def _picture(clip: TestClip, path: Path, recipe: Recipe) -> None:
@@ -67,22 +92,22 @@ def _inside(drags: Drags, recipe: Recipe) -> list:
     return np.clip(np.floor(_paths(drags, recipe)), 0, np.array(recipe.size) - 1).astype(int).tolist()
 
 
-def _dragnuwa(clip: TestClip, folder: Path, recipe: Recipe) -> None:
+def _dragnuwa(clip: TestClip, folder: Path, recipe: Recipe, prompt: str) -> None:
     """DragNUWA_demo.py: tracks of clicked points (x, y) at 576×320, a list a drag; its code fills in 14 frames."""
     _picture(clip, folder / f"{clip.id}.png", recipe)
     _json(_inside(clip.drags, recipe), folder / f"{clip.id}.json")
 
 
-def _image_conductor(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
+def _image_conductor(clip: TestClip, folder: Path, recipe: Recipe, prompt: str) -> dict:
     """main/inference.py: `controlnet_trajs`, a JSON list of tracks (x, y) at 384×256, interpolated there over 16 frames."""
     _picture(clip, folder / f"{clip.id}.png", recipe)
     _json(_inside(clip.drags, recipe), folder / f"{clip.id}.json")
     return {"controlnet_images": [f"{clip.id}.png"], "controlnet_trajs": f"{clip.id}.json", "H": recipe.size[1],
             "W": recipe.size[0], "L": recipe.frames, "control_mode": "object", "controlnet_image_indexs": [0],
-            "prompt": [recipe.prompt]}
+            "prompt": [prompt]}
 
 
-def _draganything(clip: TestClip, folder: Path, recipe: Recipe) -> None:
+def _draganything(clip: TestClip, folder: Path, recipe: Recipe, prompt: str) -> None:
     """demo.py's get_condition: a folder with demo.jpg, demo.json of {"1": {"mask_name", "trajectory"}}, and a mask picture a
     drag. Its radius and feature come from the mask, which Drag-a-Move does not publish: the whole object is given, and the
     page says so.
@@ -100,7 +125,7 @@ def _draganything(clip: TestClip, folder: Path, recipe: Recipe) -> None:
            for k, path in enumerate(_inside(clip.drags, recipe), 1)}, place / "demo.json")
 
 
-def _dragapart(clip: TestClip, folder: Path, recipe: Recipe) -> None:
+def _dragapart(clip: TestClip, folder: Path, recipe: Recipe, prompt: str) -> None:
     """dataset.py: drags (10, 4) of x, y, u, v in [0, 1], zero where there is none; an image model, so one set a frame with
     ends that move along the drag (App. C.2: "gradually extending drags").
     """
@@ -112,22 +137,20 @@ def _dragapart(clip: TestClip, folder: Path, recipe: Recipe) -> None:
     _array(drags, folder / f"{clip.id}.npy")
 
 
-def _wan_move(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
+def _wan_move(clip: TestClip, folder: Path, recipe: Recipe, prompt: str) -> dict:
     """wan/wan_move.py: track (1, F, K, 2) in pixels of the picture and visibility (1, F, K), 81 frames, 832×480."""
     _picture(clip, folder / f"{clip.id}.jpg", recipe)
     paths = _paths(clip.drags, recipe).transpose(1, 0, 2)[None]  # (1, F, K, 2)
     _array(paths.astype(np.float32), folder / f"{clip.id}_tracks.npy")
     _array(((paths >= 0) & (paths < recipe.size)).all(3), folder / f"{clip.id}_visibility.npy")
     return {"image": f"{clip.id}.jpg", "track": f"{clip.id}_tracks.npy", "track_visibility": f"{clip.id}_visibility.npy",
-            "prompt": recipe.prompt, "save_file": f"{clip.id}.mp4"}
+            "prompt": prompt, "save_file": f"{clip.id}.mp4"}
 
 
-def _ati(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
+def _ati(clip: TestClip, folder: Path, recipe: Recipe, prompt: str) -> dict:
     """tools/trajectory_editor/app.py and wan/utils/motion.py: torch.save of the bytes of an .npz whose `array` (K, 121, 1, 3)
     is 8 times (x, y, visible), in pixels of the picture; examples/test.yaml lists image, text and track.
     """
-    import torch
-
     _picture(clip, folder / f"{clip.id}.png", recipe)
     paths = _paths(clip.drags, recipe, ATI_FRAMES)[:, :, None]  # (K, 121, 1, 2)
     seen = ((paths >= 0) & (paths < recipe.size)).all(3, keepdims=True)
@@ -135,11 +158,11 @@ def _ati(clip: TestClip, folder: Path, recipe: Recipe) -> dict:
     np.savez_compressed(packed, array=(ATI_UNITS * np.concatenate([paths, seen], 3)).astype(np.float32))
     with whole_file(folder / f"{clip.id}.pth") as partial:
         torch.save(packed.getvalue(), partial)
-    return {"image": f"{clip.id}.png", "text": recipe.prompt, "track": f"{clip.id}.pth"}
+    return {"image": f"{clip.id}.png", "text": prompt, "track": f"{clip.id}.pth"}
 
 
 # How each method takes its inputs: what writes a clip's files into a folder, whose result goes into clips.yaml.
-FORMATS: dict[str, tuple[Recipe, Callable[[TestClip, Path, Recipe], dict | None]]] = {
+FORMATS: dict[str, tuple[Recipe, Callable[[TestClip, Path, Recipe, str], dict | None]]] = {
     "dragnuwa": (Recipe((576, 320), 14), _dragnuwa),
     "draganything": (Recipe((576, 320), 14), _draganything),
     "image_conductor": (Recipe((384, 256), 16), _image_conductor),
@@ -147,3 +170,36 @@ FORMATS: dict[str, tuple[Recipe, Callable[[TestClip, Path, Recipe], dict | None]
     "wan_move": (Recipe((832, 480), WAN_FRAMES, "spread"), _wan_move),
     "ati": (Recipe((832, 480), WAN_FRAMES, "spread"), _ati),
 }
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python book/_ext/exports.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("method", choices=FORMATS)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the clips, as for puppetmaster evaluate")
+    parser.add_argument("--output", type=Path, required=True, help="the folder that gets METHOD/")
+    parser.add_argument("--clips", type=int, help="how many (default: all)")
+    parser.add_argument("--prompt", help="for methods that want a text (default: the paper's for this data, or none)")
+    options = parser.parse_args(argv)
+    folder = options.output / options.method
+    if (folder / "inputs").exists():
+        parser.error(f"{folder / 'inputs'}: is there already, and nothing is overwritten: choose another folder")
+
+    def readable(suite):
+        for name, clip in suite:
+            if isinstance(clip, str):
+                print(f"left out: {name}: {clip}", file=sys.stderr)
+            else:
+                yield clip
+
+    try:
+        suite = open_suite(options.data).first(options.clips)
+        prompt = PROMPTS.get(suite.name, "") if options.prompt is None else options.prompt
+        print(f"{export(options.method, readable(suite), folder, prompt)} clips in {folder / 'inputs'}")
+    except (VideoError, DragError, OSError) as error:
+        parser.error(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
