@@ -6,6 +6,8 @@ an edge the mask gets it, where they have none it stays smooth. Letters: K masks
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,8 +23,9 @@ COARSE = 128  # pixels a side at which the functions are fitted (He and Sun 2015
 def snap(masks: Tensor, picture: Tensor) -> Tensor:
     """masks (K, s, s) in [0, 1], s ≤ S, at the size of picture (3, S, S) in [−1, 1] and with its edges."""
     masks = found = resized(masks, picture.shape[-1])
+    guide = Guide.of(picture)
     for _ in range(PASSES):
-        found = (STEEP * (_guided(found, picture) - 0.5) + 0.5).clamp(0, 1)
+        found = (STEEP * (guide.fitted(found) - 0.5) + 0.5).clamp(0, 1)
     return found.where(masks <= SURE, 1.0).where(masks >= 1 - SURE, 0.0)
 
 
@@ -34,30 +37,39 @@ def resized(fields: Tensor, size: int) -> Tensor:
     return F.interpolate(planes, size=(size, size), mode="bicubic", align_corners=False).view(*fields.shape[:-2], size, size)
 
 
-def _guided(masks: Tensor, picture: Tensor) -> Tensor:
-    """(K, S, S) as linear functions of the picture's colours, fitted in windows around each pixel."""
-    small = min(COARSE, picture.shape[-1])
-    guide, given = F.adaptive_avg_pool2d(picture, small), F.adaptive_avg_pool2d(masks, small)
-    radius = round(RADIUS * small)
-    count = _sums(torch.ones_like(guide[:1]), radius)
+@dataclass(frozen=True)
+class Guide:
+    """What of a picture the regressions need, whatever the mask: at s pixels a side, with windows around each pixel."""
 
-    def mean(x: Tensor) -> Tensor:  # over the window, inside the picture
-        return _sums(x, radius) / count
+    picture: Tensor  # (3, S, S)
+    small: Tensor  # (3, s, s)
+    windows: Tensor  # (s, s): a row times a column of pixels is their mean over a window, as far as it lies inside
+    colours: Tensor  # (3, s, s), their means
+    inverse: Tensor  # (3, 3, s, s), of their ridged covariance
 
-    colours, level = mean(guide), mean(given)  # (3, s, s), (K, s, s)
-    spread = mean((guide[:, None] * guide).flatten(0, 1)).unflatten(0, (3, 3)) - colours[:, None] * colours
-    spread = spread + RIDGE * torch.eye(3, device=guide.device)[..., None, None]  # (3, 3, s, s)
-    together = mean((given[:, None] * guide).flatten(0, 1)).unflatten(0, (-1, 3)) - level[:, None] * colours  # (K, 3, s, s)
-    cofactors = torch.stack([torch.linalg.cross(spread[i - 2], spread[i - 1], dim=0) for i in range(3)])
-    inverse = cofactors / (spread[0] * cofactors[0]).sum(0)  # of a symmetric 3 × 3 matrix, at every pixel
-    slope = torch.einsum("ijyx,kjyx->kiyx", inverse, together)
-    line = torch.cat([slope, (level - (slope * colours).sum(1))[:, None]], 1)  # (K, 4, s, s)
-    line = resized(mean(line.flatten(0, 1)).view_as(line), picture.shape[-1])
-    return (line[:, :3] * picture).sum(1) + line[:, 3]
+    @classmethod
+    def of(cls, picture: Tensor) -> Guide:
+        side = min(COARSE, picture.shape[-1])
+        small, at = F.adaptive_avg_pool2d(picture, side), torch.arange(side, device=picture.device)
+        near = ((at[:, None] - at).abs() <= round(RADIUS * side)).to(picture.dtype)
+        windows = near / near.sum(1, keepdim=True)
+        colours = windows @ small @ windows.T
+        spread = windows @ (small[:, None] * small) @ windows.T - colours[:, None] * colours
+        spread = spread + RIDGE * torch.eye(3, device=picture.device)[..., None, None]
+        cofactors = torch.stack([torch.linalg.cross(spread[i - 2], spread[i - 1], dim=0) for i in range(3)])
+        inverse = cofactors / (spread[0] * cofactors[0]).sum(0)  # of a symmetric 3 × 3 matrix, at every pixel
+        return cls(picture, small, windows, colours, inverse)
 
+    def fitted(self, masks: Tensor) -> Tensor:
+        """masks (K, S, S) as linear functions of the picture's colours, fitted in windows around each pixel."""
+        given = F.adaptive_avg_pool2d(masks, self.small.shape[-1])
+        level = self.mean(given)
+        together = self.mean(given[:, None] * self.small) - level[:, None] * self.colours  # (K, 3, s, s)
+        slope = (self.inverse * together[:, None]).sum(2)
+        line = torch.cat([slope, (level - (slope * self.colours).sum(1))[:, None]], 1)  # (K, 4, s, s)
+        line = resized(self.mean(line), self.picture.shape[-1])
+        return (line[:, :3] * self.picture).sum(1) + line[:, 3]
 
-def _sums(x: Tensor, radius: int) -> Tensor:
-    """Sums of (C, s, s) over the windows of 2·radius + 1 pixels a side, as far as they lie inside."""
-    side = 2 * radius + 1
-    across = F.avg_pool2d(F.pad(x, (radius, radius, 0, 0)), (1, side), 1)
-    return F.avg_pool2d(F.pad(across, (0, 0, radius, radius)), (side, 1), 1) * side**2
+    def mean(self, x: Tensor) -> Tensor:
+        """Of (…, s, s), over the windows."""
+        return self.windows @ x @ self.windows.T

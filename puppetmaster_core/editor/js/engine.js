@@ -3,6 +3,7 @@
 import { antialiased, enlarged, halved } from "./layers.js";
 import { atPicture, coarser, composed, moved } from "./motion.js";
 import { tensor } from "./tensors.js";
+import { guideOf } from "./snap.js";
 import { makePlayer } from "./tape.js";
 
 export const SIDE = 64; // pixels a side that the network sees
@@ -39,7 +40,7 @@ export function makeEngine(model, bytes) {
       clip.data[i] = (clip.data[i] / 2 + 0.5 - MEAN[c]) / DEVIATION[c];
     }
     const [deep, fine, about, c4, c2, full, embedding] = player.run("look", small, clip);
-    seen = { W, first, deep, fine, about, c4, c2, full, embedding, origins: "", masks: null };
+    seen = { W, first, guide: guideOf(first, W), deep, fine, about, c4, c2, full, embedding, origins: "", masks: null };
   }
 
   // The masks of the parts that drags begin on, (1, K, S, S). origins: [x, y] in the unit square.
@@ -86,9 +87,9 @@ export function makeEngine(model, bytes) {
 
   // Frames, RGBA bytes (W, W), one after the other: all of a video, or the last alone. The first frame is the picture.
   function* frames(drags, options = {}) {
-    const { W, first } = seen ?? {};
+    const { W, first, guide } = seen ?? {};
     const { masks, fields } = motionOf(drags, options);
-    const { weight, frame } = atPicture(masks, fields, W, first);
+    const { weight, frame } = atPicture(masks, fields, W, guide);
     for (let n = 1; n < fields.shape[1]; n++) {
       const one = moved(first, frame(n), weight, W);
       yield composed(first, one, paint(one.given), W);

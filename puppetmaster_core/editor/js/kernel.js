@@ -66,7 +66,7 @@ export function withEngine(model, load) {
     const rgb = new Uint8Array(3 * width * height);
     for (let p = 0; p < width * height; p++) {
       const from = 4 * ((top + Math.floor(p / width)) * side + left + (p % width));
-      rgb.set(pixels.subarray(from, from + 3), 3 * p);
+      for (let c = 0; c < 3; c++) rgb[3 * p + c] = pixels[from + c];
     }
     tell("msg:custom", { kind: "live", id, width, height }, [rgb]);
   }

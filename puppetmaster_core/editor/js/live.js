@@ -23,7 +23,7 @@ export function makeLive(model, doc, picture, say) {
     const view = buffers[0];
     const rgb = new Uint8Array(view.buffer ?? view, view.byteOffset ?? 0, 3 * width * height);
     const rgba = new Uint8ClampedArray(4 * width * height).fill(255);
-    for (let p = 0; p < width * height; p++) rgba.set(rgb.subarray(3 * p, 3 * p + 3), 4 * p);
+    for (let p = 0; p < width * height; p++) for (let c = 0; c < 3; c++) rgba[4 * p + c] = rgb[3 * p + c];
     [canvas.width, canvas.height] = [width, height];
     canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
     picture.dataset.live = String(Number(picture.dataset.live ?? 0) + 1); // how many there were

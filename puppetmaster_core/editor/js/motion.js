@@ -11,14 +11,14 @@ const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
 const [MODES, DECIDED] = [4, 6 * 3]; // as in painter.py: TOLD · CRISP
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
-// and a function of n: its offset and order in frame n. first: the picture (3, W, W).
-export function atPicture(masks, fields, W, first) {
+// and a function of n: its offset and order in frame n. guide: of the picture (snap.js).
+export function atPicture(masks, fields, W, guide) {
   const [, N, , S] = fields.shape;
   const used = [];
   for (let k = 0; k < masks.shape[0]; k++) if (masks.data.subarray(k * S * S, (k + 1) * S * S).some((value) => value > 0.1)) used.push(k);
   const P = W * W;
   const seen = used.map((k) => tensor([1, S, S], masks.data.slice(k * S * S, (k + 1) * S * S)));
-  const own = W > S ? snap(seen, first, W) : seen.map((mask) => mask.data);
+  const own = seen.map((mask) => (W > S ? snap(mask, guide) : mask.data));
   const [owner, weight] = [new Uint8Array(P), new Float32Array(P)];
   for (let p = 0; p < P; p++) {
     let sum = 0;
@@ -35,7 +35,7 @@ export function atPicture(masks, fields, W, first) {
     });
     const far = planes.map((field, k) => {
       let [total, count] = [0, 0];
-      for (let p = 0; p < P; p++) { total += Math.hypot(field[p], field[P + p]) * own[k][p]; count += own[k][p]; }
+      for (let p = 0; p < P; p++) { total += Math.sqrt(field[p] ** 2 + field[P + p] ** 2) * own[k][p]; count += own[k][p]; }
       return total / count;
     });
     const rank = far.map((one, k) => far.filter((other, i) => other < one || (other === one && i < k)).length);
@@ -50,28 +50,34 @@ export function atPicture(masks, fields, W, first) {
   return { weight, frame };
 }
 
-// Into how many pixels' area each pixel is spread, told by its neighbours that move along, and into how many samples across and
-// down pixels are cut, so that these arrive less than a pixel apart. offset: in pixels.
-function expansion(offset, weight, W) {
+// How the offset (2 planes, in pixels) of each pixel changes to its neighbours that move along: across and down, of x and of y.
+function slopesOf(offset, weight, W) {
   const P = W * W;
-  const area = new Float32Array(P).fill(1);
-  let [wide, high] = [1, 1];
-  const firm = (p) => weight[p] > 0.5;
+  const [xx, yx, xy, yy] = Array.from({ length: 4 }, () => new Float32Array(P));
+  const fill = (made, plane, step, p, before, after) => {
+    const [low, high] = [before && weight[p - step] > 0.5 ? p - step : p, after && weight[p + step] > 0.5 ? p + step : p];
+    if (high > low) made[p] = ((offset[plane + high] - offset[plane + low]) * step) / (high - low);
+  };
   for (let y = 0, p = 0; y < W; y++) {
     for (let x = 0; x < W; x++, p++) {
-      if (!firm(p)) continue;
-      const slope = (plane, step, before, after) => {
-        let [sum, count] = [0, 0];
-        if (before && firm(p - step)) { sum += offset[plane + p] - offset[plane + p - step]; count++; }
-        if (after && firm(p + step)) { sum += offset[plane + p + step] - offset[plane + p]; count++; }
-        return sum / Math.max(1, count);
-      };
-      const [xx, yx] = [slope(0, 1, x > 0, x < W - 1), slope(P, 1, x > 0, x < W - 1)];
-      const [xy, yy] = [slope(0, W, y > 0, y < W - 1), slope(P, W, y > 0, y < W - 1)];
-      area[p] = Math.min(FINEST, Math.max(1, Math.abs((1 + xx) * (1 + yy) - yx * xy)));
-      wide = Math.max(wide, Math.abs(1 + xx), Math.abs(yx));
-      high = Math.max(high, Math.abs(1 + yy), Math.abs(xy));
+      if (!(weight[p] > 0.5)) continue;
+      fill(xx, 0, 1, p, x > 0, x < W - 1); fill(yx, P, 1, p, x > 0, x < W - 1);
+      fill(xy, 0, W, p, y > 0, y < W - 1); fill(yy, P, W, p, y > 0, y < W - 1);
     }
+  }
+  return [xx, yx, xy, yy];
+}
+
+// Into how many pixels' area each pixel is spread that has gone `share` of its way, and into how many samples across and down
+// pixels are cut, so that these arrive less than a pixel apart.
+function expansion([xx, yx, xy, yy], share) {
+  const area = new Float32Array(xx.length);
+  let [wide, high] = [1, 1];
+  for (let p = 0; p < area.length; p++) {
+    const [a, b, c, d] = [1 + share * xx[p], share * yx[p], share * xy[p], 1 + share * yy[p]];
+    area[p] = Math.min(FINEST, Math.max(1, Math.abs(a * d - b * c)));
+    wide = Math.max(wide, Math.abs(a), Math.abs(b));
+    high = Math.max(high, Math.abs(d), Math.abs(c));
   }
   [wide, high] = [wide, high].map((one) => Math.max(1, Math.ceil(one - 0.1)));
   const cut = Math.min(1, Math.sqrt(FINEST / (wide * high)));
@@ -90,6 +96,12 @@ function between(W, times) {
 // Calls tell(p, x, y, mix) for each sample of each pixel p that moves, at x, y in pixels; mix(plane) is a plane there, mixed of
 // pixels that move.
 function samples(weight, [wide, high], W, tell) {
+  if (wide * high === 1) {
+    let p = 0;
+    const own = (plane) => plane[p];
+    for (; p < W * W; p++) if (weight[p] > FAINT) tell(p, p % W, Math.floor(p / W), own);
+    return;
+  }
   const [across, down] = [between(W, wide), between(W, high)];
   const [at, part] = [new Int32Array(4), new Float64Array(4)];
   const mix = (plane) => {
@@ -114,16 +126,17 @@ function samples(weight, [wide, high], W, tell) {
   }
 }
 
-// values: planes of P numbers, carried by offset (2 planes, in pixels). Returns their planes and how far each pixel is covered.
-function splat(values, offset, weight, order, W) {
+// values: planes of P numbers, carried `gone` of the way by offset (2 planes, in pixels), with its slopes. Returns their planes and
+// how far each pixel is covered.
+function splat(values, offset, slopes, weight, order, W, gone = 1) {
   const P = W * W;
-  const { area, fine } = expansion(offset, weight, W);
+  const { area, fine } = expansion(slopes, gone);
   const top = new Float32Array(P).fill(-Infinity);
   const total = new Float32Array(P);
   const sums = values.map(() => new Float32Array(P));
   const planes = [offset.subarray(0, P), offset.subarray(P)];
   const corners = (tell) => samples(weight, fine, W, (p, x0, y0, mix) => {
-    const [x, y, height] = [x0 + mix(planes[0]), y0 + mix(planes[1]), mix(order)];
+    const [x, y, height] = [x0 + gone * mix(planes[0]), y0 + gone * mix(planes[1]), mix(order)];
     const [left, up] = [Math.floor(x), Math.floor(y)];
     for (let cx = Math.max(0, left); cx <= Math.min(W - 1, left + 1); cx++) {
       for (let cy = Math.max(0, up); cy <= Math.min(W - 1, up + 1); cy++) {
@@ -145,17 +158,20 @@ function splat(values, offset, weight, order, W) {
 }
 
 function widest(plane, W, reach) { // the largest number within `reach` pixels, across and down
-  const pass = (from, step, place) => {
+  const pass = (from, across) => {
     const made = new Float32Array(from.length);
-    for (let p = 0; p < from.length; p++) {
-      const at = place(p);
-      let most = -Infinity;
-      for (let d = Math.max(-reach, -at); d <= Math.min(reach, W - 1 - at); d++) most = Math.max(most, from[p + d * step]);
-      made[p] = most;
+    const step = across ? 1 : W;
+    for (let y = 0, p = 0; y < W; y++) {
+      for (let x = 0; x < W; x++, p++) {
+        const at = across ? x : y;
+        let most = from[p];
+        for (let d = Math.max(-reach, -at); d <= Math.min(reach, W - 1 - at); d++) if (from[p + d * step] > most) most = from[p + d * step];
+        made[p] = most;
+      }
     }
     return made;
   };
-  return pass(pass(plane, 1, (p) => p % W), W, (p) => Math.floor(p / W));
+  return pass(pass(plane, true), false);
 }
 
 // What the painter is given of one frame, (1, 13, W, W), and where the frame may differ from the picture. first: 3 planes in
@@ -164,10 +180,11 @@ export function moved(first, { offset, order }, weight, W) {
   const P = W * W;
   const pixels = offset.map((value) => value * W);
   const planes = [first.subarray(0, P), first.subarray(P, 2 * P), first.subarray(2 * P), offset.subarray(0, P), offset.subarray(P)];
-  const { sums, covered } = splat(planes, pixels, weight, order, W);
+  const slopes = slopesOf(pixels, weight, W);
+  const { sums, covered } = splat(planes, pixels, slopes, weight, order, W);
   const swept = new Float32Array(P);
   for (const share of BETWEEN) {
-    const passed = splat([], pixels.map((value) => share * value), weight, order, W).covered;
+    const passed = splat([], pixels, slopes, weight, order, W, share).covered;
     for (let p = 0; p < P; p++) swept[p] = Math.max(swept[p], passed[p]);
   }
   const around = widest(weight, W, 1);
@@ -210,7 +227,7 @@ export function composed(first, { given, touched }, paint, W) {
       for (let c = 0; c < 3; c++) frame[4 * p + c] = 127.5 * (first[c * P + p] + 1);
       continue;
     }
-    const [known, covered, swept] = [3, 4, 12].map((plane) => given.data[plane * P + p]);
+    const [known, covered, swept] = [given.data[3 * P + p], given.data[4 * P + p], given.data[12 * P + p]];
     const bare = Math.max(1 - known, swept * (1 - covered)); // elsewhere the picture's own pixels stay as they are
     const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known))));
     for (let k = 0; k < MODES; k++) odds[k] = DECIDED * paint.data[(3 * MODES + k) * P + p];

@@ -10,19 +10,22 @@ export const resized = (x, S) => (x.shape.at(-1) === S ? x : enlarged(x, [S, S],
 
 // Means of a plane of s × s numbers over the windows of 2·radius + 1 pixels a side, as far as they lie inside.
 function windowMeans(plane, s, radius) {
-  const lines = (from, step, next) => {
-    const made = new Float64Array(s * s);
-    for (let line = 0; line < s; line++) {
-      let [sum, low, high] = [0, 0, 0]; // of numbers low to high, high excluded
-      for (let i = 0; i < s; i++) {
-        while (high < Math.min(s, i + radius + 1)) sum += from[line * next + step * high++];
-        while (low < i - radius) sum -= from[line * next + step * low++];
-        made[line * next + step * i] = sum / (high - low);
-      }
+  const [across, made, sums] = [new Float32Array(s * s), new Float32Array(s * s), new Float64Array(s)];
+  const inside = (i) => Math.min(s - 1, i + radius) - Math.max(0, i - radius) + 1;
+  for (let y = 0; y < s; y++) {
+    let sum = 0;
+    for (let x = -radius; x < s; x++) { // what comes into the window, and what leaves it
+      if (x + radius < s) sum += plane[y * s + x + radius];
+      if (x > radius) sum -= plane[y * s + x - radius - 1];
+      if (x >= 0) across[y * s + x] = sum / inside(x);
     }
-    return made;
-  };
-  return lines(lines(plane, 1, s), s, 1);
+  }
+  for (let y = -radius; y < s; y++) {
+    if (y + radius < s) for (let x = 0, p = (y + radius) * s; x < s; x++, p++) sums[x] += across[p];
+    if (y > radius) for (let x = 0, p = (y - radius - 1) * s; x < s; x++, p++) sums[x] -= across[p];
+    if (y >= 0) for (let x = 0, p = y * s, count = inside(y); x < s; x++, p++) made[p] = sums[x] / count;
+  }
+  return made;
 }
 
 function planesOf({ shape, data }) {
@@ -30,50 +33,54 @@ function planesOf({ shape, data }) {
   return Array.from({ length: data.length / P }, (_, c) => data.subarray(c * P, (c + 1) * P));
 }
 
-const times = (one, other) => one.map((value, p) => value * other[p]);
+function times(one, other) {
+  const made = new Float32Array(one.length);
+  for (let p = 0; p < made.length; p++) made[p] = one[p] * other[p];
+  return made;
+}
 
-// Of a guide's colours: their means, and at every pixel the inverse of their ridged covariance, its six numbers as in PAIRS.
-function statistics(colours, s, radius) {
-  const mean = colours.map((plane) => windowMeans(plane, s, radius));
-  const moments = PAIRS.map(([i, j]) => windowMeans(times(colours[i], colours[j]), s, radius));
-  const inverse = PAIRS.map(() => new Float64Array(s * s));
+// What of a picture (3, S, S) the regressions need, whatever the mask: at s pixels a side its colours, their means, and the six
+// numbers of the inverse of their ridged covariance.
+export function guideOf(first, S) {
+  const [picture, s] = [tensor([3, S, S], first), Math.min(COARSE, S)];
+  const [colours, small, radius] = [planesOf(picture), planesOf(S > s ? halved(picture, S / s) : picture), Math.round(RADIUS * s)];
+  const mean = small.map((plane) => windowMeans(plane, s, radius));
+  const inverse = PAIRS.map(([i, j]) => windowMeans(times(small[i], small[j]), s, radius));
   for (let p = 0; p < s * s; p++) {
-    const [a, b, c, d, e, f] = PAIRS.map(([i, j], n) => moments[n][p] - mean[i][p] * mean[j][p] + (i === j ? RIDGE : 0));
+    const [a, b, c, d, e, f] = PAIRS.map(([i, j], n) => inverse[n][p] - mean[i][p] * mean[j][p] + (i === j ? RIDGE : 0));
     const own = [d * f - e * e, c * e - b * f, b * e - c * d, a * f - c * c, b * c - a * e, a * d - b * b];
     const volume = a * own[0] + b * own[1] + c * own[2];
     own.forEach((value, n) => { inverse[n][p] = value / volume; });
   }
-  return { mean, inverse };
+  return { colours, small, mean, inverse, s, S, radius };
 }
 
-// One mask (S, S) as linear functions of the picture's colours, fitted in windows around each pixel of the guide.
-function guided(mask, guide, colours, { mean, inverse }, s, radius) {
-  const S = mask.shape.at(-1);
+// One mask (1, S, S) as linear functions of the picture's colours, fitted in windows around each pixel of the guide: (1, S, S), made
+// steeper.
+function fitted(mask, { colours: [red, green, blue], small, mean: [mr, mg, mb], inverse: [rr, rg, rb, gg, gb, bb], s, S, radius }) {
   const [given] = planesOf(S > s ? halved(mask, S / s) : mask);
   const level = windowMeans(given, s, radius);
-  const together = guide.map((plane, c) => windowMeans(times(plane, given), s, radius).map((value, p) => value - level[p] * mean[c][p]));
-  const at = (i, j) => inverse[PAIRS.findIndex(([a, b]) => a === Math.min(i, j) && b === Math.max(i, j))];
-  const sum = (terms) => terms.reduce((total, [one, other]) => total.map((value, p) => value + one[p] * other[p]), new Float64Array(s * s));
-  const slopes = [0, 1, 2].map((i) => sum(together.map((plane, j) => [at(i, j), plane])));
-  const fitted = sum(slopes.map((plane, c) => [plane, mean[c]]));
-  const offset = level.map((value, p) => value - fitted[p]);
-  const [x, y, z, rest] = [...slopes, offset].map((plane) => resized(tensor([1, s, s], Float32Array.from(windowMeans(plane, s, radius))), S).data);
-  return rest.map((value, p) => value + x[p] * colours[0][p] + y[p] * colours[1][p] + z[p] * colours[2][p]);
+  const [x, y, z] = small.map((plane) => windowMeans(times(plane, given), s, radius));
+  for (let p = 0; p < s * s; p++) {
+    const [r, g, b] = [x[p] - level[p] * mr[p], y[p] - level[p] * mg[p], z[p] - level[p] * mb[p]];
+    x[p] = rr[p] * r + rg[p] * g + rb[p] * b;
+    y[p] = rg[p] * r + gg[p] * g + gb[p] * b;
+    z[p] = rb[p] * r + gb[p] * g + bb[p] * b;
+    level[p] -= x[p] * mr[p] + y[p] * mg[p] + z[p] * mb[p];
+  }
+  const line = [x, y, z, level].map((plane) => resized(tensor([1, s, s], windowMeans(plane, s, radius)), S).data);
+  const made = new Float32Array(S * S);
+  for (let p = 0; p < made.length; p++) {
+    const value = line[0][p] * red[p] + line[1][p] * green[p] + line[2][p] * blue[p] + line[3][p];
+    made[p] = Math.min(1, Math.max(0, STEEP * (value - 0.5) + 0.5));
+  }
+  return tensor([1, S, S], made);
 }
 
-// masks: [K] of (1, s, s), at the size of a picture's three colours, each (S, S): Float32Arrays.
-export function snap(masks, first, S) {
-  const [picture, s] = [tensor([3, S, S], first), Math.min(COARSE, S)];
-  const [colours, guide] = [planesOf(picture), planesOf(S > s ? halved(picture, S / s) : picture)];
-  const radius = Math.round(RADIUS * s);
-  const told = statistics(guide, s, radius);
-  return masks.map((mask) => {
-    const own = resized(mask, S);
-    let made = own;
-    for (let pass = 0; pass < PASSES; pass++) {
-      const found = guided(made, guide, colours, told, s, radius);
-      made = tensor([1, S, S], found.map((value) => Math.min(1, Math.max(0, STEEP * (value - 0.5) + 0.5))));
-    }
-    return made.data.map((value, p) => (own.data[p] > CERTAIN ? 1 : own.data[p] < 1 - CERTAIN ? 0 : value));
-  });
+// A mask (1, s, s) at the size of the guide's picture and with its edges, flat.
+export function snap(mask, guide) {
+  const own = resized(mask, guide.S);
+  let made = own;
+  for (let pass = 0; pass < PASSES; pass++) made = fitted(made, guide);
+  return made.data.map((value, p) => (own.data[p] > CERTAIN ? 1 : own.data[p] < 1 - CERTAIN ? 0 : value));
 }
