@@ -38,12 +38,17 @@ TRAINED = replace(SMOKE, residual=True, anchor=0.25,
                   training={"vae": STAGE, "decoder": STAGE, "denoiser": STAGE, "recipe": {"short_steps": 1, "short_frames": 3}})
 
 
+def in_processes(folder, *works):
+    """What training_processes.py says of these."""
+    command = [sys.executable, Path(__file__).with_name("training_processes.py"), folder, *works]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    print(done.stderr)
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory):
-    command = [sys.executable, Path(__file__).with_name("training_processes.py"), tmp_path_factory.mktemp("processes")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_processes(tmp_path_factory.mktemp("processes"), "killed", "together")
 
 
 # ---- killed, and together ------------------------------------------------------------------------------------------------
@@ -69,42 +74,31 @@ def test_rounds_and_processes_make_the_same_updates(processes):
             np.testing.assert_allclose(weight, wanted, atol=1e-5)
 
 
-def together(folder, processes, *way):
-    """All stages of a small scale, by processes that torchrun starts."""
-    script = str(Path(__file__).with_name("training_processes.py"))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), script]
-    done = subprocess.run([*command, folder, *way], capture_output=True, text=True, timeout=280,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-
-
 def losses(stage):
     found = scalars(stage)["loss"]
     return [found[step] for step in sorted(found)]
 
 
 @pytest.fixture(scope="module")
-def by_one(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("by-one") / "run"
-    together(folder, 1)
+def scales(tmp_path_factory):
+    """All stages of a small scale by one process, by two, and its denoiser by two that share it out."""
+    folder = tmp_path_factory.mktemp("scales")
+    assert not any(in_processes(folder, "scales")["scales"]["codes"])
     return folder
 
 
 @pytest.mark.slow
-def test_two_processes_train_a_scale_as_one_does(by_one, tmp_path):
+def test_two_processes_train_a_scale_as_one_does(scales):
     """The VAE, its decoder and the denoiser: the same losses up to the order of summing, through checkpoints, latents and all."""
-    together(tmp_path, 2)
     for stage in ("vae", "decoder", "denoiser"):
-        assert len(losses(by_one / stage)) == 3
-        np.testing.assert_allclose(losses(tmp_path / stage), losses(by_one / stage), rtol=1e-3)
+        assert len(losses(scales / "one" / stage)) == 3
+        np.testing.assert_allclose(losses(scales / "two" / stage), losses(scales / "one" / stage), rtol=1e-3)
 
 
 @pytest.mark.slow
-def test_a_model_that_is_shared_out_trains_as_a_whole_one(by_one, tmp_path):
+def test_a_model_that_is_shared_out_trains_as_a_whole_one(scales):
     """FSDP, stopped and resumed from its own checkpoint: the losses, the last checkpoint and the pipeline of one process."""
-    run = tmp_path / "run"
-    shutil.copytree(by_one, run, ignore=shutil.ignore_patterns("denoiser", "pipeline"))
-    together(run, 2, "shard")
+    by_one, run = scales / "one", scales / "shared"
     np.testing.assert_allclose(losses(run / "denoiser"), losses(by_one / "denoiser"), rtol=1e-3)
     one, two = (folder / "denoiser" / "checkpoints" / "step-00000003" for folder in (by_one, run))
     for name in ("optimizer.bin", "ema.bin"):

@@ -1,14 +1,14 @@
 """Runs of the training loop in processes of their own: killed at any moment, or two at a time. Prints what came of them as JSON.
 
-    python tests/training_processes.py FOLDER
-    torchrun --nproc_per_node 2 tests/training_processes.py FOLDER          # all stages of a small scale instead
-    torchrun --nproc_per_node 2 tests/training_processes.py FOLDER shard    # its denoiser again, shared out, in two starts
+    python tests/training_processes.py FOLDER killed together
+    python tests/training_processes.py FOLDER scales
 
 What it imports takes seconds, so it is imported once and every process is forked.
 """
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -104,47 +104,56 @@ def killed(root):
     return {"kills": kills, **{name: json.loads((root / f"{name}.json").read_text()) for name in ("whole", "killed")}}
 
 
-def together(root):
-    """The same run by one process, by one in two rounds an update, by two processes, and by two that share the model out."""
+def side_by_side(processes, work):
+    """work() in as many processes as torchrun would start, with what it would tell them; their exit codes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-    def one_of(index, processes, rounds, shard, _):
+    def one_of(index, _):
         if processes > 1:
             os.environ.update(RANK=str(index), LOCAL_RANK=str(index), WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1",
                               MASTER_PORT=str(port))
-        folder = root / f"{processes}x{rounds}{shard}"
+        work()
+
+    children = [in_fork(partial(one_of, index))[0] for index in range(processes)]
+    return [os.waitpid(child, 0)[1] for child in children]
+
+
+def together(root):
+    """The same run by one process, by one in two rounds an update, by two processes, and by two that share the model out."""
+
+    def one_run(folder, rounds, shard):
         model = train(folder, accumulate=rounds, shard=bool(shard))
-        if index == 0:
+        if os.environ.get("RANK", "0") == "0":
             folder.with_suffix(".json").write_text(json.dumps(outcome(folder, model)))
 
     found = {}
     for processes, rounds, shard in ((1, 1, ""), (1, 2, ""), (2, 2, ""), (2, 2, "-shared")):
-        children = [in_fork(partial(one_of, i, processes, rounds, shard))[0] for i in range(processes)]
-        codes = [os.waitpid(child, 0)[1] for child in children]
         name = f"{processes}x{rounds}{shard}"
+        codes = side_by_side(processes, partial(one_run, root / name, rounds, shard))
         found[name] = {"codes": codes, **json.loads((root / f"{name}.json").read_text())}
     return found
 
 
-def scale(folder, way=""):
+def scale(folder, shard=False):
     """All stages of the smallest scale, with pictures of unseen clips at the end. shard: shared out, and stopped in between."""
     samples.SHOWN = 1
     stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
     preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "decoder": stage, "denoiser": stage})
-    changes = {"shard": True, "activation_checkpointing": True} if way == "shard" else {}
+    changes = {"shard": True, "activation_checkpointing": True} if shard else {}
     if changes:
-        assert run.train(preset, folder, config={"denoiser": {"steps": 2}}, **changes)
-    assert run.train(preset, folder, **changes)
+        assert run.train(preset, str(folder), config={"denoiser": {"steps": 2}}, **changes)
+    assert run.train(preset, str(folder), **changes)
 
 
-if __name__ == "__main__" and "WORLD_SIZE" in os.environ:
-    scale(*sys.argv[1:])
-elif __name__ == "__main__":
-    found = {}
-    for work in (killed, together):
-        root = Path(sys.argv[1], work.__name__)
-        root.mkdir()
-        found[work.__name__] = work(root)
-    print(json.dumps(found))
+def scales(root):
+    """A scale by one process, by two, and its denoiser again by two that share it out, in two starts."""
+    codes = [*side_by_side(1, partial(scale, root / "one")), *side_by_side(2, partial(scale, root / "two"))]
+    shutil.copytree(root / "one", root / "shared", ignore=shutil.ignore_patterns("denoiser", "pipeline"))
+    return {"codes": [*codes, *side_by_side(2, partial(scale, root / "shared", shard=True))]}
+
+
+if __name__ == "__main__":
+    print(json.dumps({work.__name__: work(Path(sys.argv[1])) for work in (killed, together, scales)
+                      if work.__name__ in sys.argv[2:]}))
