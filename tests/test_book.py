@@ -1,6 +1,5 @@
 """The book's machinery, on the checkout's own notebooks and on a small book in a temporary folder."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -136,11 +135,6 @@ def test_a_line_of_code_that_a_page_would_cut_is_named(small):
     assert line.startswith("00_small.py: a line of code with ") and "cuts it after 88" in line
 
 
-def test_a_comment_in_a_fenced_block_is_no_title(small):
-    edit(text(small), "# A few seconds.", "# ```\n# # a comment\n# ```\n# A few seconds.")
-    assert pairs.form_problems(small) == []
-
-
 # ---- running and binding ---------------------------------------------------------------------------------------------
 
 
@@ -216,21 +210,6 @@ def test_the_summary_says_how_it_went(small, monkeypatch):
     assert first.endswith("| `steps=5` | `tiny` |\n" + first.splitlines()[-1]) and "1 passed" in first.splitlines()[-1]
     book.run(small)
     assert execution.summary_table(small) == first, "a kept run shows the seconds of when it ran"
-
-
-def test_pages_that_did_not_change_keep_their_times(tmp_path):
-    """So Sphinx reads only the others again."""
-    pages, fresh = tmp_path / "pages", tmp_path / "fresh"
-    before, after = {"a.md": "same", "b.md": "old", "gone.md": "x"}, {"a.md": "same", "b.md": "new", "c/d.md": "y"}
-    for folder, texts in ((pages, before), (fresh, after)):
-        for name, words in texts.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(words)
-            os.utime(folder / name, (1e9, 1e9))
-    binding.replace_changed(fresh, pages)
-    found = {path.relative_to(pages).as_posix(): path for path in pages.rglob("*.md")}
-    assert {name: path.read_text() for name, path in found.items()} == after
-    assert [name for name, path in sorted(found.items()) if path.stat().st_mtime == 1e9] == ["a.md"] and not fresh.exists()
 
 
 def test_pictures_are_described_by_the_words_above_them():

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 import api
-import binding
 import equations
 import links
 import pairs
@@ -26,7 +25,6 @@ from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.render.blender import Cycles
 from puppetmaster_core.training.config import Recipe, RunSettings
-from sources import piece
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -154,23 +152,6 @@ def test_every_public_module_is_on_one_page_of_the_reference():
     assert all(f"file: api/{page}\n" in toc for page in api.pages(ROOT))
 
 
-def test_docstrings_become_text_that_means_what_it_says():
-    text = "A |b|* of c_d.\n\nname: what it is\n    and more\nother, too: `code`s\n\n    example --x\n\nlast `one"
-    assert api.to_rst(text) == [
-        r"A \|b\|\* of c\_d.", "", "* name: what it is and more", "* other, too: ``code``\\ s", "",
-        "::", "", "    example --x", "", "last 'one", "",
-    ]
-
-
-def test_comments_stand_in_for_docstrings():
-    lines = []
-    api.describe(None, "function", "puppetmaster_core.model.modulation.modulate", None, None, lines)
-    assert lines[0].startswith("Drag modulation, Eq. 3: f <- f \\* (1 + gamma) + beta.")
-    assert "Implements :ref:`Eq. 3 <eq-3>`; the tests that check it are there." in lines
-    assert api.field_comment("puppetmaster_core.sampling.Sampling.min_guidance") == "of the first frame"
-    assert piece("puppetmaster_core.drags.Drags.resample").docstring.startswith("The same motion")
-
-
 # ---- bibliography ----------------------------------------------------------------------------------------------------
 
 
@@ -207,19 +188,6 @@ def test_links_lead_to_committed_files(monkeypatch):
     assert {"anywidget", "skops"} <= {re.match(r"[\w.-]+", need)[0] for need in PROJECT["optional-dependencies"]["notebooks"]}
     for name in links.ALONE:
         assert "puppetmaster_core" not in (ROOT / "notebooks" / name).read_text(), "it needs more than what Colab has"
-
-
-def test_a_checkout_without_a_repository_has_no_links(tmp_path, monkeypatch):
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    assert links.repository(tmp_path) is None
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", "git@github.com:a-b/c.d.git"], check=True)
-    assert links.repository(tmp_path) == "a-b/c.d"
-
-
-def test_links_to_prose_work_in_the_notebook_and_in_the_book():
-    said = "See [Eq. 3](../book/equations.md#eq-3) and [Claims](../book/claims.md)."
-    assert binding.TO_PROSE.sub(binding._page_link, said) == "See [Eq. 3](#eq-3) and [Claims](../claims.md)."
 
 
 def test_binder_gets_the_python_of_the_lock_and_this_checkout():

@@ -199,13 +199,6 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, model, capsys, monkeypatc
     assert sorted(folder.rglob("*")) == before
 
 
-def test_more_drags_than_the_model_takes(folder, model, capsys):
-    drags([[[5, 5], [9, 9]]] * 6)
-    assert animate(model=model) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("puppetmaster animate: error: got 6 drags, this checkpoint")
-    assert not (folder / "door.gif").exists()
-
-
 @pytest.mark.parametrize(
     "more, line",
     [

@@ -120,18 +120,6 @@ def test_a_damaged_clip_is_left_out_of_the_mixture_and_the_run_goes_on(whole, cl
     assert train(replace(TRAINED, training={**TRAINED.training, "denoiser": {**STAGE, "steps": 3}}), str(run), data=[str(clips)])
 
 
-def test_clips_beside_a_damaged_one_keep_their_numbers_and_latents(whole, clips, tmp_path):
-    overwrite(clips, 0, "00.webp")
-    vae = build(SMOKE, 0).vae
-    (tmp_path / "run").mkdir()
-    there, here = ShardClips([whole], SIZE, FRAMES, tmp_path), ShardClips([clips], SIZE, FRAMES, tmp_path / "run")
-    for number in range(1, 6):
-        np.testing.assert_array_equal(here.frames(number), there.frames(number))
-        np.testing.assert_array_equal(*(one.drags(number, np.random.default_rng(0)) for one in (here, there)))
-    latents, wanted = (cache_latents(vae, some, tmp_path / f"{name}.npy") for name, some in (("here", here), ("there", there)))
-    np.testing.assert_array_equal(latents[1:], wanted[1:])
-
-
 def test_what_was_left_out_stays_so_in_its_run_folder_and_is_taken_by_a_new_one(whole, clips, tmp_path):
     """The clip is mended while a run is under way: that keeps to its mixture; should its cache be lost, it is another run's."""
     for name in ("old", "new"):
@@ -151,14 +139,6 @@ def test_a_clip_damaged_after_the_start_is_an_error_that_names_it(clips, tmp_pat
     overwrite(clips, 3, "00.webp")
     with pytest.raises(ClipError, match=f"clip {ClipStore(clips).column('key')[3]}: a clip cannot be read"):
         found.frames(3)
-
-
-def test_clips_that_are_all_damaged_are_refused(clips, tmp_path):
-    for number in range(6):
-        overwrite(clips, number, "labels.npz")
-    with pytest.raises(TrainingError, match=r"got no clip that can be used, expected some; the first: .*shard-000000\.tar"):
-        ShardClips([clips], SIZE, FRAMES, tmp_path)
-    assert not list(tmp_path.glob("unreadable*"))
 
 
 def test_a_clip_of_which_members_are_lost_cannot_be_read(whole):

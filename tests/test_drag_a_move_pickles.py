@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from test_drag_a_move import DRAG_A_MOVE
 
-from puppetmaster_core.drag_a_move import read_clip, read_index, read_released, read_video
+from puppetmaster_core.drag_a_move import read_clip, read_index, read_released
 from puppetmaster_core.drags import DragError
 from puppetmaster_core.restricted_pickle import PickleRefused, read_arrays
 
@@ -117,12 +117,6 @@ def test_a_malicious_pickle_is_refused_and_nothing_runs(path, tmp_path, protocol
     assert not os.path.exists(mark)
 
 
-def test_names_are_refused_before_anything_is_built(path):
-    path.write_bytes(b"\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.")
-    with pytest.raises(PickleRefused, match=r"got the name 'os\.system'"):
-        read_arrays(path)
-
-
 @pytest.mark.parametrize(
     "data",
     [
@@ -180,16 +174,6 @@ def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path):
     (tmp_path / "index.json").write_text(json.dumps([{"id": "../secret"}]))
     with pytest.raises(DragError, match="expected a list of clips"):
         read_index(tmp_path)
-
-
-def test_a_folder_without_clips_is_refused(tmp_path):
-    with pytest.raises(DragError, match="got no clips"):
-        read_index(tmp_path)
-    with pytest.raises(DragError, match="no such file"):
-        read_clip(tmp_path, "00000")
-    (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes(20))
-    with pytest.raises(DragError, match="cannot be read"):
-        read_video(tmp_path / "a.gif")
 
 
 @pytest.mark.skipif(not DRAG_A_MOVE.exists(), reason="the Drag-a-Move clips are not there")

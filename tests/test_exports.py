@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.cli.export import METHODS
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.exports import FORMATS, export
 from puppetmaster_core.evaluation.suites import TestClip
@@ -38,10 +37,6 @@ def picture(path, size):
     image = Image.open(path)
     assert image.size == size
     return np.asarray(image.convert("RGB"))
-
-
-def test_the_command_knows_every_format():
-    assert set(METHODS) == set(FORMATS)
 
 
 @pytest.mark.parametrize(("method", "size", "frames"), [("dragnuwa", (576, 320), 14), ("image_conductor", (384, 256), 16)])

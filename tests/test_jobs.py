@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from puppetmaster_core.files import write_json
-from puppetmaster_core.jobs import JobError, alone, is_done, parts, ray_cluster, run_shards, settle
+from puppetmaster_core.jobs import JobError, alone, is_done, parts, run_shards, settle
 
 
 @dataclass(frozen=True)
@@ -154,26 +154,3 @@ def test_over_ray_each_shard_is_done_once_and_not_all_are_given_at_once(ray, tmp
 
 def test_nothing_to_do_starts_no_cluster(ray, tmp_path):
     assert list(run_shards(Squares(tmp_path), [], engine="ray")) == [] and not ray.options
-
-
-def test_an_address_is_joined_and_a_cluster_of_our_own_has_as_many_processors_as_asked(ray, monkeypatch):
-    for address in ("head:6379", None):
-        with ray_cluster(3, address) as there:
-            assert there is ray
-    monkeypatch.setenv("RAY_ADDRESS", "other:1")
-    with ray_cluster(3):
-        pass
-    assert [options.get("address") for options in ray.options] == ["head:6379", None, "other:1"]
-    assert [options.get("num_cpus") for options in ray.options] == [None, 3, None] and ray.ended == 3
-
-
-def test_a_cluster_that_cannot_start_is_one_line(ray, monkeypatch):
-    def init(**_):
-        raise Exception("The current node\ntimed out")
-
-    monkeypatch.setattr(ray, "init", init)
-    for address, line in ((None, "cannot start on this machine"), ("head:1", "cannot join the cluster at head:1")):
-        with pytest.raises(ConnectionError, match=line) as caught, ray_cluster(2, address):
-            pass
-        assert "\n" not in str(caught.value)
-    assert ray.ended == 2

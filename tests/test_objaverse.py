@@ -114,16 +114,6 @@ def test_two_arms_differ_in_quality_and_in_nothing_else():
     assert share == pytest.approx(0.3 / (0.3 + 0.25 + 0.15), abs=0.02)  # App. C.1's weights, of the groups there are
 
 
-def test_arms_that_cannot_be_are_refused():
-    keys, groups, verdicts = store()
-    with pytest.raises(ValueError, match="1 to"):
-        two_arms(keys, groups, verdicts, size=399)
-    with pytest.raises(ValueError, match="none of 400 clips is kept"):
-        two_arms(keys, groups, dict.fromkeys(keys, "dropped"))
-    with pytest.raises(ValueError, match="did not look at"):
-        two_arms([*keys, ("new", "move")], [*groups, "Other"], verdicts)
-
-
 def test_the_command_makes_two_training_sets_that_train_can_read(tmp_path, capsys):
     """Three good assets and three bad ones: two folders of three clips, one of them with clips that curation drops."""
     few = tmp_path / "few"

@@ -132,15 +132,6 @@ def test_guidance_outside_of_the_interval_costs_nothing_and_changes_nothing(pipe
     assert not torch.allclose(some, everywhere) and not torch.allclose(some, nowhere)
 
 
-def test_a_blank_null_sees_no_picture(picture):
-    pipe, calls = made(null_picture=False), []
-    pipe.unet.register_forward_pre_hook(lambda _, args: calls.append(args))
-    latents(pipe, picture, steps=1)
-    [(sample, _, embedding, _, conditioning)] = calls
-    assert not sample[0, :, 4:].any() and not embedding[0].any() and conditioning.blank
-    assert sample[1, :, 4:].any() and embedding[1].any()
-
-
 # ---- several sets of drags, tiles, slices, one graph -----------------------------------------------------------------
 
 
@@ -222,13 +213,6 @@ def test_on_a_gpu_the_network_is_in_half_precision_and_pictures_are_not(picture,
     monkeypatch.setattr("puppetmaster_core.pipeline.check_precision", lambda *_: None)
     close = latents(pipe, picture) - latents(made(), picture)
     assert close.std() < 0.05 * latents(made(), picture).std()
-
-
-def test_half_precision_is_refused_on_a_cpu(picture):
-    pipe = made()
-    pipe.unet.to(torch.bfloat16)
-    with pytest.raises(ModelError, match=r"bfloat16 to run on a CPU.*load it with dtype=torch\.float32, or move"):
-        pipe(picture, RIGHT, seed=0)
 
 
 def test_every_solver_keeps_to_the_noise_levels_of_the_model():

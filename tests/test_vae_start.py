@@ -8,8 +8,8 @@ from sklearn.decomposition import PCA
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from puppetmaster_core.latents.pictures import decode, encode, encode_distribution
-from puppetmaster_core.presets import PRESETS, _vae
-from puppetmaster_core.training.principal import can_start_principal, start_principal
+from puppetmaster_core.presets import _vae
+from puppetmaster_core.training.principal import start_principal
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,3 @@ def test_all_weights_can_learn_from_there(started, pictures):
     decode(started, posterior.mean[:, None]).square().mean().backward()
     silent = [module.conv2 for module in started.modules() if hasattr(module, "conv2")]
     assert silent and all(float(layer.weight.grad.abs().max()) > 0 for layer in silent)
-
-
-def test_which_vaes_can():
-    assert can_start_principal(AutoencoderKLTemporalDecoder(**PRESETS["mini"].vae))
-    several_levels = AutoencoderKLTemporalDecoder(**PRESETS["smoke"].vae)
-    assert not can_start_principal(several_levels)
-    with pytest.raises(ValueError, match=r"one level.*add features"):
-        start_principal(several_levels, torch.zeros(1, 3, 64, 64))
-    assert not can_start_principal(AutoencoderKLTemporalDecoder(**_vae((96,), 33, patch=4)))  # 32 groups of one pair

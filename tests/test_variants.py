@@ -7,7 +7,7 @@ import torch
 
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.tensor_files import ModelError, variant_of, weights_of
+from puppetmaster_core.tensor_files import ModelError, variant_of
 
 MODULES = ("vae", "image_encoder", "unet")
 
@@ -49,15 +49,6 @@ def test_a_variant_asked_for_is_taken_where_it_is(plain, tmp_path):
     name = next(iter(vae.state_dict()))
     assert torch.equal(asked.vae.state_dict()[name], vae.state_dict()[name].float())
     assert torch.equal(unasked.vae.state_dict()[name], build(SMOKE, seed=0).vae.state_dict()[name])
-
-
-def test_parts_of_a_variant_belong_together(tmp_path):
-    names = ["a-00001-of-00002.safetensors", "a-00002-of-00002.safetensors", "a.fp16-00001-of-00002.safetensors",
-             "a-00002-of-00002.fp16.safetensors", "b.bf16.safetensors"]
-    for name in names:
-        (tmp_path / name).touch()
-    found = {variant: sorted(path.name for path in paths) for variant, paths in weights_of(tmp_path).items()}
-    assert found == {"": sorted(names[:2]), "fp16": sorted(names[2:4]), "bf16": names[4:]}
 
 
 def test_a_git_lfs_pointer_is_called_that(mixed):
