@@ -170,7 +170,8 @@ def test_a_failing_notebook_is_named_and_left_to_read(small, capsys):
 
 @pytest.mark.parametrize(
     ("parameters", "line"),
-    [("00_small: {stpes: 5}", "sets stpes, which 00_small does not have"), ("01_gone: {a: 1}", "names 01_gone, no such notebook")],
+    [("00_small: {stpes: 5}", "sets stpes, which 00_small does not have"),
+     ("01_gone: {a: 1}", "names 01_gone, no such notebook")],
 )
 def test_unknown_parameters_are_refused(small, capsys, parameters, line):
     (small / "book" / "parameters.yml").write_text(parameters)
