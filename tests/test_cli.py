@@ -124,10 +124,6 @@ def test_help_imports_no_heavy_library():
 # ---- bad input -------------------------------------------------------------------------------------------------------
 
 
-def cut(path, to):
-    path.write_bytes(path.read_bytes()[:to])
-
-
 def text(record, name="door.json"):
     Path(name).write_text(record if isinstance(record, str) else json.dumps(record))
 
@@ -136,20 +132,10 @@ def drags(points, size=(90, 60)):
     text({"format": "puppetmaster.drags/1", "image_size": size, "drags": [{"points": path} for path in points]})
 
 
-def weights(model, change):
-    copied = Path(shutil.copytree(model, "model"))
-    change(next(copied.glob("unet/*.safetensors")))
-
-
 def many_frames(model):
     """A copy of the model that says in words how many frames it makes."""
     path = Path(shutil.copytree(model, "model")) / "model_index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"frames": "four"}))
-
-
-def pickle_weights(path):
-    path.unlink()
-    torch.save({}, path.with_suffix(".bin"))
 
 
 def deflated():
@@ -167,21 +153,14 @@ def flip(path):
 # what is wrong, what the line says, how it is brought about, and the arguments that are not the usual ones
 BAD_INPUT = [
     ("no picture", "gone.png: no such file, expected a picture", None, {"image": "gone.png"}),
-    ("half a picture", "door.png: cannot be read", lambda _: cut(Path("door.png"), 3000), {}),
-    ("a very long name for a picture", "cannot be read (File name too long)", None, {"image": "n" * 300}),
     ("a name of two lines", "a b.png: no such file", None, {"image": "a\nb.png"}),
-    ("malformed JSON", "door.json: not valid JSON (line 1, column 2)", lambda _: text("{"), {}),
     ("drags outside", "drag 1 lies outside the picture (it starts at (-50, 5), expected points from (0, 0) to (",
      lambda _: drags([[[-50, 5], [-9, 9]], [[500, 5], [600, 5]]]), {}),
     ("an output over the picture", "door.png.gif: this is what you gave", lambda _: shutil.copy("door.png", "door.png.gif"),
      {"image": "door.png.gif", "output": "door.png.gif"}),
     ("drags on another picture", "on a picture of 90×90", lambda _: drags([[[5, 5], [9, 9]]], (90, 90)), {}),
     ("an unknown model", "no model 'tinny', expected a shipped model", None, {"model": "tinny"}),
-    ("a truncated weight file", "cut off", lambda model: weights(model, lambda path: cut(path, 500_000)), {"model": "model"}),
-    ("a pickled weight file", "which can run code", lambda model: weights(model, pickle_weights), {"model": "model"}),
     ("words for the frames", "frames='four', expected a whole number", many_frames, {"model": "model"}),
-    ("an output that is a folder", "this is a folder", lambda _: Path("out.gif").mkdir(), {"output": "out.gif"}),
-    ("an output in no folder", "none/door.gif: cannot be written (No such file", None, {"output": "none/door.gif"}),
     ("a damaged compressed npz", "cannot be read", lambda _: flip(deflated()), {"drags": "door.npz"}),
 ]
 
@@ -203,11 +182,9 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, model, capsys, monkeypatc
     "more, line",
     [
         (["--steps", "0"], "'0', expected a whole number from 1 to 1000"),
-        (["--steps", "many"], "'many', expected a whole number"),
         (["--guidance", "nan"], "'nan', expected a number from 1"),
         (["--seed", str(2**32)], "expected a whole number from 0 to 4294967295"),  # would give the video of seed 0
         (["--solver", "heun"], "invalid choice: 'heun'"),
-        (["--speed"], "unrecognized arguments: --speed"),
     ],
 )
 def test_bad_options_are_one_line_and_exit_code_2(folder, model, capsys, more, line):

@@ -184,15 +184,11 @@ def test_a_folder_is_called_as_its_model(tmp_path):
     [
         (["--kinds", "ovne", "--model", "no such model"], "did you mean oven"),  # before a model is loaded
         (["--kinds", "all", "--data", "x"], "--kinds with --data"),
-        (["--data", "x", "--straight"], "--straight with --data"),
         (["--data", "x", "--model", "none", "--videos", "v"], "--videos with --model none"),
         (["--methods", "."], "--methods without --data"),
-        (["--tracker", "lk"], "--tracker without --data"),
         (["--model", "a", "--model", "b"], "2 models"),
         (["--clips", "1"], "expected a whole number from 2"),
         (["--data", "nowhere"], "no such folder"),
-        (["--data", ".", "--model", "none"], "no clips"),
-        (["--output", "."], "this is a folder"),
         (["--output", "no/scores.json"], "cannot be written"),
     ],
 )

@@ -95,14 +95,10 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
     ("how", "message"),
     [
         ({"steps": 0}, "steps=0, expected a whole number from 1 to 1000"),
-        ({"steps": True}, "steps=True"),
         ({"quality": "best"}, "quality='best', expected one of draft, good, paper"),
         ({"solver": "heun"}, "solver='heun', expected one of euler, dpm\\+\\+, ays"),
         ({"interval": (0, float("nan"))}, "expected two noise levels"),
         ({"max_guidance": float("inf")}, "guidance from 1.0 to inf"),
-        ({"max_guidance": "3"}, "guidance from 1.0 to '3', expected numbers"),
-        ({"seed": 1.5}, "seed=1.5, expected a whole number"),
-        ({"min_guidance": 0}, "guidance from 0 to 5.0, expected numbers from 1"),
         ({"vae_tile": 2}, "got tiles of 2 latent cells, expected a whole number from 4 on"),
     ],
 )
