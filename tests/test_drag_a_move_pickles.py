@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_drag_a_move import DRAG_A_MOVE
 
 from puppetmaster_core.drag_a_move import read_clip, read_index, read_released
 from puppetmaster_core.drags import DragError
@@ -174,13 +173,3 @@ def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path):
     (tmp_path / "index.json").write_text(json.dumps([{"id": "../secret"}]))
     with pytest.raises(DragError, match="expected a list of clips"):
         read_index(tmp_path)
-
-
-@pytest.mark.skipif(not DRAG_A_MOVE.exists(), reason="the Drag-a-Move clips are not there")
-def test_published_clips_are_read():
-    """Shapes and numbers of drags are those of the index."""
-    index = read_index(DRAG_A_MOVE)
-    assert len(index) == 51
-    for entry in index[:6]:
-        found = read_clip(DRAG_A_MOVE, entry)
-        assert found.frames.shape == (14, 256, 256, 3) and len(found.drags) == entry["n_drags"]

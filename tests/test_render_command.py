@@ -21,7 +21,7 @@ from puppetmaster_core.clips.studio import Filming, film, sample_times
 from puppetmaster_core.render import BlenderError
 from puppetmaster_core.render import render as fast_render
 
-SMALL = ["--size", "16", "--frames", "3", "--assets-a-shard", "4"]
+SMALL = ["--size", "16", "--frames", "3", "--assets-a-shard", "4", "--workers", "1"]
 
 
 def render(source, output, *more):
@@ -32,7 +32,7 @@ def render(source, output, *more):
 def whole(tmp_path_factory):
     """Ten cabinets in three shards, rendered at one go by two processes."""
     folder = tmp_path_factory.mktemp("clips") / "whole"
-    assert render("cabinets", folder, "--count", 10) == 0
+    assert render("cabinets", folder, "--count", 10, "--workers", 2) == 0
     return folder
 
 
