@@ -110,15 +110,6 @@ def test_a_core_file_is_one_idea():
     assert not (long := {name: count for name, count in lines.items() if count > 260}), f"more than 260 lines: {long}"
 
 
-def test_notebooks_are_committed_without_outputs():
-    import nbformat
-
-    for path in committed_files():
-        if path.suffix == ".ipynb":
-            cells = nbformat.read(path, as_version=4).cells
-            assert not any(cell.get("outputs") for cell in cells), f"{path.name} holds outputs: run `make sync`"
-
-
 def test_every_make_command_in_the_readme_is_a_target():
     if not (ROOT / "README.md").exists():
         pytest.skip("no README.md yet")
