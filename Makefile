@@ -4,7 +4,6 @@ WORKERS ?= 2
 
 BIN := .venv/bin
 READY := .venv/.ready
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test lint demo lab reproduce blender sync lock clean
@@ -31,10 +30,8 @@ test: export NUMBA_NUM_THREADS = 1
 test: export MPLBACKEND = Agg
 test: export HF_HUB_OFFLINE = 1
 test: lint ## ruff, the tests, and every notebook at its default (CI) size
-ifneq ($(NOTEBOOKS),)
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --nbval-lax --nbval-cell-timeout=240 $(NOTEBOOKS)
-endif
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		--nbval-lax --nbval-cell-timeout=240 $(wildcard notebooks/*.ipynb) tests
 
 lint: $(READY) ## ruff and the floors of the house
 	$(BIN)/ruff check .

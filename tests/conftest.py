@@ -1,4 +1,4 @@
-"""A page in a real browser, for the tests that want one."""
+"""A page in a real browser, for the tests that want one, and the order of files."""
 
 import pytest
 from browser import browser
@@ -26,3 +26,9 @@ def page(tab):
     yield tab
     tab.remove_listener("pageerror", note)
     assert not errors
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that no worker ends alone: files with slow tests, then chapters, then the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: 0 if item.path in slow else 1 if item.path.suffix == ".ipynb" else 2)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from networks import THREE_LEVELS, TWO_LEVELS, drags, inputs, network
+from networks import TWO_LEVELS, drags, inputs, network
 
-from lib.architecture import KINDS, architecture, drawn, stations
+from lib.architecture import stations
 from puppetmaster_core.bench import Problem
 
 FULL = ("residual", "modulation", "all_to_first", "tokens", "time")
@@ -39,21 +39,3 @@ def test_blocks_have_the_layers_grids_and_sizes_of_the_network():
 ])
 def test_what_a_network_lacks_is_not_drawn(settings, layer):
     assert stations(problem_of(**settings))[0].layers == (layer,)
-
-
-def test_a_tile_for_every_layer_and_a_legend_for_what_there_is():
-    found = stations(problem_of(THREE_LEVELS, modulation="none"))
-    (axis,) = architecture(found, "a title").axes
-    said = [text.get_text() for text in axis.texts]
-    letters = [KINDS[kind][0] for one in found for layer in one.layers for kind in layer]
-    legend = [words for _, _, words in KINDS.values() if words in said]
-    assert "a title" in said and KINDS["modulation"][2] not in legend and len(legend) == 4
-    assert sum(len(words) == 1 for words in said) == len(letters) + len(legend)
-    assert {"8 × 6", "2 × 2", "32 ×", "64 ×"} <= set(said)
-
-
-def test_the_title_tells_what_goes_in_and_out():
-    one = problem_of()
-    (axis,) = drawn(one, stations(one), "small").axes
-    title = next(text.get_text() for text in axis.texts if text.get_text().startswith("small"))
-    assert "3 frames of 6 × 8 × 6 go in" in title and "3 × 8 × 6 come out" in title

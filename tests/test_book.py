@@ -1,6 +1,5 @@
 """The book's machinery, on the checkout's own notebooks and on a small book in a temporary folder."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -136,30 +135,22 @@ def test_a_line_of_code_that_a_page_would_cut_is_named(small):
     assert line.startswith("00_small.py: a line of code with ") and "cuts it after 88" in line
 
 
-def test_a_comment_in_a_fenced_block_is_no_title(small):
-    edit(text(small), "# A few seconds.", "# ```\n# # a comment\n# ```\n# A few seconds.")
-    assert pairs.form_problems(small) == []
-
-
 # ---- running and binding ---------------------------------------------------------------------------------------------
 
 
-def test_build_runs_at_laptop_scale_once_and_binds_offline(small, capfd, monkeypatch):
+def test_a_run_is_at_laptop_scale_and_once(small, capfd, monkeypatch):
     monkeypatch.setattr(execution, "digest", lambda root: "the core as it is")
-    assert book.main(["build", "--root", str(small)]) == 0
-    html = small / "build" / "book" / "_build" / "html"
-    page = (html / "notebooks" / "00_small.html").read_text()
-    assert "total 6" in page, "the parameter of book/parameters.yml did not reach the notebook"
-    assert binding.network_requests(html) == []
-    assert (html / "_static" / "tex-svg-full.js").exists() and 'src="../_static/tex-svg-full.js' in page
-    assert "github" not in page, "a book of no repository has no links to one"
+    edit(text(small), "A few seconds.", "**Scale:** `tiny`, 64 pixels. A few seconds.")
+    pairs.sync(small)
+    book.run(small)
+    assert "total 6" in (small / "build" / "book" / "logs" / "00_small.log").read_text(), "book/parameters.yml was not read"
+    first = execution.summary_table(small)
+    assert "| [A small chapter](notebooks/00_small.ipynb) | passed |" in first and "| `steps=5` | `tiny` |" in first
     capfd.readouterr()
     book.run(small)
     assert "unchanged since it was last run" in capfd.readouterr().out
+    assert execution.summary_table(small) == first, "a kept run shows the seconds of when it ran"
     edit(small / "book" / "parameters.yml", "5", "6")
-    book.run(small)
-    assert "running" in capfd.readouterr().out
-    monkeypatch.setattr(execution, "digest", lambda root: "the core after an edit")
     book.run(small)
     assert "running" in capfd.readouterr().out
 
@@ -179,10 +170,8 @@ def test_a_failing_notebook_is_named_and_left_to_read(small, capsys):
 
 @pytest.mark.parametrize(
     ("parameters", "line"),
-    [
-        ("00_small: {stpes: 5}", "sets stpes, which 00_small does not have"),
-        ("01_gone: {a: 1}", "names 01_gone, no such notebook"),
-    ],
+    [("00_small: {stpes: 5}", "sets stpes, which 00_small does not have"),
+     ("01_gone: {a: 1}", "names 01_gone, no such notebook")],
 )
 def test_unknown_parameters_are_refused(small, capsys, parameters, line):
     (small / "book" / "parameters.yml").write_text(parameters)
@@ -204,33 +193,6 @@ def test_what_a_run_depends_on(small):
     (small / "notebooks" / "lib").mkdir()
     (small / "notebooks" / "lib" / "figures.py").write_text("WIDTH = 10\n")
     assert len({before, with_results, locked, execution.digest(small)}) == 4
-
-
-def test_the_summary_says_how_it_went(small, monkeypatch):
-    monkeypatch.setattr(execution, "digest", lambda root: "the core as it is")
-    edit(text(small), "A few seconds.", "**Scale:** `tiny`, 64 pixels. A few seconds.")
-    pairs.sync(small)
-    book.run(small)
-    first = execution.summary_table(small)
-    assert "| [A small chapter](notebooks/00_small.ipynb) | passed |" in first
-    assert first.endswith("| `steps=5` | `tiny` |\n" + first.splitlines()[-1]) and "1 passed" in first.splitlines()[-1]
-    book.run(small)
-    assert execution.summary_table(small) == first, "a kept run shows the seconds of when it ran"
-
-
-def test_pages_that_did_not_change_keep_their_times(tmp_path):
-    """So Sphinx reads only the others again."""
-    pages, fresh = tmp_path / "pages", tmp_path / "fresh"
-    before, after = {"a.md": "same", "b.md": "old", "gone.md": "x"}, {"a.md": "same", "b.md": "new", "c/d.md": "y"}
-    for folder, texts in ((pages, before), (fresh, after)):
-        for name, words in texts.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(words)
-            os.utime(folder / name, (1e9, 1e9))
-    binding.replace_changed(fresh, pages)
-    found = {path.relative_to(pages).as_posix(): path for path in pages.rglob("*.md")}
-    assert {name: path.read_text() for name, path in found.items()} == after
-    assert [name for name, path in sorted(found.items()) if path.stat().st_mtime == 1e9] == ["a.md"] and not fresh.exists()
 
 
 def test_pictures_are_described_by_the_words_above_them():

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from browser import browser_or_skip
 
+import binding
 import book
 import pairs
 
@@ -52,7 +52,6 @@ FIGURE = f"""# A small book
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory):
     """The page of a book of one chapter."""
-    browser_or_skip()
     root = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "book", root / "book")
     shutil.copytree(ROOT / "results", root / "results")  # pages draw numbers from it
@@ -63,6 +62,14 @@ def chapter(tmp_path_factory):
     (root / "notebooks" / "src" / "00_small.py").write_text(CHAPTER)
     pairs.sync(root)
     return book.build(root).parent / "notebooks" / "00_small.html"
+
+
+def test_the_book_needs_no_network_and_has_its_parameters(chapter):
+    html = chapter.parents[1]
+    assert binding.network_requests(html) == []
+    page = chapter.read_text()
+    assert (html / "_static" / "tex-svg-full.js").exists() and 'src="../_static/tex-svg-full.js' in page
+    assert "github" not in page, "a book of no repository has no links to one"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ledger_roles import fill, fill_pages, problems, text_problems, typed_figures
+from ledger_roles import fill, fill_pages, problems, typed_figures
 from puppetmaster_core.evaluation.ledger import Claim, LedgerError, checkout_ledger, ledger, table, write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,11 +47,6 @@ def test_a_typed_figure_is_found(line):
                                   "[page](a_25.0dB.md)", "```\nPSNR 24.1\n```", "§4.2 and 0.5 s"])
 def test_what_is_no_result_is_left_alone(line):
     assert typed_figures(line) == []
-
-
-def test_ids_in_code_are_looked_up():
-    assert text_problems("p", 'print(claim("a.psnr"), table("a."))', CLAIMS) == []
-    assert text_problems("p", "claim('a.snr')", CLAIMS) == ["p: no claim 'a.snr' in the ledger, did you mean 'a.psnr'?"]
 
 
 def test_pages_and_notebooks_are_filled_where_the_book_is_bound(tmp_path):

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from lib import clip_figures, exercises, tables
+from lib import clip_figures, exercises
 from procedural_library import make_asset
-from puppetmaster_core import Drags
 from puppetmaster_core.clips.rules import displacement
-from puppetmaster_core.overlay import COLOURS
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +16,6 @@ def cabinet():
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------
-
-
-def test_moving_parts_have_colours_and_still_ones_are_grey(cabinet):
-    asset, positions = cabinet
-    moving = [joint.moves for joint in asset.joints]
-    given = clip_figures.part_colours(asset, positions)
-    assert [colour != clip_figures.STILL for colour in given] == moving
-    assert [colour for colour, moves in zip(given, moving, strict=True) if moves] == list(COLOURS[: sum(moving)])
 
 
 def test_way_of_a_part_is_that_of_its_farthest_vertex(cabinet):
@@ -42,40 +32,6 @@ def test_way_of_a_part_is_that_of_its_farthest_vertex(cabinet):
             assert way[part, -1] == pytest.approx(chord, rel=1e-6)
         else:
             assert not way[part].any()
-
-
-def test_table_of_parts_says_what_moves_and_escapes_names(cabinet):
-    asset, positions = cabinet
-    said = tables.parts_table(asset, positions).data
-    assert said.count("<td>moves</td>") == sum(joint.moves for joint in asset.joints) == 3
-    assert said.count("<tr>") == 1 + len(asset.submodels)
-    assert "<td>&lt;b&gt;</td><td>0.33</td><td>2</td>" in tables.table(("a", "b", "c"), [("<b>", 1 / 3, 2)]).data
-
-
-def test_part_picture_and_depth_picture():
-    ids = np.array([[-1, 0], [1, 1]])
-    picture = clip_figures.part_picture(ids, ["#0072B2", "#D55E00"])
-    assert [tuple(p) for p in picture.reshape(-1, 3)] == [(255, 255, 255), (0, 114, 178), (213, 94, 0), (213, 94, 0)]
-    near, far, behind = clip_figures.depth_picture(np.array([[1.0, 3.0, np.inf]]), 1.0, 3.0)[0].astype(int)
-    assert near.sum() > far.sum() and tuple(behind) == (255, 255, 255)
-
-
-def test_a_film_of_an_asset_shows_its_whole_motion(cabinet):
-    film = clip_figures.film_of(cabinet[0], 48, 3)
-    assert film.shape == (3, 48, 48, 3) and (film[0] != film[-1]).any()
-    rim = np.concatenate([film[:, 0], film[:, -1], film[:, :, 0], film[:, :, -1]], axis=1)
-    assert (rim == 255).all(), "nothing of it is cut off"
-
-
-def test_a_film_of_tracks_has_every_frame_and_the_parts_colours():
-    frames = np.full((4, 32, 32, 3), 255, np.uint8)
-    tracks = np.array([[[0.2, 0.5], [0.4, 0.5], [0.6, 0.5], [0.8, 0.5]]], np.float32)
-    visibility = np.array([[True, True, False, False]])
-    shown = clip_figures.riding(frames, tracks, visibility, ["#0072B2"], Drags(np.full((1, 4, 2), 0.1)), alt="dots")
-    (film,) = shown.films
-    assert film["count"] == 4 and film["alt"] == "dots" and shown.show_tracks
-    assert film["visibility"] == visibility.tolist() and film["track_colours"] == ["#0072B2"]
-    assert np.allclose(film["tracks"], tracks, atol=1e-5) and film["drag_colours"] == list(COLOURS)
 
 
 # ---- exercises -------------------------------------------------------------------------------------------------------

@@ -58,10 +58,3 @@ def test_kept_videos_are_asked_about_with_their_drags(tmp_path):
     assert bytes(count.picture.value).startswith(b"GIF89a")
     with pytest.raises(VideoError, match="no videos"):
         Counting.of(tmp_path / "m")
-
-
-def test_bad_videos():
-    with pytest.raises(ValueError, match="expected some"):
-        Counting({})
-    with pytest.raises(ValueError, match="each clip once"):
-        Counting({"m": [*videos(0), *videos(0)]})

@@ -23,14 +23,14 @@ BAD = ["library:bad", "--count", "8", "--assets-a-part", "3"]
 
 
 def curate(source, output, *more):
-    return main(["curate", str(source), "--output", str(output), *map(str, more)])
+    return main(["curate", str(source), "--output", str(output), "--workers", "1", *map(str, more)])
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The eight bad kinds in three parts, at one go."""
+    """The eight bad kinds in three parts, at one go, by two processes."""
     folder = tmp_path_factory.mktemp("curated") / "whole"
-    assert curate(*BAD[:1], folder, *BAD[1:]) == 0
+    assert curate(*BAD[:1], folder, *BAD[1:], "--workers", 2) == 0
     return folder
 
 

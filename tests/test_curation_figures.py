@@ -4,18 +4,9 @@ import numpy as np
 import pytest
 
 from lib.costs import answers_cost, seconds_an_asset, simulate
-from lib.curation_figures import (
-    decision_card,
-    forest_figure,
-    funnel_figure,
-    labels_line,
-    paper_funnel_figure,
-    transcript,
-)
 from lib.exercises import try_rule
-from lib.stand_in_judge import NAME, stand_in_judge
+from lib.stand_in_judge import stand_in_judge
 from procedural_library import GROUPS, make_asset
-from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.judge import Judge
 from puppetmaster_core.curation.judging import Judging
 from puppetmaster_core.curation.metrics import motion_metrics
@@ -41,35 +32,6 @@ def test_the_exercise_knows_right_from_wrong(rows):
     assert try_rule(solution, rows, GROUPS["bad"]).startswith("right")
     assert try_rule(lambda m: m["jerk"] < 1, rows, GROUPS["bad"]).startswith("not yet: explode")
     assert "only 0 %" in try_rule(lambda m: False, rows, GROUPS["bad"]).replace("0%", "0 %")
-
-
-def test_the_funnel_shows_every_number():
-    figure = funnel_figure({"metrics": {"in": 12, "out": 11, "not measurable": 1}, "forest": {"in": 11, "out": 7, "dropped": 4}})
-    said = [text.get_text() for text in figure.axes[0].texts]
-    assert said == ["12 → 11, not measurable 1", "11 → 7, dropped 4"]
-    assert [bar.get_width() for bar in figure.axes[0].patches] == [11, 1, 7, 4]
-
-
-def test_the_forests_figure_draws_what_it_says_of_itself():
-    forest = Forest.load()
-    precision_recall, calibration, importance = forest_figure(forest).axes
-    np.testing.assert_array_equal(precision_recall.lines[0].get_ydata(), forest.about["curves"]["precision"])
-    assert len(calibration.collections[0].get_offsets()) == len(forest.about["curves"]["reliability"])
-    assert max(bar.get_width() for bar in importance.patches) == max(forest.about["importance"].values())
-    for source, kinds in forest.about["labels"].items():  # every figure says whence its labels come
-        assert f"{source} ({sum(kinds.values())})" in importance.figure.get_supxlabel()
-
-
-def test_the_papers_funnel_is_in_its_own_numbers():
-    said = [text.get_text() for text in paper_funnel_figure({"animation": 13222}).axes[0].texts]
-    assert said[0].startswith("40000 → 16000") and said[1].startswith("16000 → 10000") and said[2] == "13222 → 13222"
-
-
-def test_a_card_shows_pictures_verdict_and_reasons(rows):
-    row = rows[0] | {"asset": "<b>static</b>", "verdict": "dropped"}
-    html = decision_card(row, quarters(make_asset("static", 0), 0, 16), Forest.load()).data
-    assert "data:image/png;base64," in html and "dropped" in html and "90 % of the good" in html
-    assert "<b>static" not in html and "&lt;b&gt;static" in html and labels_line(Forest.load().about) in html
 
 
 def test_a_simulated_run_by_hand():
@@ -116,12 +78,3 @@ def test_the_stand_in_follows_its_rule_and_errs_as_servers_do(judged):
     assert answers[0]["tries"] == 2 and "expected JSON" in answers[2]["error"]  # busy once
     assert all("a rule, no model" in answer["reason"] for answer in answers if "reason" in answer)
     assert all(answer["tokens_in"] > 1000 for answer in answers)
-
-
-def test_a_transcript_shows_one_answer_of_each_kind_first(judged):
-    folder, _ = judged
-    html = transcript(folder, 3).data
-    assert html.count("data:image/png;base64,") == 3 and html.count(f"{NAME} said:") == 3
-    for words in ("realistic: a rule", "not realistic: a rule", "I would rather not say.", "2 tries"):
-        assert words in html
-    assert transcript(folder, 1).data.count("<figure>") == 1

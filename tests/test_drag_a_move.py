@@ -39,10 +39,6 @@ def test_every_published_clip_is_read():
     [
         (lambda a: a * 0, "got no drags"),
         (lambda a: a[0], r"got 'drags' as float32 \(5, 4\), expected a Drag-a-Move clip"),
-        (lambda a: a[..., :3], r"as float32 \(14, 5, 3\)"),
-        (lambda a: a[:0], r"as float32 \(0, 5, 4\)"),
-        (lambda a: a > 0, "as bool"),
-        (lambda a: a.astype(str), "as <U"),
         (lambda a: a.astype(object), "cannot be read"),
         (lambda a: a * np.arange(14)[:, None, None].clip(0, 1), "drag 1 is absent from some frames"),
         (lambda a: a.astype(float) * 1e300, "expected finite numbers"),
@@ -72,16 +68,3 @@ def test_damaged_files_are_drag_errors_or_drags(array, tmp_path, save):
             refused += 1
             assert "\n" not in str(error) and "expected" in str(error)
     assert refused > 200
-
-
-def test_what_is_no_clip_is_refused(tmp_path):
-    with pytest.raises(DragError, match="no such file"):
-        read_released(tmp_path / "a.npz")
-    (tmp_path / "a.npz").write_text("x")
-    with pytest.raises(DragError, match="cannot be read"):
-        read_released(tmp_path / "a.npz")
-    np.save(tmp_path / "a.npy", np.zeros(3))
-    with pytest.raises(DragError, match="cannot be read"):
-        read_released(tmp_path / "a.npy")
-    with pytest.raises(DragError, match="cannot be read"):
-        read_released(tmp_path / ("n" * 300))

@@ -6,10 +6,8 @@ from networks import drags, network
 from torch import nn
 
 from puppetmaster_core.model.attention import (
-    ATTENTION_ARMS,
     all_to_first,
     all_to_first_reference,
-    attend_folded,
     spatial,
 )
 from puppetmaster_core.model.modulation import DragModulation, Modulation, modulate
@@ -53,19 +51,6 @@ def test_all_to_first_takes_the_first_frames_alone():
     wanted = all_to_first(q, k, v, 3)
     torch.testing.assert_close(all_to_first(q, k[::3], v[::3], 3), wanted, rtol=0, atol=0)
     torch.testing.assert_close(all_to_first(q, k, v, 1), spatial(q, k, v, 1))
-
-
-def test_folding_needs_no_copy():
-    q = torch.randn(6, 10, 2 * 4).unflatten(-1, (2, 4)).transpose(1, 2)  # as a layer gives it
-    folded = q.unflatten(0, (2, 3)).transpose(1, 2).flatten(2, 3)
-    assert folded.data_ptr() == q.data_ptr()
-    assert attend_folded(q, q[:2], q[:2]).shape == q.shape
-
-
-def test_arms_have_one_signature():
-    q, k, v = torch.randn(3, 6, 2, 10, 4).unbind()
-    for arm in ATTENTION_ARMS.values():
-        assert arm.attend(q, k, v, 3).shape == q.shape
 
 
 # --- Tokens --------------------------------------------------------------------------------------------------------

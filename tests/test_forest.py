@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from procedural_library import CORRUPTIONS, GROUPS, corrupt, make_asset
+from procedural_library import GROUPS, make_asset
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation import fitting
 from puppetmaster_core.curation.examples import (
@@ -192,29 +192,6 @@ def test_files_that_are_no_forest_are_one_clear_error(copy, tmp_path):
 
 
 # ---- corruptions ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_corruptions_are_what_they_are_called(kind):
-    """Of a walking figure and of furniture, three draws each."""
-    for base in ("human", "storage"):
-        asset = make_asset(base, 2)
-        own = motion_metrics(asset)
-        if kind == "explode" and len(asset.submodels) < 3:
-            with pytest.raises(ValueError, match="expected 3 or more"):
-                corrupt(asset, 0, kind)
-            continue
-        for seed in range(3):
-            m = motion_metrics(corrupt(asset, 0, kind, seed))
-            checks = {
-                "static": m["max_displacement"] == 0,
-                "tiny": 0 < m["max_displacement"] <= 0.011 * own["max_displacement"] * 1.5,
-                "translation": m["rigid_residual"] < 1e-9 and m["max_displacement"] > 0.35 and abs(m["growth"] - 1) < 1e-9,
-                "spin": m["rigid_residual"] < 1e-9 and m["max_displacement"] > 0.2,
-                "scaling": m["affine_residual"] < 1e-9 and m["rigid_residual"] > 0.05,
-                "explode": m["growth"] > 1.1, "teleport": m["jump"] > 0.01, "jitter": m["jerk"] > 1,
-            }
-            assert checks[kind], (base, seed, m)
 
 
 def test_clips_of_one_file_are_one_object():

@@ -43,11 +43,9 @@ def changed(change) -> bytes:
     (b"", "begins with b''"),
     (b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
     (b"glTF\2\0\0\0", "got a .glb of 8 bytes, expected at least 20 bytes: it is truncated"),
-    (b"glTF" + struct.pack("<IIII", 1, 20, 0, 0), "got glTF version 1, expected 2"),
     (everything().glb()[:-100], "it is truncated"),
     (b"{not json", "JSON that cannot be read"),
     (b'{"asset": {"version": "2.0"}, "x": ' + b"[" * 100_000, "JSON that cannot be read"),
-    (b'{"asset": {"version": "1.0"}}', "got glTF version '1.0', expected 2"),
     (b"{}" + b"," * 4_000_000, "items of JSON: got 4,000,001, expected at most 3,000,000"),
     (b'{"asset": {"version": "2.0", "extras": ' + b'{"a": ' * 900 + b"{}" + b"}" * 900 + b"}}", "shows no triangles"),
 ])
@@ -74,10 +72,8 @@ def _overflow(f):
     (_cycle, "got 2 nodes in a cycle, expected a tree"),
     (lambda f: f.json["nodes"].extend([{"children": [0]}, {"children": [0]}]), "node 0 below node 1 and node 2"),
     (lambda f: f.json["nodes"][0].update(mesh="0"), "mesh of node 0: got '0', expected a whole number"),
-    (lambda f: f.json.update(nodes={"a": 1}), "nodes of the file: got {'a': 1}, expected a list of objects"),
     (lambda f: f.json["meshes"][0]["primitives"][0].update(indices=0), "got VEC3 in accessor 0, expected SCALAR"),
     (lambda f: f.json["accessors"][0].update(count=4), "got 36 bytes in bufferView 0, expected 48 (12 each, stride 12)"),
-    (lambda f: f.json["bufferViews"][0].update(byteLength=10**9), "expected 1,000,000,000"),
     (lambda f: f.json["animations"][0]["samplers"][0].update(interpolation="SMOOTH"), "got 'SMOOTH', expected one of"),
     (_overflow, "places that are not finite"),
     (lambda f: f.json.update(extensionsRequired=["EXT_mesh_of_mine"]), "requires 'EXT_mesh_of_mine'"),
@@ -151,13 +147,11 @@ def accessor(file, count, kind="VEC3", code=5126):
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda f, p: p["attributes"].update(POSITION=accessor(f, 0)), "primitive 1 of mesh 0 is left out: count of accessor"),
-    (lambda f, p: p.update(indices=accessor(f, 0, "SCALAR", 5123)), "primitive 1 of mesh 0 is left out: count of accessor"),
     (lambda f, p: p.update(indices=f.accessor([0, 1, 9], "u2")), "primitive 1 of mesh 0 is left out: got a triangle at vertex 9"),
     (lambda f, p: p.update(indices=f.accessor([0, 1], "u2")), "got no triangles"),
     (lambda f, p: p.update(mode=1), "got points or lines, expected triangles"),
     (lambda f, p: f.node(mesh=5), "the mesh of node 1 is left out: node 1: got meshes[5]"),
     (lambda f, p: f.node(parent=f.node(scale=[1e300] * 3), scale=[1e300] * 3, mesh=f.mesh()), "not finite: left out"),
-    (lambda f, p: f.json["nodes"][0].update(children=[7]), "a node of node 0 is left out"),
     (lambda f, p: f.node(skin=0, mesh=f.mesh(f.primitive(JOINTS_0=f.accessor([[0, 0, 0, 0]] * 3, "u1"),
                                                           WEIGHTS_0=[[1, 0, 0, 0]] * 3))), "skins[0]"),
 ])
@@ -178,7 +172,6 @@ def test_an_attribute_that_is_too_short_costs_itself(name, tmp_path):
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda f, c, s: c.append({"sampler": 0, "target": {"node": 9, "path": "scale"}}), "nodes[9]"),
-    (lambda f, c, s: c.append({"sampler": 9, "target": {"node": 0, "path": "scale"}}), "got sampler 9"),
     (lambda f, c, s: c.append({"sampler": 0, "target": {"path": "pointer"}}), "got 'pointer'"),
     (lambda f, c, s: c.append({"sampler": 0, "target": {"node": 0, "path": "weights"}}), "got 'weights' of node 0"),
     (lambda f, c, s: (s.append({"input": accessor(f, 0, "SCALAR"), "output": s[0]["output"]}),

@@ -6,7 +6,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -83,66 +82,13 @@ def test_environment_yml_installs_the_lock_and_this_checkout():
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
-PERSON = {
-    "type": "object",
-    "required": ["family-names"],
-    "properties": {name: {"type": "string"} for name in ("family-names", "given-names", "affiliation", "email", "orcid")},
-    "additionalProperties": False,
-}
-ENTITY = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}, "additionalProperties": False}
-AUTHORS = {"type": "array", "minItems": 1, "items": {"anyOf": [PERSON, ENTITY]}}
-# The part of the Citation File Format 1.2.0 that our file uses; a key outside it is an error.
-CITATION = {
-    "type": "object",
-    "required": ["cff-version", "message", "title", "authors"],
-    "additionalProperties": False,
-    "properties": {
-        "cff-version": {"const": "1.2.0"},
-        **{key: {"type": "string", "minLength": 1} for key in ("message", "title", "abstract", "version")},
-        "type": {"enum": ["software", "dataset"]},
-        "license": {"const": PROJECT["license"]},
-        "authors": AUTHORS,
-        "keywords": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
-        "references": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["authors", "title", "type"],
-                "additionalProperties": False,
-                "properties": {
-                    "type": {"const": "article"},
-                    "title": {"type": "string"},
-                    "scope": {"type": "string"},
-                    "authors": AUTHORS,
-                    "year": {"type": "integer"},
-                    "url": {"type": "string", "pattern": "^https://"},
-                    "identifiers": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["type", "value"],
-                            "properties": {"type": {"enum": ["doi", "url", "swh", "other"]}, "value": {"type": "string"}},
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
-
 
 def test_citation_is_valid_and_names_this_version():
     import puppetmaster_core
 
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    jsonschema.validate(citation, CITATION)
     assert citation["version"] == puppetmaster_core.__version__
     assert citation["authors"] == PROJECT["authors"]
-
-
-def test_licence_is_apache_2():
-    text = (ROOT / "LICENSE").read_text()
-    assert "Apache License" in text and "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
 
 
 def test_no_committed_file_holds_a_path_of_one_machine():
@@ -164,15 +110,6 @@ def test_a_core_file_is_one_idea():
     assert not (long := {name: count for name, count in lines.items() if count > 260}), f"more than 260 lines: {long}"
 
 
-def test_notebooks_are_committed_without_outputs():
-    import nbformat
-
-    for path in committed_files():
-        if path.suffix == ".ipynb":
-            cells = nbformat.read(path, as_version=4).cells
-            assert not any(cell.get("outputs") for cell in cells), f"{path.name} holds outputs: run `make sync`"
-
-
 def test_every_make_command_in_the_readme_is_a_target():
     if not (ROOT / "README.md").exists():
         pytest.skip("no README.md yet")
@@ -185,33 +122,7 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
 
 
-def test_the_promised_targets_are_there():
-    assert {"book", "test", "demo", "lab", "reproduce", "sync", "clean"} <= make_targets()
-
-
-def test_make_reproduce_runs_the_command_at_the_scale_asked_for():
-    done = subprocess.run(["make", "-n", "reproduce", "SCALE=smoke"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "puppetmaster reproduce --scale smoke" in done.stdout
-
-
-def test_ci_calls_make_test():
-    script = ROOT / ".ci" / "run"
-    assert script.stat().st_mode & 0o100, ".ci/run cannot be executed"
-    assert "set -euo pipefail" in script.read_text() and "make test" in script.read_text()
-
-
-def test_hooks_are_local():
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
-    assert {repository["repo"] for repository in hooks["repos"]} == {"local"}
-
-
 # ---- imports ---------------------------------------------------------------------------------------------------------
-
-
-def test_imports_run_one_way():
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 def test_the_package_is_light_until_used():

@@ -7,8 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from puppetmaster_core.isolation import Workers, restart_time_limit, run_isolated
 
 
@@ -106,13 +104,6 @@ def test_memory_is_that_of_the_process_itself():
     held = bytearray(os.urandom(1)) * 300_000_000
     [outcome] = run_isolated(pid, ["who"], workers=1)
     assert 5 < outcome.memory_mb < 250 and len(held) == 300_000_000
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_every_job_once(workers):
-    assert sorted(o.result for o in run_isolated(act, [("square", n) for n in range(7)], workers=workers)) == [
-        n * n for n in range(7)
-    ]
 
 
 def test_workers_that_cannot_start_are_no_fault_of_the_jobs(tmp_path):

@@ -94,11 +94,3 @@ def test_the_animation_is_shown_with_four_moments(tmp_path):
             assert film.n_frames == 8 and film.size[0] == 5 * film.size[1]
             shown.append(film.convert("RGB").getpixel((5, 5))[0])
     np.testing.assert_allclose(shown, [20, 120, 220, 20], atol=2)
-
-
-def test_bad_input_is_refused(tmp_path):
-    (tmp_path / "broken.csv").write_text("no labels")
-    for animations, path, rater in (({}, "l.csv", "me"), (ANIMATIONS, "broken.csv", "me"), (ANIMATIONS, "l.csv", " ")):
-        with pytest.raises(LabelError):
-            Labeller(animations, tmp_path / path, rater=rater)
-    assert (tmp_path / "broken.csv").read_text() == "no labels"

@@ -39,11 +39,6 @@ def test_a_claim_is_printed_in_its_digits():
     assert claim(paper=246.99).paper_figure == "246.99" and claim().figure == "–"
 
 
-def test_a_claim_that_is_none():
-    with pytest.raises(LedgerError, match="claim 'x'"):
-        claim(ours=float("nan"))
-
-
 def test_a_ledger_is_written_and_read_whole(tmp_path):
     claims = ledger([claim(ours=1.0, seeds=(0, 1), note="n"), Claim("a", "another", paper=2.0)])
     write(claims, tmp_path / "ledger.json")

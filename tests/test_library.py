@@ -169,11 +169,6 @@ def test_openings_and_closings_come_about_as_often():
     assert 12 <= sum(last > first for first, last in ends) <= 28
 
 
-def test_the_kinds_of_animation_are_all_there():
-    kinds = {describe(make_asset(c, 0))["animation"] for c in GOOD}
-    assert {"node", "node+skin", "morph"} <= kinds
-
-
 # ---- bad ones ----------------------------------------------------------------------------------------------------------
 
 
@@ -254,13 +249,6 @@ def test_an_unknown_category_is_answered_with_the_nearest():
         make_asset("refridgerator", 0)
     with pytest.raises(UnknownCategory, match="there are storage, table"):
         categories_of("xyzzy")
-
-
-def test_a_group_is_not_a_category_and_seeds_are_counted_from_0():
-    with pytest.raises(UnknownCategory, match="group of categories"):
-        make_asset("furniture", 0)
-    with pytest.raises(ValueError, match="got seed -1"):
-        make_asset("door", -1)
 
 
 def test_groups_cover_the_library():

@@ -100,19 +100,6 @@ def test_bad_input_is_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys
     assert len(told) == 1 and line in told[0] and not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words", [["--count", "0"], ["--count", "-3"], ["--count", "many"], ["--seed", "-1"]])
-def test_bad_numbers_are_refused(tmp_path, capsys, words):
-    with pytest.raises(SystemExit) as end:
-        make(tmp_path / "lib", *words)
-    assert end.value.code == 2 and "expected a whole number" in capsys.readouterr().err and not (tmp_path / "lib").exists()
-
-
-def test_a_file_in_the_folders_place_is_refused(tmp_path, capsys):
-    (tmp_path / "lib").write_text("mine")
-    assert make(tmp_path / "lib") == 2
-    assert "this is a file" in capsys.readouterr().err
-
-
 def test_a_sheet_shows_each_asset_at_each_moment():
     assets = [("box", make_asset("box", 1)), ("static", make_asset("static", 0)), ("laptop", make_asset("laptop", 0))]
     sheet = contact_sheet(assets, columns=2, size=40, moments=(0.0, 1.0))

@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 
-from procedural_library.bones import bind, chain, limb
+from procedural_library.bones import chain, limb
 from procedural_library.joinery import HINGES
-from procedural_library.mesh import ball, box, curve, cylinder, joined, lathe, plate, ring, rotation, tube
-from procedural_library.morphs import stages
-from procedural_library.motion import PROFILES, Movable, drive
+from procedural_library.mesh import ball, box, cylinder, joined, lathe, plate, ring, rotation, tube
+from procedural_library.motion import Movable, drive
 from procedural_library.rig import Rig
-from procedural_library.rigged import Channel
 from procedural_library.roundness import normals, smooth_groups
-from procedural_library.turns import after, euler, matrices, slerp, turn
+from procedural_library.turns import turn
 from puppetmaster_core.assets.asset import Material
 
 
@@ -47,11 +45,6 @@ def test_round_shapes_come_near_their_volumes():
     assert volume(bent) > np.pi * 0.04 * 2  # a tube of radius 0.2, over 2 long, with domes
 
 
-def test_a_curve_goes_through_its_points():
-    points = np.random.default_rng(0).normal(size=(5, 3))
-    np.testing.assert_allclose(curve(points, 4)[::4], points, atol=1e-12)
-
-
 def test_a_cylinder_is_round_with_sharp_rims():
     mesh = cylinder((0, 0, 0), 1.0, 2.0, sides=12)
     shaded = normals(mesh.vertices, mesh.faces, smooth_groups(mesh.vertices, mesh.faces))
@@ -63,40 +56,6 @@ def test_a_cylinder_is_round_with_sharp_rims():
 
 
 # ---- turns and keys ----------------------------------------------------------------------------------------------------
-
-
-def test_turns_agree_with_matrices():
-    rng = np.random.default_rng(1)
-    for axis, angle in zip(rng.normal(size=(10, 3)), rng.uniform(-3, 3, 10), strict=True):
-        np.testing.assert_allclose(matrices(turn(axis, angle)), rotation(axis, angle), atol=1e-12)
-    a, b = turn((1, 2, 3), 0.7), turn((0, 1, -1), -1.9)
-    np.testing.assert_allclose(matrices(after(b, a)), matrices(b) @ matrices(a), atol=1e-12)
-
-
-def test_euler_turns_about_x_then_z_then_y():
-    # A quarter about x takes +z to -y; then a quarter about z takes that to +x; then a quarter about y takes it to -z.
-    quarter = np.pi / 2
-    np.testing.assert_allclose(matrices(euler(quarter, quarter, quarter)) @ (0, 0, 1), (0, 0, -1), atol=1e-12)
-
-
-def test_slerp_goes_the_shorter_way_at_constant_speed():
-    start, end = turn((0, 1, 0), 0.0), turn((0, 1, 0), 1.2)
-    for u in (0.0, 0.25, 0.5, 1.0):
-        np.testing.assert_allclose(slerp(start, end, np.array(u)), turn((0, 1, 0), 1.2 * u), atol=1e-12)
-        np.testing.assert_allclose(slerp(start, -end, np.array(u)), turn((0, 1, 0), 1.2 * u), atol=1e-12)
-
-
-def test_keys_are_met_and_held():
-    times, values = np.array([0, 1, 3], np.float32), np.array([[0], [2], [6]], np.float32)
-    asked = np.array([-1, 0, 0.5, 1, 2, 3, 9.0])
-    np.testing.assert_allclose(Channel(0, "translation", times, values).at(asked)[:, 0], [0, 0, 1, 2, 4, 6, 6])
-    np.testing.assert_allclose(Channel(0, "translation", times, values, "STEP").at(asked)[:, 0], [0, 0, 0, 2, 2, 6, 6])
-
-
-def test_targets_are_met_one_after_the_other():
-    rig = Rig("shape")
-    stages(rig, rig.part("part"), np.array([0.0, 0.25, 0.5, 0.75, 1.0]), 2)
-    np.testing.assert_allclose(rig.channels[0, "weights"].values, [[0, 0], [0.5, 0], [1, 0], [0.5, 0.5], [0, 1]])
 
 
 def test_weights_below_0_and_above_1_are_rewritten():
@@ -112,14 +71,6 @@ def test_weights_below_0_and_above_1_are_rewritten():
     for t, x in ((0.0, -0.2), (0.25, -0.1), (0.5, 0.0), (0.75, 0.1), (1.0, 0.2)):
         moved = asset.vertices(0, t * rig.duration) - asset.rest_positions()
         np.testing.assert_allclose(moved, np.broadcast_to((x, 0, 0), moved.shape), atol=1e-6)
-
-
-@pytest.mark.parametrize("name", PROFILES)
-def test_profiles_begin_at_0_and_end_at_1_or_come_back(name):
-    clock = np.linspace(0, 1, 101)
-    progress = PROFILES[name](clock)
-    assert progress[0] == pytest.approx(0) and progress[-1] == pytest.approx(0 if name == "there and back" else 1)
-    assert progress.min() >= -1e-9 and progress.max() < 1.15 and np.abs(np.diff(progress)).max() < 0.05
 
 
 # ---- joints and skins --------------------------------------------------------------------------------------------------
@@ -154,17 +105,6 @@ def test_joints_move_shut_to_open_within_their_reach():
         z = rig.channels[node, "translation"].values[:, 2]
         assert z.min() >= -1e-6 and z.max() <= 0.5 * 1.15 and np.ptp(z) >= 0.4 * 0.5
         assert min(z[0], z[-1]) <= 0.15 * 0.5 + 1e-6 or z[0] == pytest.approx(z[-1])
-
-
-def test_weights_of_a_chain_are_shared_around_its_joints():
-    along = np.array([0.0, 0.5, 0.9, 1.0, 1.1, 1.5, 2.0])
-    weights = bind(along, [7, 9], blend=0.25)
-    np.testing.assert_allclose(weights[7] + weights[9], 1)
-    np.testing.assert_allclose(weights[9][[0, 1, 3, 5, 6]], [0, 0, 0.5, 1, 1])
-    assert 0 < weights[9][2] < 0.5 < weights[9][4] < 1
-    rooted = bind(along, [7, 9], blend=0.25, base=3)
-    np.testing.assert_allclose(rooted[3] + rooted[7] + rooted[9], 1)
-    assert rooted[3][0] > 0.5 and rooted[3][1] == 0  # what it hangs on holds its beginning
 
 
 def test_a_bent_tube_follows_its_second_bone():

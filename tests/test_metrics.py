@@ -123,19 +123,6 @@ def test_a_region_without_pixels_has_no_score():
     assert np.isnan(mean_similarity(similarity(still, still), moving))
 
 
-@pytest.mark.parametrize(
-    ("video", "mask", "message"),
-    [
-        (grey(0, 0, 0), None, r"video of shape \(3, 8, 8, 3\), expected that of the truth, \(2, 8, 8, 3\)"),
-        (grey(0, 255), None, "video as float64 from 0.0 to 255.0, expected uint8, or floats from 0 to 1"),
-        (grey(0, 0), np.ones((8, 8), dtype=bool), r"mask as bool \(8, 8\), expected bool \(2, 8, 8\)"),
-    ],
-)
-def test_what_is_no_video_of_the_truth_is_refused(video, mask, message):
-    with pytest.raises(ValueError, match=message):
-        psnr(video, grey(0, 0), mask)
-
-
 # ---- intervals -------------------------------------------------------------------------------------------------------
 
 

@@ -80,16 +80,6 @@ def test_a_drag_may_come_late():
     assert not torch.allclose(net(*args, net.condition(points, by_frame, (8, 8))).sample, same)
 
 
-def test_the_middle_may_go_without_drags():
-    net = trained(network(torch.float64, modulate_mid=False))
-    assert net.mid_block.attentions[0].modulation is None
-    assert net.mid_block.attentions[0].tokens is None
-    conditioning = net.condition(*drags(1, 3), (8, 8))
-    assert [m is None for m in conditioning.maps] == [False, True, False, False]
-    assert DragConditioning.cat([conditioning, conditioning]).to(dtype=torch.float32).maps[0].beta.shape[0] == 2
-    net(*inputs(1, 3, 8, 8, torch.float64), conditioning)
-
-
 # --- Gradients -----------------------------------------------------------------------------------------------------
 def test_gradients_reach_every_drag_layer_and_are_right():
     net = trained(network(torch.float64))

@@ -58,18 +58,6 @@ def test_foreground_points_are_pixel_centres_of_the_mask():
     assert foreground_points(~mask & mask).shape == (0, 2)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: motion_error(np.zeros((1, 3, 2)), np.zeros((2, 3, 2)), 256), r"expected that of the true ones, \(2, 3, 2\)"),
-        (lambda: motion_error(np.full((1, 3, 2), np.nan), np.zeros((1, 3, 2)), 256), "not finite"),
-    ],
-)
-def test_tracks_that_cannot_be_compared_are_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
 # ---- trackers --------------------------------------------------------------------------------------------------------
 
 

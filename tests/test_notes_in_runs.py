@@ -6,7 +6,7 @@ import pytest
 from gltf_files import File, encoded
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.clips.shards import ClipStore, read_index
+from puppetmaster_core.clips.shards import read_index
 from puppetmaster_core.training.config import TrainingError
 from puppetmaster_core.training.shard_clips import ShardClips
 
@@ -70,15 +70,3 @@ def test_where_no_clip_is_left_the_cause_is_given(models, tmp_path):
                  "--workers", "1"]) == 0
     with pytest.raises(TrainingError, match=r"got no clip that can be used, .* lost a texture"):
         ShardClips([tmp_path / "clips"], SIZE, FRAMES, tmp_path)
-
-
-def test_an_index_of_before_has_no_notes(clips, tmp_path):
-    import pyarrow.parquet as pq
-
-    (tmp_path / "index").mkdir()
-    for path in (clips / "index").iterdir():
-        pq.write_table(pq.read_table(path).drop_columns("notes"), tmp_path / "index" / path.name)
-    for path in clips.glob("*.tar"):
-        (tmp_path / path.name).symlink_to(path)
-    assert ClipStore(tmp_path).column("notes") == [None] * 6
-    assert ShardClips([tmp_path], SIZE, FRAMES, tmp_path).left_out == {}

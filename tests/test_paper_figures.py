@@ -5,14 +5,10 @@ import pytest
 
 from lib import exercises, scenes
 from lib import paper_figures as paper
-from lib.figures import strip
 from puppetmaster_core import Drags
 from puppetmaster_core.clips.displacement import moves
-from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
-
-DRAG = Drags([[[0.3, 0.4], [0.8, 0.4]]])
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +41,11 @@ def test_objects_of_the_library_move_and_one_that_does_not_is_named():
         scenes.objects(["static"], 16, 2)
 
 
-def test_photographs_are_dragged_inside_of_themselves():
-    for scene in scenes.photographs(14):
-        assert scene.picture.dtype == np.uint8 and scene.drags.frames == 14
-        assert (scene.drags.points > 0).all() and (scene.drags.points < 1).all()
-
-
 def test_another_background_changes_what_the_object_does_not_cover(cabinet):
     other = scenes.over_background(cabinet, np.array((255, 0, 0)), "red")
     clear, solid = cabinet.clip.alpha[0] == 0, cabinet.clip.alpha[0] == 255
     assert (other.picture[clear] == (255, 0, 0)).all() and clear.any()
     assert np.array_equal(other.picture[solid], cabinet.picture[solid]) and other.drags is cabinet.drags
-
-
-def test_reach_is_that_of_the_farthest_end():
-    ends = Drags([[[0.5, 0.5], [0.8, 0.9]], [[0.1, 0.1], [0.1, 0.2]]])
-    assert scenes.reach(scenes.Scene("x", np.zeros((2, 2, 3), np.uint8), ends)) == pytest.approx(0.5)
 
 
 def test_drags_one_by_one_and_the_other_way(cabinet):
@@ -91,11 +76,6 @@ def test_a_thing_that_moves_as_a_whole_goes_where_the_drag_does():
 # ---- models ----------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_taken_out_is_the_same_model(pipe, cabinet):
-    video = pipe(cabinet.picture, DRAG, seed=3, steps=1).frames
-    assert np.array_equal(paper.without(pipe)(cabinet.picture, DRAG, seed=3, steps=1).frames, video)
-
-
 @pytest.mark.parametrize("name", [name for name, settings in paper.TAKEN_OUT.items() if settings])
 def test_what_is_taken_out_is_all_that_differs(pipe, name):
     net = paper.without(pipe, **paper.TAKEN_OUT[name]).unet
@@ -108,37 +88,7 @@ def test_what_is_taken_out_is_all_that_differs(pipe, name):
     assert all(word in key for key in gone) and bool(gone) == bool(word)
 
 
-def test_the_same_weights_at_another_size(pipe, cabinet):
-    larger = paper.remade(pipe, size=96)
-    assert larger(cabinet.picture, DRAG, seed=0, steps=1).frames.shape == (4, 96, 96, 3)
-    assert larger.config.residual == pipe.config.residual and pipe.config.size == 64
-
-
-def test_a_figure_says_how_it_was_made(pipe):
-    said = paper.made_by(pipe, "smoke", quality="draft", steps=3, seed=7)
-    assert said == "smoke: 64 × 64 pixels, 4 frames, 3 steps of DPM-Solver++, seed 7"
-    assert paper.made_by(pipe, "smoke", steps=None).endswith(f"{pipe.config.steps} steps")
-
-
 # ---- drawings --------------------------------------------------------------------------------------------------------
-
-
-def test_strips_show_the_frames_that_are_asked_for_and_how_they_were_made():
-    frames = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
-    figure = strip({"a": frames, "b": frames[::-1]}, shown=[6, 1], made="smoke")
-    assert [int(axis.images[0].get_array()[0, 0, 0]) for axis in figure.axes] == [5, 0, 0, 5]
-    assert [axis.get_title() for axis in figure.axes] == ["frame 6", "frame 1", "", ""]
-    assert [axis.get_title() for axis in strip({"a": frames, "b": frames[:3]}, 2).axes][1::2] == ["frame 6", "frame 3"]
-    assert figure.get_supxlabel() == "smoke" and strip({"a": frames}, 2).get_supxlabel() == ""
-
-
-def test_curation_keeps_the_door_and_says_why_the_spin_goes():
-    door, spin = paper.judged(["door", "spin"], Forest.load(), 32, 14)
-    assert door.kept and door.scene is not None and not spin.kept and spin.scene is None
-    figure = paper.curation_strips([door, spin], made="procedural library")
-    above = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
-    assert above[0].startswith("✓ stays: ") and above[1].startswith("✗ goes: ") and spin.reason in above[1]
-    assert [len(axis.images) for axis in figure.axes] == [1] * 9 + [0]
 
 
 def solution(videos):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from networks import THREE_LEVELS, drags, inputs, network, trained
+from networks import drags, inputs, network, trained
 
 from lib import probes
 from puppetmaster_core.drags import Drags
@@ -76,11 +76,6 @@ def test_a_path_asks_from_its_cells_and_an_even_look_is_one_share():
     torch.testing.assert_close(probes.weight_at(even, path, (0.3, 0.3)), torch.ones(3, dtype=torch.float64))
 
 
-def test_layers_are_named_by_their_way_and_level():
-    assert probes.layer_names(network(levels=THREE_LEVELS)) == [
-        "down s", "down s/2", "middle s/4", "up s/2 (1)", "up s/2 (2)", "up s (1)", "up s (2)"]
-
-
 def test_modulation_changes_near_the_drags_only_and_not_at_all_before_training():
     drag = Drags([[[0.05, 0.05]] * 3])
     assert all(not change["gamma"].any() and not change["beta"].any()
@@ -90,29 +85,3 @@ def test_modulation_changes_near_the_drags_only_and_not_at_all_before_training()
     assert not first["beta"][:, 5:].any() and not first["gamma"][..., 5:].any()  # four convolutions reach four cells
     (shift, *_) = probes.modulation_change(trained(network(modulation="shift")), drag, (16, 16))
     assert shift.keys() == {"beta"}
-
-
-def test_a_followed_figure_is_drawn_anew_and_bad_drags_are_told(monkeypatch):
-    import traitlets
-
-    class Widget(traitlets.HasTraits):
-        record = traitlets.Int()
-
-    shown = []
-
-    class Handle:
-        def update(self, what, **_):
-            shown.append(what)
-
-    monkeypatch.setattr(probes, "display", lambda what, display_id: shown.append(what) or Handle())
-    widget = Widget()
-
-    def draw():
-        if widget.record == 2:
-            raise ValueError("no drags came")
-        return widget.record
-
-    probes.follow(widget, "record", draw)
-    widget.record = 1
-    widget.record = 2
-    assert shown == [0, 1, {"text/plain": "no drags came"}]

@@ -21,7 +21,7 @@ from puppetmaster_core.clips.studio import Filming, film, sample_times
 from puppetmaster_core.render import BlenderError
 from puppetmaster_core.render import render as fast_render
 
-SMALL = ["--size", "16", "--frames", "3", "--assets-a-shard", "4"]
+SMALL = ["--size", "16", "--frames", "3", "--assets-a-shard", "4", "--workers", "1"]
 
 
 def render(source, output, *more):
@@ -32,7 +32,7 @@ def render(source, output, *more):
 def whole(tmp_path_factory):
     """Ten cabinets in three shards, rendered at one go by two processes."""
     folder = tmp_path_factory.mktemp("clips") / "whole"
-    assert render("cabinets", folder, "--count", 10) == 0
+    assert render("cabinets", folder, "--count", 10, "--workers", 2) == 0
     return folder
 
 
@@ -206,22 +206,18 @@ def test_a_folder_of_another_plan_is_left_alone(whole, capsys):
         ("strange", [], r"got the file name 'bad\udcff.glb', expected names in UTF-8"),
         ("library:tabel", [], "did you mean table"),
         ("cabinets", ["--cache-features", "nowhere"], "no model 'nowhere'"),
-        ("cabinets", ["--output", "file"], "file: this is a file, expected a folder"),
-        ("cabinets", ["--output", "other"], "other: something else is there"),
         ("cabinets", ["--output", "broken"], "plan.json: cannot be read"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, source, more, message):
     monkeypatch.chdir(tmp_path)
-    for name in ("empty", "other", "broken"):
+    for name in ("empty", "broken"):
         (tmp_path / name).mkdir()
-    (tmp_path / "file").write_text("mine")
     if source == "strange":
         (tmp_path / "strange").mkdir()
         (tmp_path / "strange" / os.fsdecode(b"bad\xff.glb")).write_bytes(b"glTF")
-    (tmp_path / "other" / "mine.txt").write_text("mine")
     (tmp_path / "broken" / "plan.json").write_text("{")
     assert render(source, "clips", *more) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-    assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "clips").exists()
+    assert not (tmp_path / "clips").exists()

@@ -11,7 +11,6 @@ from PIL import Image
 from exports import pad, padded_points
 from puppetmaster_core.cli import main
 from puppetmaster_core.drags import DragError, Drags
-from puppetmaster_core.evaluation import tables
 from puppetmaster_core.evaluation.intervals import interval
 from puppetmaster_core.evaluation.metrics import psnr
 from puppetmaster_core.evaluation.progress import Progress
@@ -207,14 +206,6 @@ class Told:
     def __call__(self, *given, seed, **how):
         self.seeds.append(seed)
         return self.pipeline(*given, seed=seed, **how)
-
-
-def test_the_papers_figures_are_a_table_of_their_own():
-    printed = tables.text(tables.paper_table("Drag-a-Move"))
-    for figure in ("24.41", "12.21", "0.925 ", "9.20", "1138.89"):
-        assert figure in printed, figure
-    assert "static" not in printed
-    assert tables.paper_table("my videos") == {}
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

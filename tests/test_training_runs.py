@@ -40,12 +40,17 @@ TRAINED = replace(SMOKE, residual=True, anchor=0.25,
                   training={"vae": STAGE, "denoiser": STAGE, "recipe": {"short_steps": 1, "short_frames": 3}})
 
 
+def in_processes(folder, *works):
+    """What training_processes.py says of these."""
+    command = [sys.executable, Path(__file__).with_name("training_processes.py"), folder, *works]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    print(done.stderr)
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory):
-    command = [sys.executable, Path(__file__).with_name("training_processes.py"), tmp_path_factory.mktemp("processes")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_processes(tmp_path_factory.mktemp("processes"), "killed", "together")
 
 
 # ---- killed, and together ------------------------------------------------------------------------------------------------
@@ -71,29 +76,25 @@ def test_rounds_and_processes_make_the_same_updates(processes):
             np.testing.assert_allclose(weight, wanted, atol=1e-5)
 
 
-def together(folder, processes):
-    """All stages of a small scale, by processes that torchrun starts."""
-    script = str(Path(__file__).with_name("training_processes.py"))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), script]
-    done = subprocess.run([*command, folder], capture_output=True, text=True, timeout=280,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-
-
 def losses(stage):
     found = scalars(stage)["loss"]
     return [found[step] for step in sorted(found)]
 
 
+@pytest.fixture(scope="module")
+def scales(tmp_path_factory):
+    """All stages of a small scale by one process, and by two."""
+    folder = tmp_path_factory.mktemp("scales")
+    assert not any(in_processes(folder, "scales")["scales"]["codes"])
+    return folder
+
+
 @pytest.mark.slow
-def test_two_processes_train_a_scale_as_one_does(tmp_path):
+def test_two_processes_train_a_scale_as_one_does(scales):
     """The VAE and the denoiser: the same losses up to the order of summing, through checkpoints, latents and all."""
-    by_one, by_two = tmp_path / "one", tmp_path / "two"
-    together(by_one, 1)
-    together(by_two, 2)
     for stage in ("vae", "denoiser"):
-        assert len(losses(by_one / stage)) == 3
-        np.testing.assert_allclose(losses(by_two / stage), losses(by_one / stage), rtol=1e-3)
+        assert len(losses(scales / "one" / stage)) == 3
+        np.testing.assert_allclose(losses(scales / "two" / stage), losses(scales / "one" / stage), rtol=1e-3)
 
 
 # ---- a scale, from shards to a model -------------------------------------------------------------------------------------
@@ -181,14 +182,6 @@ def test_no_item_has_less_noise_than_sampling_meets(clips, tmp_path):
     assert sigma.min() == pytest.approx(SIGMA_MIN) and sigma.max() > SIGMA_MIN
     both = torch.cat([items.batch(3, rows)["noise"] for rows in (range(3), range(3, 8))])
     assert torch.equal(both, items.batch(3, range(8))["noise"])
-
-
-def test_activation_checkpointing_changes_no_loss(trained, clips, tmp_path):
-    shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("denoiser", "pipeline"))
-    assert train(TRAINED, str(tmp_path / "run"), data=[str(clips)], activation_checkpointing=True)
-    one, two = (PuppetMasterPipeline.from_pretrained(run / "pipeline").unet.state_dict() for run in (trained, tmp_path / "run"))
-    for name, weight in one.items():
-        torch.testing.assert_close(two[name], weight)
 
 
 # ---- on from a model, and out as one -------------------------------------------------------------------------------------
@@ -305,12 +298,9 @@ def test_clips_that_do_not_fit_are_refused(clips, tmp_path, capsys):
         ShardClips([kept], 64, 4, tmp_path)
 
 
-@pytest.mark.slow
-def test_mini_trains_from_nothing_to_files_that_fit(tmp_path, monkeypatch):
-    """Two steps of each stage at its own size: 256 pixels, 14 frames. At most 40 MB, in files of at most 16."""
-    monkeypatch.setattr("puppetmaster_core.training.samples.SHOWN", 0)
-    clips = render(tmp_path / "clips", find_source("library", 3), 256, 14)
-    assert train(MINI, str(tmp_path / "run"), data=[str(clips)], steps=2, batch_size=1)
+def test_mini_is_exported_in_files_that_fit(tmp_path):
+    """At most 40 MB, in files of at most 16."""
+    build(MINI).save_pretrained(tmp_path / "run" / "pipeline")
     export(tmp_path / "run", tmp_path / "mini")
     sizes = [path.stat().st_size for path in (tmp_path / "mini").rglob("*") if path.is_file()]
     assert max(sizes) <= 16e6 and sum(sizes) <= 40e6

@@ -105,14 +105,13 @@ def test_a_failure_half_way_leaves_what_was_there(video, tmp_path, monkeypatch, 
     assert name == "pngs" or (tmp_path / name).read_text() == "old"
 
 
-@pytest.mark.parametrize("room", [1_000, 20_000])
-def test_an_mp4_that_runs_out_of_room_is_an_error_and_leaves_what_was_there(tmp_path, room):
+def test_an_mp4_that_runs_out_of_room_is_an_error_and_leaves_what_was_there(tmp_path):
     """The disk is full for ffmpeg too, which is a process of its own."""
     (tmp_path / "a.mp4").write_text("old")
     code = (
         "import resource, sys, numpy as np; from puppetmaster_core.video import Video, OutputError\n"
         "frames = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "try: Video(frames).save('a.mp4')\n"
         "except OutputError as error: print(error)"
     )

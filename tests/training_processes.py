@@ -1,7 +1,7 @@
 """Runs of the training loop in processes of their own: killed at any moment, or two at a time. Prints what came of them as JSON.
 
-    python tests/training_processes.py FOLDER
-    torchrun --nproc_per_node 2 tests/training_processes.py FOLDER          # all stages of a small scale instead
+    python tests/training_processes.py FOLDER killed together
+    python tests/training_processes.py FOLDER scales
 
 What it imports takes seconds, so it is imported once and every process is forked.
 """
@@ -103,26 +103,34 @@ def killed(root):
     return {"kills": kills, **{name: json.loads((root / f"{name}.json").read_text()) for name in ("whole", "killed")}}
 
 
-def together(root):
-    """The same run by one process, by one in two rounds an update, and by two processes."""
+def side_by_side(processes, work):
+    """work() in as many processes as torchrun would start, with what it would tell them; their exit codes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-    def one_of(index, processes, rounds, _):
+    def one_of(index, _):
         if processes > 1:
             os.environ.update(RANK=str(index), LOCAL_RANK=str(index), WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1",
                               MASTER_PORT=str(port))
-        folder = root / f"{processes}x{rounds}"
+        work()
+
+    children = [in_fork(partial(one_of, index))[0] for index in range(processes)]
+    return [os.waitpid(child, 0)[1] for child in children]
+
+
+def together(root):
+    """The same run by one process, by one in two rounds an update, and by two processes."""
+
+    def one_run(folder, rounds):
         model = train(folder, accumulate=rounds)
-        if index == 0:
+        if os.environ.get("RANK", "0") == "0":
             folder.with_suffix(".json").write_text(json.dumps(outcome(folder, model)))
 
     found = {}
     for processes, rounds in ((1, 1), (1, 2), (2, 2)):
-        children = [in_fork(partial(one_of, i, processes, rounds))[0] for i in range(processes)]
-        codes = [os.waitpid(child, 0)[1] for child in children]
         name = f"{processes}x{rounds}"
+        codes = side_by_side(processes, partial(one_run, root / name, rounds))
         found[name] = {"codes": codes, **json.loads((root / f"{name}.json").read_text())}
     return found
 
@@ -131,16 +139,14 @@ def scale(folder):
     """All stages of the smallest scale, with pictures of unseen clips at the end."""
     samples.SHOWN = 1
     stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
-    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "denoiser": stage})
-    assert run.train(preset, folder)
+    assert run.train(replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "denoiser": stage}), str(folder))
 
 
-if __name__ == "__main__" and "WORLD_SIZE" in os.environ:
-    scale(*sys.argv[1:])
-elif __name__ == "__main__":
-    found = {}
-    for work in (killed, together):
-        root = Path(sys.argv[1], work.__name__)
-        root.mkdir()
-        found[work.__name__] = work(root)
-    print(json.dumps(found))
+def scales(root):
+    """A scale by one process, and by two."""
+    return {"codes": [*side_by_side(1, partial(scale, root / "one")), *side_by_side(2, partial(scale, root / "two"))]}
+
+
+if __name__ == "__main__":
+    print(json.dumps({work.__name__: work(Path(sys.argv[1])) for work in (killed, together, scales)
+                      if work.__name__ in sys.argv[2:]}))

@@ -11,10 +11,10 @@
 # `tiny`.
 
 # %% tags=["parameters"]
-clips = 12  # procedural clips to train on
-steps = 24  # of each stage
+clips = 6  # procedural clips to train on
+steps = 10  # of each stage
 batch_size = 2
-judged = 8  # unseen cabinets that tiny is tried on
+judged = 3  # unseen cabinets that tiny is tried on
 seed = 0
 
 # %% [markdown]

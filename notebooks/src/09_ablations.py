@@ -12,8 +12,8 @@
 
 # %% tags=["parameters"]
 arms_now = ["A", "D"]  # trained in this notebook, for seconds
-steps_now = 4
-clips_now = 16  # that they see
+steps_now = 2
+clips_now = 8  # that they see
 judged_now = 4  # that they are judged on
 arms_shown = ["A", "D", "trajectory-maps"]  # of the grid's, side by side
 clip_shown = 0  # which of the kept clips, 0 to 3

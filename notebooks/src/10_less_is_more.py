@@ -10,8 +10,8 @@
 # animations. **Scale:** `ablation`: pictures of 64 × 64 pixels, five frames, minutes of training for each arm.
 
 # %% tags=["parameters"]
-steps_now = 4
-clips_now = 16  # of each mixture
+steps_now = 2
+clips_now = 8  # of each mixture
 judged_now = 4
 clip_shown = 0  # which of the kept clips, 0 to 3
 
