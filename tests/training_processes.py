@@ -8,6 +8,7 @@ What it imports takes seconds, so it is imported once and every process is forke
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -120,31 +121,37 @@ def side_by_side(processes, work):
 
 
 def together(root):
-    """The same run by one process, by one in two rounds an update, and by two processes."""
+    """The same run by one process, by one in two rounds an update, by two processes, and by two that share the model out."""
 
-    def one_run(folder, rounds):
-        model = train(folder, accumulate=rounds)
+    def one_run(folder, rounds, shard):
+        model = train(folder, accumulate=rounds, shard=bool(shard))
         if os.environ.get("RANK", "0") == "0":
             folder.with_suffix(".json").write_text(json.dumps(outcome(folder, model)))
 
     found = {}
-    for processes, rounds in ((1, 1), (1, 2), (2, 2)):
-        name = f"{processes}x{rounds}"
-        codes = side_by_side(processes, partial(one_run, root / name, rounds))
+    for processes, rounds, shard in ((1, 1, ""), (1, 2, ""), (2, 2, ""), (2, 2, "-shared")):
+        name = f"{processes}x{rounds}{shard}"
+        codes = side_by_side(processes, partial(one_run, root / name, rounds, shard))
         found[name] = {"codes": codes, **json.loads((root / f"{name}.json").read_text())}
     return found
 
 
-def scale(folder):
-    """All stages of the smallest scale, with pictures of unseen clips at the end."""
+def scale(folder, shard=False):
+    """All stages of the smallest scale, with pictures of unseen clips at the end. shard: shared out, and stopped in between."""
     samples.SHOWN = 1
     stage = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 1, "accumulate": 2, "log_every": 1}
-    assert run.train(replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "denoiser": stage}), str(folder))
+    preset = replace(SMOKE, residual=True, training={"clips": 4, "vae": stage, "denoiser": stage})
+    changes = {"shard": True, "activation_checkpointing": True} if shard else {}
+    if changes:
+        assert run.train(preset, str(folder), config={"denoiser": {"steps": 2}}, **changes)
+    assert run.train(preset, str(folder), **changes)
 
 
 def scales(root):
-    """A scale by one process, and by two."""
-    return {"codes": [*side_by_side(1, partial(scale, root / "one")), *side_by_side(2, partial(scale, root / "two"))]}
+    """A scale by one process, by two, and its denoiser again by two that share it out, in two starts."""
+    codes = [*side_by_side(1, partial(scale, root / "one")), *side_by_side(2, partial(scale, root / "two"))]
+    shutil.copytree(root / "one", root / "shared", ignore=shutil.ignore_patterns("denoiser", "pipeline"))
+    return {"codes": [*codes, *side_by_side(2, partial(scale, root / "shared", shard=True))]}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ examples:
   puppetmaster render library --count 8000 --output clips/library
   puppetmaster train --scale tiny --data clips/library --output runs/library --max-seconds 500 --export build/tiny
   puppetmaster train --scale tiny --weights tiny --data my_clips --output runs/mine
-  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --weights svd --data clips/256 --output runs/svd
+  torchrun --nproc_per_node 4 -m puppetmaster_core train --scale svd --shard --weights svd --data clips/256 --output runs/svd
   tensorboard --logdir runs/tiny
 """
 
@@ -25,7 +25,8 @@ from puppetmaster_core.presets import PRESETS, SVD
 
 HELP = "train a model"
 SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
-SETTINGS = ("steps", "batch_size", "accumulate", "seed", "mixed_precision", "compile", "checkpoint_every")  # all others: --config
+SETTINGS = ("steps", "batch_size", "accumulate", "shard", "seed", "mixed_precision", "compile", "checkpoint_every",
+            "wandb")  # all others: --config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     add("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
     add("--accumulate", type=whole(1, 4096), help="rounds for a step's clips (default: the scale's)")
+    add("--shard", action="store_true", default=None,
+        help="share the denoiser's weights and what goes with them out over the processes (FSDP): for svd")
     add("--seed", type=whole(0, 2**31 - 1), help="another seed, another model (default: 0)")
     add("--max-seconds", type=number(1, 1e7), help="stop cleanly after this long, all stages together")
     add("--mixed-precision", choices=("no", "bf16"),
         help="bf16 pays on GPUs, and on CPUs that multiply it in hardware (default: no)")
     add("--compile", action="store_true", default=None, help="compile first: slow to start, then faster")
     add("--checkpoint-every", type=whole(1, 10**8), help="steps between checkpoints (default: the scale's)")
+    add("--wandb", metavar="PROJECT", help="also log to Weights & Biases (pip install wandb)")
     add("--export", type=Path, metavar="DIR", help="then write the EMA weights there in fp16, with the log")
 
 

@@ -43,11 +43,13 @@ class RunSettings:
     compile: bool = False  # torch.compile the model: minutes of waiting first, then up to twice the speed
     accumulate: int = ranged(1, default=1)  # rounds an update: each holds batch_size / (processes · accumulate) clips in memory
     activation_checkpointing: bool = False  # compute activations again in the backward pass: a third more work, far less memory
+    shard: bool = False  # several processes: each holds its part of weights, gradients, optimiser and EMA (FSDP), not the whole
     workers: int = ranged(1, default=2)  # threads that make batches ahead
     checkpoint_every: int = ranged(1, default=500)
     sample_every: int = ranged(1, default=500)
     log_every: int = ranged(1, default=20)
     max_seconds: float = math.inf  # stop cleanly after this long, with a checkpoint
+    wandb: str = ""  # also log to this project of Weights & Biases
     seed: int = 0
 
     def __post_init__(self):
@@ -57,6 +59,8 @@ class RunSettings:
                                 "steps, expected at most as many together: give fewer")
         if self.mixed_precision not in ("no", "bf16"):
             raise TrainingError(f"got mixed_precision={self.mixed_precision!r}, expected 'no' or 'bf16': choose one")
+        if self.shard and self.compile:
+            raise TrainingError("got compile and shard, but layers are compiled whole: leave one of them out")
         if self.batch_size % self.accumulate:
             raise TrainingError(f"got batch_size={self.batch_size} and accumulate={self.accumulate}, expected rounds of equally "
                                 "many clips: give a divisor")
@@ -82,8 +86,8 @@ class RunSettings:
 
 
 # What may differ between two starts of one run: how long it goes on and how it is watched, not what it computes.
-FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "accumulate", "activation_checkpointing", "workers",
-        "checkpoint_every", "sample_every", "log_every")
+FREE = ("output", "steps", "decay_steps", "max_seconds", "compile", "accumulate", "activation_checkpointing", "shard", "workers",
+        "checkpoint_every", "sample_every", "log_every", "wandb")
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,8 @@ class Plan:
         share = self.changes.get("steps", settings.steps) / settings.steps
         scaled = {"warmup_steps": int(share * settings.warmup_steps), "decay_steps": int(share * settings.decay_steps)}
         left = max(0.0, self.until - time.monotonic())
-        changes = {**(scaled if share != 1 else {}), **self.changes, "max_seconds": left}
+        whole = {} if stage == "denoiser" else {"shard": False}  # a VAE fits anywhere
+        changes = {**(scaled if share != 1 else {}), **self.changes, **whole, "max_seconds": left}
         return _made(RunSettings, f"stage {stage!r}", {**vars(settings), **changes})
 
 

@@ -1,18 +1,33 @@
-"""The processes that train together: one, or as many as torchrun started."""
+"""The processes that train together: one, or as many as torchrun started; and FSDP, which shares a model of SVD's size out.
+
+FSDP: each process holds its part of weights, gradients, optimiser and EMA. The model itself stays whole, on the CPU; a copy of it
+is shared out and trained. Checkpoints hold whole tensors, so a run may go on with another number of processes, or without FSDP.
+"""
 
 from __future__ import annotations
 
+import copy
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator, PartialState
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration, broadcast
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration, broadcast, is_wandb_available
+from diffusers.models.attention import BasicTransformerBlock, TemporalBasicTransformerBlock
+from diffusers.models.resnet import SpatioTemporalResBlock
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from puppetmaster_core.training.config import RunSettings, TrainingError
 
 ON_CPU = not torch.cuda.is_available()
 PATIENCE = timedelta(days=7)  # the others wait while the main process renders or encodes; torch would give up after 10 minutes
+# What FSDP gathers, computes and lets go as one. The rest, what is called by other names than forward among it, is gathered for
+# the whole of a pass.
+UNITS = (SpatioTemporalResBlock, BasicTransformerBlock, TemporalBasicTransformerBlock)
 
 
 def this_process() -> PartialState:
@@ -29,11 +44,52 @@ def wait_for_main() -> None:
 
 def make_accelerator(folder: Path, settings: RunSettings) -> Accelerator:
     """accelerate's object for one run, which logs into its folder. Raises TrainingError where it is configured to do more."""
+    if settings.wandb and not is_wandb_available():
+        raise TrainingError(f"got wandb={settings.wandb!r}, but Weights & Biases is not installed: pip install wandb, or leave "
+                            "it out")
     some = DistributedDataParallelKwargs(find_unused_parameters=True)  # diffusers' networks have some that never get a gradient
     accelerator = Accelerator(mixed_precision=settings.mixed_precision, cpu=ON_CPU, kwargs_handlers=[some],
-                              log_with="tensorboard",
+                              log_with=["tensorboard", "wandb"][: 1 + bool(settings.wandb)],
                               project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)))
     if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
-        raise TrainingError(f"got {accelerator.distributed_type.value} in accelerate's configuration, expected several "
-                            "processes at the most: run accelerate config again")
+        raise TrainingError(f"got {accelerator.distributed_type.value} in accelerate's configuration, expected none: say --shard "
+                            "to share the model out over the processes (FSDP)")
     return accelerator
+
+
+# ---- FSDP ----------------------------------------------------------------------------------------------------------------
+
+
+def share_out(model: nn.Module, device: torch.device, processes: int) -> nn.Module:
+    """A copy of a whole model on `device`, of which each process holds its part of every weight. The model goes to the CPU."""
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # which nothing here changes in place
+    shared = copy.deepcopy(model).to(device)
+    model.to("cpu")
+    mesh = init_device_mesh(device.type, (processes,))
+    for module in shared.modules():
+        if isinstance(module, UNITS):
+            fully_shard(module, mesh=mesh)
+    return fully_shard(shared, mesh=mesh)
+
+
+def parts_of(whole: Tensor, like: Tensor) -> Tensor:
+    """This process's part of a tensor that all have whole, where `like` is shared out; others, as counts, as they are."""
+    if not isinstance(like, DTensor) or whole.shape != like.shape:
+        return whole
+    return distribute_tensor(whole.detach().to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def whole(record):
+    """A state as of an optimiser, nested in dictionaries and lists, with whole tensors on the CPU. All processes call it."""
+    if isinstance(record, DTensor):
+        return record.detach().full_tensor().cpu()
+    if isinstance(record, dict):
+        return {name: whole(value) for name, value in record.items()}
+    return type(record)(map(whole, record)) if isinstance(record, list | tuple) else record
+
+
+@torch.no_grad()
+def fill(model: nn.Module, parts: list[Tensor]) -> None:
+    """Set a whole model's parameters to what the processes hold of them, in its own order. All processes call it."""
+    for own, part in zip(model.parameters(), parts, strict=True):
+        own.copy_(whole(part))

@@ -53,7 +53,7 @@ def curves(stage: Path) -> dict:
     record = json.loads((stage / "settings.json").read_text(encoding="utf-8"))
     kept = {key: record.get(key) for key in ("settings", "commit", "versions", "clips", "groups", "processes", "device")
             if key in record}
-    kept["settings"] = {key: value for key, value in kept["settings"].items() if key not in ("output", "max_seconds")}
+    kept["settings"] = {key: value for key, value in kept["settings"].items() if key not in ("output", "max_seconds", "wandb")}
     return {**kept, "curves": {name: _thinned(sorted(points.items())) for name, points in scalars(stage).items()}}
 
 

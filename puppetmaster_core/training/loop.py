@@ -24,7 +24,7 @@ from tqdm import tqdm
 from puppetmaster_core.training import checkpoint
 from puppetmaster_core.training.batches import Batch, prefetch
 from puppetmaster_core.training.config import RunSettings
-from puppetmaster_core.training.distributed import make_accelerator, wait_for_main
+from puppetmaster_core.training.distributed import fill, make_accelerator, parts_of, share_out, wait_for_main, whole
 from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
 
 Make = Callable[[int, range], Batch]  # the rows of an update's batch, on the CPU
@@ -68,13 +68,14 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
 
 
 class _Run:
-    """A stage at work: the model, `wrapped` for several processes, and what goes with it."""
+    """A stage at work: the model in its wrappers (`wrapped` is called, `trained` has the parameters), and what goes with it."""
 
     def __init__(self, accelerator: Accelerator, model: nn.Module, make: Make, loss: Loss, settings: RunSettings):
         self.began, self.accelerator, self.model, self.settings = time.monotonic(), accelerator, model, settings
         self.folder, self.main = Path(settings.output), accelerator.is_main_process
         processes, device = accelerator.num_processes, accelerator.device
-        self.step, optimizer, ema = checkpoint.load(self.folder, model)
+        self.shared = settings.shard and processes > 1
+        self.step, *states = checkpoint.load(self.folder, model)
         model.to(device).train()
         rows, flops = settings.rows(0, accelerator.process_index, processes), 0.0
         if self.step < settings.steps:
@@ -86,18 +87,26 @@ class _Run:
             checkpoint_activations(model)
         if settings.compile:
             model.compile()
-        parameters = list(model.parameters())
-        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.ema = EMAModel(parameters, decay=settings.ema_decay)
-        if optimizer:
-            self.optimizer.load_state_dict(optimizer)
-            self.ema.load_state_dict(ema)
-        self.ema.to(device)
-        self.wrapped = accelerator.prepare(model)
+        self._wrap(*states)
         self.batches = prefetch(make, self._jobs(), settings.workers)
         self.bar = tqdm(total=settings.steps, initial=self.step, desc=self.folder.name, mininterval=5, disable=not self.main)
         if self.main:
             accelerator.init_trackers("log")
+
+    def _wrap(self, optimizer: dict, ema: dict) -> None:
+        """Put the model where it trains, with optimiser and EMA in the given states, which are empty at the beginning."""
+        accelerator, settings = self.accelerator, self.settings
+        self.trained = share_out(self.model, accelerator.device, accelerator.num_processes) if self.shared else self.model
+        parameters = list(self.trained.parameters())
+        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.ema = EMAModel(parameters, decay=settings.ema_decay)
+        if optimizer:
+            moments = {number: {name: parts_of(value, parameters[number]) for name, value in own.items()}
+                       for number, own in optimizer["state"].items()}
+            self.optimizer.load_state_dict({**optimizer, "state": moments})
+            self.ema.load_state_dict({**ema, "shadow_params": list(map(parts_of, ema["shadow_params"], parameters))})
+        self.ema.to(accelerator.device)
+        self.wrapped = self.trained if self.shared else accelerator.prepare(self.model)
 
     def _jobs(self) -> Iterator[tuple[int, range]]:
         """What this process computes, in order: its rows of every round of every update."""
@@ -125,19 +134,19 @@ class _Run:
             yield
 
     def gradients(self, round_: int):
-        """Around a round: processes exchange gradients in an update's last."""
-        last = round_ == self.settings.accumulate - 1
+        """Around a round: processes exchange gradients in an update's last; with FSDP in each, as it spares whole ones."""
+        last = round_ == self.settings.accumulate - 1 or self.shared
         return nullcontext() if last else self.accelerator.no_sync(self.wrapped)
 
     def update(self, used: list[Batch]) -> Tensor:
         """One step of the optimiser and the EMA; the gradient's norm."""
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        norm = whole(self.accelerator.clip_grad_norm_(self.trained.parameters(), self.settings.clip_norm))
         self.check_finite("gradient's norm", norm, used)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.settings.rate(self.step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.step(self.model.parameters())
+        self.ema.step(self.trained.parameters())
         self.step += 1
         self.meter.clips += self.settings.batch_size
         self.bar.update()
@@ -181,36 +190,51 @@ class _Run:
             self._checkpoint()
 
     def _log_samples(self, sample: Sample) -> None:
-        self.ema.store(self.model.parameters())
-        self.ema.copy_to(self.model.parameters())
+        if not self.shared:
+            self.ema.store(self.model.parameters())
+        self._average()
         if self.main:
-            self.model.eval()
+            self.model.to(self.accelerator.device).eval()
             with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # other shapes: not worth compiling for
                 pictures = sample()
             for name, picture in pictures.items():
                 self._tensorboard().add_image(name, picture, self.step)
             self.model.train()
-        self.ema.restore(self.model.parameters())
+        if self.shared:
+            self.model.to("cpu")
+        else:
+            self.ema.restore(self.model.parameters())
         wait_for_main()
 
+    def _average(self) -> None:
+        """Give the model its EMA weights."""
+        if self.shared:
+            fill(self.model, self.ema.shadow_params)
+        else:
+            self.ema.copy_to(self.model.parameters())
+
     def _checkpoint(self) -> None:
+        optimizer, average = self.optimizer.state_dict(), self.ema.state_dict()
+        if self.shared:
+            fill(self.model, list(self.trained.parameters()))
+            optimizer, average = whole(optimizer), whole(average)
         if self.main:
             self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
-            checkpoint.save(self.folder, self.step, self.model, self.optimizer.state_dict(), self.ema.state_dict())
+            checkpoint.save(self.folder, self.step, self.model, optimizer, average)
         wait_for_main()
 
     def _tensorboard(self):
         return self.accelerator.get_tracker("tensorboard", unwrap=True)
 
     def finish(self) -> None:
-        """Save, close the log, and leave the model with its EMA weights."""
+        """Save, close the log, and leave the model with its EMA weights on its device."""
         if self.step % self.settings.checkpoint_every:
             self._checkpoint()
         for tracker in self.accelerator.trackers if self.main else ():
             tracker.finish()  # end_training would also part the processes, and there may be stages to come
         wait_for_main()
-        self.ema.copy_to(self.model.parameters())
-        self.model.eval()
+        self._average()
+        self.model.to(self.accelerator.device).eval()
 
 
 def checkpoint_activations(model: nn.Module) -> None:
