@@ -22,7 +22,7 @@ from puppetmaster_core.files import write_json
 from puppetmaster_core.provenance import CHECKOUT
 
 HELP = "make every table and figure again"
-GRID = ("table", "arms", "seeds", "results", "work", "show")  # options of --scale ablation
+GRID = ("table", "arms", "seeds", "results", "work", "steps", "judged", "show")  # options of --scale ablation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", nargs="+", type=whole(0, 9), metavar="SEED", help="(default: 0 1 2)")
     add("--results", type=Path, metavar="FOLDER", help="of the runs' files (default: results/ablations)")
     add("--work", type=Path, metavar="FOLDER", help="of clips, which can be made again (default: runs/ablation)")
+    add("--steps", type=whole(1, 10**6), help="of training (the scale's)")
+    add("--judged", type=whole(4, 1000), help="unseen clips to judge on (default: 128)")
     add("--show", action="store_true", default=None, help="run nothing: tables of what is there")
 
 
@@ -63,8 +65,9 @@ def _ablation(arguments: argparse.Namespace) -> tuple[dict, str]:
 
     from puppetmaster_core.ablations import arms, grid, tables
 
+    size = {name: getattr(arguments, name) for name in ("steps", "judged") if getattr(arguments, name) is not None}
     chosen = arms.chosen(arguments.table or (), arguments.arms or ())
-    whole_grid = grid.Grid(results, work)
+    whole_grid = grid.Grid(results, work, grid.Size(**size))
     if arguments.show:
         whole_grid.check()
     else:
