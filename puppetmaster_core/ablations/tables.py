@@ -152,14 +152,14 @@ def _cell(value: dict | None, name: str) -> str:
     return "–" if value is None else f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
 
 
-def orderings_text(loaded: dict) -> str:
-    """Every ordering with its verdict, in Markdown."""
+def orderings_text(loaded: dict, whole: bool = True) -> str:
+    """Every ordering with its verdict, in Markdown; whole=False: of those that have run."""
     lines = ["| ordering | paper | ours | seeds | verdict |", "|---|--:|--:|--:|---|"]
     for one in ORDERINGS:
         gain = order(loaded, one)
         said = "–" if one.paper is None else f"{one.paper:+g}"
         if gain is None:
-            lines.append(f"| {one.what} | {said} | – | 0 | not run |")
+            lines += [f"| {one.what} | {said} | – | 0 | not run |"] if whole else []
         else:
             lines.append(f"| {one.what} | {said} | {gain['mean']:+.2f} [{gain['low']:+.2f}, {gain['high']:+.2f}] "
                          f"| {len(gain['seeds'])} of {len(SEEDS)} | {gain['verdict']} |")
