@@ -43,7 +43,7 @@ TRAINED = replace(SMOKE, residual=True, anchor=0.25,
 def in_processes(folder, *works):
     """What training_processes.py says of these."""
     command = [sys.executable, Path(__file__).with_name("training_processes.py"), folder, *works]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=590, env={**os.environ, "OMP_NUM_THREADS": "1"})
     print(done.stderr)
     return json.loads(done.stdout)
 
@@ -90,6 +90,7 @@ def scales(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_two_processes_train_a_scale_as_one_does(scales):
     """The VAE and the denoiser: the same losses up to the order of summing, through checkpoints, latents and all."""
     for stage in ("vae", "denoiser"):
@@ -98,6 +99,7 @@ def test_two_processes_train_a_scale_as_one_does(scales):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_model_that_is_shared_out_trains_as_a_whole_one(scales):
     """FSDP, stopped and resumed from its own checkpoint: the losses, the last checkpoint and the pipeline of one process."""
     by_one, run = scales / "one", scales / "shared"
