@@ -73,6 +73,8 @@ def read_pipeline(folder: Path, options: Mapping) -> dict:
 
 def _read_module(folder: Path, kind: str, options: Mapping):
     """A module by the name of its class, whole, in the variant of its weights that is there (`variant_of`)."""
+    if not folder.is_dir():  # or the libraries would look for it on the hub
+        raise ModelError(f"{folder}: no such folder, expected a {kind}: get the model again")
     variant, dtype = variant_of(folder, options.get("variant")), _dtype(options)
     if kind == svd.NAME:
         return DragUNet.from_svd(folder, variant=variant, torch_dtype=dtype)

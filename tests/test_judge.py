@@ -185,7 +185,7 @@ def test_the_run_asks_about_what_the_forest_kept_and_lists_hq(tmp_path, monkeypa
     out, error = capsys.readouterr()
     report = json.loads(out.splitlines()[-1])
     assert report["funnel"]["judge"] == {"in": 3, "out": 1, "unrealistic": 1, "no usable answer": 1, "not asked": 0}
-    assert report["judge"]["dollars"] == pytest.approx(3 * 0.0027) and "$0.0081" in out
+    assert report["judge"]["dollars"] == pytest.approx(3 * 0.0027) and "0.0081" in out
     everything = out + error + "".join(p.read_text() for p in (tmp_path / "run").rglob("*.json"))
     assert SECRET not in everything
 

@@ -131,7 +131,7 @@ def test_what_may_be_black_or_white_is_not_painted_grey():
     moved = Moved.of(picture, offset, mask, torch.zeros(1, 64, 64))
     colours = torch.stack([-torch.ones(3, 64, 64), torch.ones(3, 64, 64)] + [torch.zeros(3, 64, 64)] * (MODES - 2))[None]
     odds = torch.full((1, MODES, 64, 64), -9.0)
-    odds[:, 0, :, :24], odds[:, 0, :, 24:], odds[:, 1, :, :24], odds[:, 1, :, 24:] = 1, 0, 0, 1
+    odds[:, 0, :, :24], odds[:, 0, :, 24:], odds[:, 1, :, :24], odds[:, 1, :, 24:] = 2, 0, 0, 2
     painted = shown(moved, colours, odds, torch.ones(1, 1, 64, 64))[0, :, 18:30, 18:30]
     assert painted[..., :6].max() < -0.99 and painted[..., 6:].min() > 0.99
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--untextured", action="store_true", help="with --data: also clips whose assets lost a texture")
     add("--clips", type=whole(1, 900_000), help="without --data: how many to render and train on (the scale's)")
     add("--weights", metavar="MODEL", help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for "
-        "another scale a model of it, whose VAE stays (default: nothing)")
+        "another scale a model of it: a VAE stays, the parts of motion latents go on (default: nothing)")
     add("--config", type=Path, metavar="FILE.toml", help="settings instead of the scale's, in tables named as stages, and recipe")
     add("--stage", choices=("all", "vae", "painter", "parts", "denoiser"), default="all",
         help="one of those that the scale has (default: all)")

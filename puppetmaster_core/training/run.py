@@ -43,7 +43,7 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
 
     data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural ones (`render_clips`),
     None for the recipe's number. weights: the model to begin with; a scale that trains from nothing goes on from a model of its
-    own, whose VAE stays. config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's
+    own (a VAE stays). config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's
     RunSettings (seed, mixed_precision, …), where not None. Raises TrainingError where settings are unknown or conflict, or an
     earlier stage or clips are missing; ModelError where the weights are. untextured: also clips of `data` whose assets
     lost a texture.
