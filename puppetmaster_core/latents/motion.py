@@ -76,9 +76,8 @@ class MotionCodec(ModelMixin, ConfigMixin):
     def paint(self, picture: Tensor, motion: PartMotion) -> Tensor:
         """Frames (N, 3, W, W) in [−1, 1] of picture (3, W, W); the first is the picture."""
         offset, weight, order = motion.at(picture)
-        frames = (slice(n, n + 1) for n in range(1, len(offset)))  # one by one: what a frame needs stays in the cache
-        made = [self.painter(Moved.of(picture, offset[one], weight, order[one])) for one in frames]
-        return torch.cat([picture[None], *made])
+        made = self.painter(Moved.of(picture, offset[1:], weight, order[1:]))
+        return torch.cat([picture[None], made])
 
 
 def _seen(pictures: Tensor) -> Tensor:
