@@ -195,8 +195,9 @@ motion_figures.ceilings(own)
 # already](../book/equations.md#eq-guess); [whole parts move](../book/equations.md#eq-anchoring) through their drags; [the
 # picture's pixels are carried](../book/equations.md#eq-splat), [to its own edges](../book/equations.md#eq-snapping), and a
 # *painter* [paints what they uncover](../book/equations.md#eq-painting). So its stages are
-# others: the **painter** learns on exact motion, the **parts** network learns which pixels move with a point, and the
-# **denoiser**, the paper's network unchanged, learns Equation 2 on motion.
+# others: the **painter** learns on exact motion, and when a model goes on, half of the time on what its parts make of it; the
+# **parts** network learns which pixels move with a point, and the **denoiser**, the paper's network unchanged, learns Equation 2
+# on motion.
 #
 # Motion is also small: turning and sliding have few degrees of freedom. Below, one cabinet's exact displacement in fourteen
 # frames, and how much of its energy so many curves over time, each with a map of its own, carry.
