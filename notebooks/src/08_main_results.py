@@ -68,7 +68,7 @@ ours = {
 shown = [
     f"**{name}**: {record['suite']}, {record['clips']} clips of {record['size']} "
     "pixels\n\n"
-    + tables.markdown(record["summary"])
+    + tables.markdown(tables.grid(record["summary"]))
     for name, record in ours.items()
 ]
 Markdown(
@@ -82,7 +82,7 @@ Markdown(
 
 # %%
 printed = {
-    suite: tables.markdown(tables.paper_table(suite))
+    suite: tables.markdown(tables.grid(tables.paper_table(suite)))
     for suite in ("Drag-a-Move", "Human3.6M")
 }
 Markdown(

@@ -40,8 +40,6 @@ ATTENTION = {"none": "spatial", "static": "static_reference", "first": "all_to_f
 ATTENTION_LABELS = {"none": "no attention", "static": "static reference video", "first": "all-to-first"}
 DOSES = (0.375, 0.75, 1.0)  # the paper's own, as 6k of its 16k animations go; and more
 
-NO_DRAGS = {"modulation": "none", "drag_tokens": False}
-
 
 def _attention(begin: str) -> tuple[Arm, ...]:
     """On C, with latents whose whole appearance is generated."""
@@ -59,7 +57,7 @@ _ALL = (
     *(Arm(f"bad-{round(100 * dose)}", f"D, {100 * dose:g} % bad animations", bad=dose) for dose in DOSES),
     *(Arm(name.replace(" ", "-"), name, mechanism=name) for name in MECHANISMS),
     *_attention("nothing"),
-    Arm("no-drags", "no drags: chance", NO_DRAGS),
+    Arm("no-drags", "no drags: chance", {"modulation": "none", "drag_tokens": False}),
 )
 ARMS = {arm.name: arm for arm in _ALL}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +13,10 @@ from puppetmaster_core.ablations.arms import ARMS, TABLES, TITLES, AblationError
 from puppetmaster_core.ablations.grid import COPY, SEEDS, read
 from puppetmaster_core.ablations.judge import SCORES
 from puppetmaster_core.evaluation import paper
+from puppetmaster_core.evaluation.tables import cell, markdown
 
 RESAMPLES = 4000
 ABOVE = 1e-9  # a gain whose interval ends at nothing is unresolved
-COLUMNS = ("right", "wrong", "travel", "end_point_error", "motion_error_origins", "motion_error_foreground", "off_place", "psnr",
-           "psnr_moving", "ssim", "ssim_moving", "grey")
 
 
 @dataclass(frozen=True)
@@ -33,29 +32,27 @@ class Ordering:
     paper: float | None = None  # by how much in the paper, in its direction
 
 
-def _table_2(name: str, what: str, better: str, worse: str, rows: tuple[int, int]) -> tuple[Ordering, Ordering]:
-    """By PSNR and by motion error; rows: of the better and the worse arm in the paper's table."""
-    own, other = (list(paper.TABLE_2.values())[row] for row in rows)
-    psnr, error = (paper.TABLE_2_COLUMNS.index(column) for column in ("psnr", "motion_error_origins"))
-    return (Ordering(f"table2.{name}", f"PSNR gained by {what}", better, worse, "psnr", "Table 2",
-                     round(own[psnr] - other[psnr], 4)),
-            Ordering(f"table2.{name}.motion_error", f"motion error at the origins saved by {what}", better, worse,
-                     "motion_error_origins", "Table 2", round(other[error] - own[error], 4)))
+def _table_2(comparison: str, better: str, worse: str) -> tuple[Ordering, Ordering]:
+    """One of the paper's comparisons, by PSNR and by motion error."""
+    place, what, *_ = paper.COMPARISONS[comparison]
+    return (Ordering(comparison, f"PSNR gained by {what}", better, worse, "psnr", place, paper.gained(comparison)),
+            Ordering(f"{comparison}.motion_error", f"motion error at the origins saved by {what}", better, worse,
+                     "motion_error_origins", place, -paper.gained(comparison, "motion_error_origins")))
 
 
 ORDERINGS = (
-    *_table_2("shift_and_scale", "scale beside shift (A → B)", "B", "A", (1, 0)),
-    *_table_2("end_location", "the end location (B → C)", "C", "B", (2, 1)),
-    *_table_2("drag_tokens", "drag tokens (C → D)", "D", "C", (3, 2)),
-    *_table_2("all_to_first", "all-to-first attention over none", "first-pretrained", "none-pretrained", (6, 4)),
-    *_table_2("static_reference", "all-to-first over a static reference video", "first-pretrained", "static-pretrained", (6, 5)),
+    *_table_2("table2.shift_and_scale", "B", "A"),
+    *_table_2("table2.end_location", "C", "B"),
+    *_table_2("table2.drag_tokens", "D", "C"),
+    *_table_2("table2.all_to_first", "first-pretrained", "none-pretrained"),
+    *_table_2("table2.static_reference", "first-pretrained", "static-pretrained"),
     Ordering("table2.right_way", "dragged parts that go the right way, D more than A", "D", "A", "right", "Table 2"),
     Ordering("table2.from_nothing.all_to_first", "PSNR gained by all-to-first over none, from nothing", "first-nothing",
              "none-nothing", "psnr"),
     Ordering("table2.from_nothing.static_reference", "PSNR gained by all-to-first over a static reference video, from nothing",
              "first-nothing", "static-nothing", "psnr"),
     Ordering("table3.curation", "PSNR gained by curating the training data", "D", "bad-38", "psnr", "Table 3",
-             round(paper.TABLE_3["with curation"][0] - paper.TABLE_3["without curation"][0], 4)),
+             paper.gained("table3.curation")),
     Ordering("table3.curation.right_way", "right way gained by curating the training data", "D", "bad-38", "right"),
     *(Ordering(f"mechanisms.{arm.replace('-', '_')}.{score}", f"{said} the mechanism of {ARMS[arm].label}", "D", arm, score)
       for arm in TABLES["mechanisms"][1:]
@@ -137,33 +134,26 @@ def missing(loaded: dict, arms: Sequence[str], seeds: Sequence[int] = SEEDS) -> 
     return f"incomplete ({'; '.join(words)})" if words else ""
 
 
-def text(loaded: dict, table: str, columns: Sequence[str] = COLUMNS) -> str:
+def text(loaded: dict, table: str, columns: Iterable[str] = SCORES) -> str:
     """A table in Markdown, with its title and what is missing."""
-    lines = [["", "seeds", *(SCORES[name].heading for name in columns)], ["---", *["--:"] * (len(columns) + 1)]]
+    about = {name: SCORES[name] for name in columns}
+    lines = [["", "seeds", *(one.heading for one in about.values())]]
     for row in summary(loaded, table).values():
-        seeds = str(len(row["seeds"])) if row["seeds"] else "–"
-        lines.append([row["label"], seeds, *(_cell(row[name], name) for name in columns)])
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join(part for part in (TITLES[table], missing(loaded, TABLES[table]), body) if part)
-
-
-def _cell(value: dict | None, name: str) -> str:
-    digits = SCORES[name].digits
-    return "–" if value is None else f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+        lines.append([row["label"], str(len(row["seeds"]) or "–"), *(cell(row[name], one.digits) for name, one in about.items())])
+    return "\n\n".join(part for part in (TITLES[table], missing(loaded, TABLES[table]), markdown(lines)) if part)
 
 
 def orderings_text(loaded: dict, whole: bool = True) -> str:
     """Every ordering with its verdict, in Markdown; whole=False: of those that have run."""
-    lines = ["| ordering | paper | ours | seeds | verdict |", "|---|--:|--:|--:|---|"]
+    lines = [["ordering", "paper", "ours", "seeds", "verdict"]]
     for one in ORDERINGS:
-        gain = order(loaded, one)
-        said = "–" if one.paper is None else f"{one.paper:+g}"
-        if gain is None:
-            lines += [f"| {one.what} | {said} | – | 0 | not run |"] if whole else []
-        else:
-            lines.append(f"| {one.what} | {said} | {gain['mean']:+.2f} [{gain['low']:+.2f}, {gain['high']:+.2f}] "
-                         f"| {len(gain['seeds'])} of {len(SEEDS)} | {gain['verdict']} |")
-    return "\n".join(lines)
+        gain, said = order(loaded, one), "–" if one.paper is None else f"{one.paper:+g}"
+        if gain:
+            lines.append([one.what, said, f"{gain['mean']:+.2f} [{gain['low']:+.2f}, {gain['high']:+.2f}]",
+                          f"{len(gain['seeds'])} of {len(SEEDS)}", gain["verdict"]])
+        elif whole:
+            lines.append([one.what, said, "–", "0", "not run"])
+    return markdown(lines, left=(0, 4))
 
 
 def result(loaded: dict, command: str) -> dict:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from puppetmaster_core.evaluation import paper
-from puppetmaster_core.evaluation.ledger import FILE, Claim, Ledger, LedgerError, at, ledger
+from puppetmaster_core.evaluation.ledger import FILE, Claim, Ledger, LedgerError, ledger, value_at
 from puppetmaster_core.evaluation.metrics import METRICS
 
 CLAIMED = ("psnr", "ssim", "psnr_moving", "lpips", "fvd_i3d", "fvd_videomae", "motion_error_origins", "motion_error_foreground",
@@ -32,16 +32,6 @@ BARS = {"psnr_moving_over_static_copy": 6.0, "psnr_over_static_copy": 1.5, "righ
 CABINET_BARS = {"psnr_moving_over_static_copy": 8.0, "psnr_over_static_copy": 4.0, "right_direction": 0.95, "psnr_still": 40.0,
                 "sharpness_gap": 0.1, "mask_iou": 0.85}
 
-# What the paper says of its own variants. At another scale only the sign is claimed, so the bar is 0.
-COMPARISONS = {
-    "table2.shift_and_scale": ("Table 2", "PSNR gained by scale beside shift (A → B)", paper.TABLE_2, 1, 0),
-    "table2.end_location": ("Table 2", "PSNR gained by the end location (B → C)", paper.TABLE_2, 2, 1),
-    "table2.drag_tokens": ("Table 2", "PSNR gained by drag tokens (C → D)", paper.TABLE_2, 3, 2),
-    "table2.all_to_first": ("Table 2", "PSNR gained by all-to-first attention over none", paper.TABLE_2, 6, 4),
-    "table2.static_reference": ("Table 2", "PSNR gained by all-to-first over a static reference video", paper.TABLE_2, 6, 5),
-    "table3.curation": ("Table 3", "PSNR gained by curating the training data", paper.TABLE_3, 1, 0),
-}
-
 # What a claim that nobody has run here waits for, by suite, and by metric beside.
 WAITS = {"Drag-a-Move": "waits for a GPU with SVD's weights and the authors' checkpoint",
          "Human3.6M": "waits for the same, and for Human3.6M's licence: the paper's clips are not published"}
@@ -51,9 +41,8 @@ JUDGES = {"lpips": "LPIPS' weights", "fvd_i3d": "I3D's weights", "motion_error_o
 
 def paper_claims() -> Iterator[Claim]:
     """The paper's claims that a run of ours can test, none of them run; the note says what each waits for."""
-    for name, (place, what, table, better, worse) in COMPARISONS.items():
-        rows = list(table.values())
-        yield Claim(name, what, "dB", place=place, paper=round(rows[better][0] - rows[worse][0], 4), bar=0.0,
+    for name, (place, what, *_) in paper.COMPARISONS.items():  # at another scale only the sign is claimed, so the bar is 0
+        yield Claim(name, f"PSNR gained by {what}", "dB", place=place, paper=paper.gained(name), bar=0.0,
                     note="puppetmaster reproduce --scale ablation runs it")
     yield Claim("table2.wrong_direction", "drags that move the wrong way, row D", "%", "lower", 0, "Table 2",
                 paper.TABLE_2["D: C and drag tokens"][5], note="the paper's count is by hand")
@@ -79,7 +68,7 @@ def claims_of(name: str, record: dict) -> list[Claim]:
     """The claims of one result; `name` is its file's. Raises LedgerError."""
     try:
         found = {"library": _exact, "table1": _table_1}.get(record.get("kind", ""), lambda *_: [])(name, record)
-        return [*found, *(_own(name, record, claim) for claim in record.get("claims", []))]
+        return [*found, *(_made(name, record, **claim) for claim in record.get("claims", []))]
     except LedgerError as error:
         raise LedgerError(f"{name}: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
@@ -91,9 +80,9 @@ def slug(text: str) -> str:
     return re.sub(r"\W+", "_", text.lower()).strip("_")
 
 
-def _made(name: str, record: dict, where: str, /, **given) -> Claim:
-    """A claim whose number, or mean with its interval, stands at `where` in a result."""
-    value = at(record, where)
+def _made(name: str, record: dict, /, at: str, **given) -> Claim:
+    """A claim whose number, or mean with its interval, stands at `at` in a result."""
+    value = value_at(record, at)
     interval = isinstance(value, dict)
     seed = record.get("seed")
     numbers = {"ours": value["mean"] if interval else value}
@@ -102,12 +91,7 @@ def _made(name: str, record: dict, where: str, /, **given) -> Claim:
     return Claim(**{"clips": record.get("summary", {}).get("clips") if not interval else None} | numbers | given,
                  seeds=(seed,) if isinstance(seed, int) else tuple(record.get("seeds", ())), commit=record.get("commit"),
                  device=record.get("device", ""), seconds=record.get("seconds"), command=record.get("command", ""),
-                 source=f"{name} {where}/mean" if interval else f"{name} {where}")
-
-
-def _own(name: str, record: dict, claim: dict) -> Claim:
-    given = {key: value for key, value in claim.items() if key != "at"}
-    return _made(name, record, claim["at"], **given)
+                 source=f"{name} {at}/mean" if interval else f"{name} {at}")
 
 
 def _column(metric: str) -> dict:
@@ -122,7 +106,7 @@ def _exact(name: str, record: dict) -> Iterator[Claim]:
     named = {"all": "unseen clips of all kinds", "cabinets": "unseen cabinets"}.get(kinds, f"unseen clips, {kinds}")
     bars, beside = CABINET_BARS if kinds == "cabinets" else BARS, {"scale": model, "clips": summary["clips"]}
     for metric, where in SAID.items():
-        if where.partition("/")[0] in summary and at(summary, where) is not None:
+        if where.partition("/")[0] in summary and value_at(summary, where) is not None:
             of = metric.removesuffix(OVER)
             what = METRICS[of].label + (", less the static copy's" if of != metric else "")
             yield _made(name, record, f"summary/{where}", id=f"{suite}.{slug(model)}.{metric}", what=f"{named}: {what}, {model}",

@@ -21,11 +21,10 @@ from puppetmaster_core.evaluation.metrics import edge_energy_ratio, moving_regio
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.subjects import Subject
 from puppetmaster_core.evaluation.table1 import clip_seed
+from puppetmaster_core.evaluation.tables import HEADS, exact_text
 from puppetmaster_core.evaluation.videos import keep_video
 
 MODEL, COPY = "model", "static copy"
-# What a row's scores are called in a result, and in METRICS.
-NAMES = {"whole": "psnr", "moving": "psnr_moving", "still": "psnr_still", "off place": "off_place", "edge energy": "edge_energy"}
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,6 @@ class Results:
     clips: list[dict]  # the scores of each clip
 
     def __str__(self) -> str:
-        from puppetmaster_core.evaluation.tables import exact_text
-
         return exact_text(self.summary)
 
 
@@ -91,7 +88,7 @@ def summarise(scores: list[dict]) -> dict:
     """
     generator = np.random.default_rng(0)
     rows = list(scores[0]["scores"])
-    told = {row: {name: interval([s["scores"][row][name] for s in scores], generator) for name in NAMES} for row in rows}
+    told = {row: {name: interval([s["scores"][row][name] for s in scores], generator) for name in HEADS} for row in rows}
     found = {"clips": len(scores), "rows": rows, **told, "over static copy": _gains(scores, generator)}
     ways = {row: right_direction([s["travel"][row] for s in scores], generator) for row in scores[0]["travel"]}
     found |= {"right direction": ways.pop(MODEL), "right direction of": ways}

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
+from puppetmaster_core.evaluation.tables import markdown
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.provenance import CHECKOUT
 
@@ -147,9 +148,7 @@ def table(*prefixes: str, keep: Callable[[Claim], bool] = lambda claim: True, cl
     kept = [c for name, c in claims.items() if (not prefixes or name.startswith(prefixes)) and keep(c)]
     if not kept:
         return "None yet."
-    head = ("claim", "paper", "ours", "holds?", "scale", "clips", "made by")
-    cells = [[cell.replace("|", "\\|") for cell in _cells(one)] for one in kept]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ("---", "--:", "--:", "---", "---", "--:", "---"), *cells))
+    return markdown([("claim", "paper", "ours", "holds?", "scale", "clips", "made by"), *map(_cells, kept)], left=(0, 3, 4, 6))
 
 
 def _cells(one: Claim) -> list[str]:
@@ -176,7 +175,7 @@ def write(claims: Ledger, path: str | Path) -> None:
         partial.write_text(as_text(claims), encoding="utf-8")
 
 
-def at(record: Mapping, place: str):
+def value_at(record: Mapping, place: str):
     """What stands at "summary/model/moving/mean" of a result; a number picks from a list. Raises LedgerError."""
     value = record
     for step in place.split("/"):

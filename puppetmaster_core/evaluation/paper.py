@@ -48,12 +48,25 @@ TABLE_3 = {  # psnr, ssim, lpips, fvd_i3d
     "with curation": (19.87, 0.884, 0.181, 624.47),
 }
 
+# What is gained by what, by id: where it stands, what it is, and the better and the worse row of the table.
+COMPARISONS = {
+    "table2.shift_and_scale": ("Table 2", "scale beside shift (A → B)", TABLE_2, 1, 0),
+    "table2.end_location": ("Table 2", "the end location (B → C)", TABLE_2, 2, 1),
+    "table2.drag_tokens": ("Table 2", "drag tokens (C → D)", TABLE_2, 3, 2),
+    "table2.all_to_first": ("Table 2", "all-to-first attention over none", TABLE_2, 6, 4),
+    "table2.static_reference": ("Table 2", "all-to-first over a static reference video", TABLE_2, 6, 5),
+    "table3.curation": ("Table 3", "curating the training data", TABLE_3, 1, 0),
+}
 
-def figures(table: dict[str, tuple], columns: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """A table as {row: {metric: figure}}; what the paper does not print is not there."""
-    return {row: dict(zip(columns, values, strict=False)) for row, values in table.items()}
+
+def gained(comparison: str, metric: str = "psnr") -> float:
+    """By how much the better row of one of COMPARISONS has more than the worse, of one of TABLE_2_COLUMNS."""
+    _, _, table, better, worse = COMPARISONS[comparison]
+    rows, column = list(table.values()), TABLE_2_COLUMNS.index(metric)
+    return round(rows[better][column] - rows[worse][column], 4)
 
 
 def figures_of_table_1() -> dict[str, dict[str, dict[str, float]]]:
-    """Table 1 as {suite: {row: {metric: figure}}}."""
-    return {suite: figures(rows, COLUMNS) for suite, rows in TABLE_1.items()}
+    """Table 1 as {suite: {row: {metric: figure}}}; what the paper does not print is not there."""
+    return {suite: {row: dict(zip(COLUMNS, values, strict=False)) for row, values in rows.items()}
+            for suite, rows in TABLE_1.items()}

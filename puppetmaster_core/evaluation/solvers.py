@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 from tqdm import tqdm
 
-from puppetmaster_core.evaluation.exact import NAMES, right_direction, score
+from puppetmaster_core.evaluation.exact import right_direction, score
 from puppetmaster_core.evaluation.intervals import interval
 from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.table1 import clip_seed
-from puppetmaster_core.evaluation.tables import cell
+from puppetmaster_core.evaluation.tables import HEADS, cell
 
 KINDS = "cabinets"
 # Arguments of a pipeline's call by the name of the row; a quality is made from the best of them.
@@ -53,7 +53,7 @@ def compare_settings(pipeline, count: int, settings: Mapping[str, Mapping] = SET
 def _told(name: str, scores: list[dict], generator: np.random.Generator) -> dict:
     ways = [one["travel"][name] for one in scores]
     right = right_direction(ways, generator)
-    return {**{metric: interval([one["scores"][name][metric] for one in scores], generator) for metric in NAMES},
+    return {**{metric: interval([one["scores"][name][metric] for one in scores], generator) for metric in HEADS},
             "travel": interval([t for own in ways for t in own], generator), "parts": right["parts"] if right else 0,
             "right direction": right and right["mean"]}
 

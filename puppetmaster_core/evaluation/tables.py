@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.metrics import METRICS
@@ -11,7 +11,7 @@ SHOWN = ("psnr", "ssim", "psnr_moving", "ssim_moving", "lpips", "st_lpips", "fvd
          "motion_error_origins", "motion_error_foreground", "motion_error_drags", "end_point_error", "wrong_direction",
          "unclear_direction", "flicker", "edge_energy")
 HEADS = {"whole": "whole frame", "moving": "moving region", "still": "still region", "off place": "off place [px at 64]",
-         "edge energy": "edge energy"}  # of what `exact` judges
+         "edge energy": "edge energy"}  # of a row's scores in what `exact` finds
 
 
 def cell(value: Mapping | None, digits: int = 2) -> str:
@@ -39,11 +39,11 @@ def text(summary: Mapping[str, Mapping]) -> str:
     return "\n".join("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in turned)
 
 
-def markdown(summary: Mapping[str, Mapping]) -> str:
-    """As a Markdown table, one line a row."""
-    head, *body = grid(summary)
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *body))
+def markdown(lines: Iterable[Iterable[str]], left: Container[int] = (0,)) -> str:
+    """Cells of a table, headings first, in Markdown; left: the columns that are flush left."""
+    head, *rows = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    rule = ["---" if column in left else "--:" for column in range(len(head))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *rows))
 
 
 def paper_table(suite: str) -> dict[str, dict]:
