@@ -72,7 +72,7 @@ def psnr(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None, *
         return float(psnr_of_frames(video, truth)[begin:].mean())
     video, truth = _pair(video, truth)
     error = (video - truth)[begin:] ** 2  # (N - 1, H, W, 3)
-    pixels = error[_mask(mask, truth)[begin:]]
+    pixels = error[mask[begin:]]
     return float(_decibel(pixels.mean())) if pixels.size else float("nan")
 
 
@@ -108,7 +108,7 @@ def mean_similarity(similarity: np.ndarray, mask: np.ndarray | None = None, *, f
     if mask is None:
         rim = SSIM_WINDOW // 2
         return float(similarity[begin:, rim:-rim, rim:-rim].mean())
-    pixels = similarity[begin:][_mask(mask, similarity)[begin:]]
+    pixels = similarity[begin:][mask[begin:]]
     return float(pixels.mean()) if pixels.size else float("nan")
 
 
@@ -131,7 +131,7 @@ def edge_energy_ratio(video: np.ndarray, truth: np.ndarray, mask: np.ndarray | N
     pixels of mask, bool (N, H, W), when one is given. NaN when the true video has no edges there.
     """
     video, truth = _pair(video, truth)
-    where = np.ones(truth[1:].shape[:3], dtype=bool) if mask is None else _mask(mask, truth)[1:]
+    where = slice(None) if mask is None else mask[1:]
     energy, true_energy = (_edges(frames[1:])[where].sum() for frames in (video, truth))
     return float(energy / true_energy) if true_energy else float("nan")
 
@@ -196,9 +196,3 @@ def _unit_range(frames: np.ndarray, what: str) -> np.ndarray:
         low, high = frames.min(), frames.max()
         raise ValueError(f"got {what} as {frames.dtype} from {low} to {high}, expected uint8, or floats from 0 to 1")
     return frames.astype(np.float64, copy=False)
-
-
-def _mask(mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    if mask.shape != truth.shape[:3] or mask.dtype != bool:
-        raise ValueError(f"got mask as {mask.dtype} {mask.shape}, expected bool {truth.shape[:3]}")
-    return mask

@@ -26,12 +26,9 @@ def motion_error(tracks: np.ndarray, true_tracks: np.ndarray, size: int) -> floa
 
     With the tracks of the drags' origins it is the paper's first variant, with those of `foreground_points` its second.
     """
-    tracks, true_tracks = _tracks(tracks, "tracks"), _tracks(true_tracks, "true_tracks")
-    if tracks.shape != true_tracks.shape:
-        raise ValueError(f"got tracks of shape {tracks.shape}, expected that of the true ones, {true_tracks.shape}")
     if not len(tracks):
         return float("nan")
-    return float(np.linalg.norm(tracks - true_tracks, axis=2).mean() * PAPER_SIZE / size)
+    return float(np.linalg.norm(np.subtract(tracks, true_tracks, dtype=np.float64), axis=2).mean() * PAPER_SIZE / size)
 
 
 def foreground_points(mask: np.ndarray) -> np.ndarray:
@@ -39,9 +36,6 @@ def foreground_points(mask: np.ndarray) -> np.ndarray:
 
     mask: bool (S, S). The paper says "all object foreground points"; a grid has the same mean and costs less.
     """
-    mask = np.asarray(mask)
-    if mask.ndim != 2 or mask.dtype != bool:
-        raise ValueError(f"got mask as {mask.dtype} {mask.shape}, expected bool (H, W)")
     stride = max(1, round(GRID_STEP * mask.shape[1] / PAPER_SIZE))
     on_grid = np.zeros_like(mask)
     on_grid[stride // 2 :: stride, stride // 2 :: stride] = True
@@ -54,10 +48,8 @@ def end_point_error(tracks: np.ndarray, paths: np.ndarray, size: int) -> float:
     tracks: where the drags' origins went, (K, N, 2) pixels. paths: the drags, (K, N, 2) pixels. Only the last frame counts,
     the only one in which Drag-a-Move's straight drags tell the truth.
     """
-    tracks, paths = _tracks(tracks, "tracks"), _tracks(paths, "paths")
-    if len(tracks) != len(paths):
-        raise ValueError(f"got {len(tracks)} tracks with {len(paths)} drags, expected one for each")
-    return float(np.linalg.norm(tracks[:, -1] - paths[:, -1], axis=1).mean() * PAPER_SIZE / size)
+    off = np.subtract(tracks[:, -1], paths[:, -1], dtype=np.float64)
+    return float(np.linalg.norm(off, axis=1).mean() * PAPER_SIZE / size)
 
 
 def ways(tracks: np.ndarray, paths: np.ndarray, size: int) -> np.ndarray:
@@ -65,8 +57,7 @@ def ways(tracks: np.ndarray, paths: np.ndarray, size: int) -> np.ndarray:
 
     tracks, paths: as in `end_point_error`. The direction is from the drag's start to its end; NaN where these are one.
     """
-    tracks, paths = _tracks(tracks, "tracks"), _tracks(paths, "paths")
-    asked, went = paths[:, -1] - paths[:, 0], tracks[:, -1] - tracks[:, 0]
+    asked, went = (np.subtract(path[:, -1], path[:, 0], dtype=np.float64) for path in (paths, tracks))
     length = np.linalg.norm(asked, axis=1)
     with np.errstate(invalid="ignore"):
         return (went * asked).sum(1) / np.where(length > 0, length, np.nan) * PAPER_SIZE / size
@@ -82,12 +73,3 @@ def direction_counts(way: np.ndarray, dead_zone: float = DEAD_ZONE) -> dict[str,
     way = np.asarray(way, dtype=np.float64)
     right, wrong = int((way > dead_zone).sum()), int((way < -dead_zone).sum())
     return {"right": right, "wrong": wrong, "unclear": len(way) - right - wrong}
-
-
-def _tracks(tracks: np.ndarray, what: str) -> np.ndarray:
-    tracks = np.asarray(tracks, dtype=np.float64)
-    if tracks.ndim != 3 or tracks.shape[2] != 2:
-        raise ValueError(f"got {what} of shape {tracks.shape}, expected (P points, N frames, 2)")
-    if not np.isfinite(tracks).all():
-        raise ValueError(f"{what} hold numbers that are not finite: a tracker must put a lost point somewhere")
-    return tracks

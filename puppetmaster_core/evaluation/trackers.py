@@ -6,13 +6,14 @@ centre of its first pixel. Trackers that count from pixel centres are shifted by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from scipy.ndimage import map_coordinates
+
+from puppetmaster_core.files import one_line
 
 HUB = "facebookresearch/co-tracker"
 # Entry points of the repository's hubconf.py, their weights, and the windows of a git install. Not its "cotracker2": there are
@@ -39,41 +40,44 @@ class PointTracker(Protocol):
         """frames (N, H, W, 3) uint8, points (P, 2) in frame 1; gives tracks (P, N, 2) float64, of lost points guesses."""
 
 
-@dataclass(frozen=True)
-class LucasKanade:
-    """OpenCV's pyramidal Lucas–Kanade, frame to frame, no weights."""
+class FrameToFrame:
+    """Points taken from each frame to the next by OpenCV, which needs no weights."""
 
-    window: int = 21  # pixels
-    levels: int = 3
-    name: str = "Lucas–Kanade (rough)"
-    rough: bool = True
+    rough = True
+
+    def step(self, before: np.ndarray, after: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Where points (P, 2) float32, counted from pixel centres, go between two grey frames (H, W) uint8."""
+        raise NotImplementedError
 
     def __call__(self, frames: np.ndarray, points: np.ndarray) -> np.ndarray:
-        cv2, grey, at = _opencv(), *_start(frames, points)
-        tracks, options = [at], {"winSize": (self.window, self.window), "maxLevel": self.levels}
+        grey = (frames.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).round().astype(np.uint8)
+        tracks = [_from_centres(points)]
         for before, after in pairwise(grey):
-            if len(at):
-                moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, at[:, None], None, **options)
-                at = np.where((found == 1) & np.isfinite(moved[:, 0]), moved[:, 0], at)
-            tracks.append(at)
+            tracks.append(self.step(before, after, tracks[-1]))
         return np.stack(tracks, 1).astype(np.float64) + 0.5
 
 
-@dataclass(frozen=True)
-class DenseFlow:
-    """OpenCV's DIS optical flow, frame to frame, read between pixels. Needs no weights."""
+class LucasKanade(FrameToFrame):
+    """Pyramidal Lucas–Kanade with OpenCV's own settings."""
 
-    name: str = "DIS optical flow (rough)"
-    rough: bool = True
+    name = "Lucas–Kanade (rough)"
 
-    def __call__(self, frames: np.ndarray, points: np.ndarray) -> np.ndarray:
-        cv2, grey, at = _opencv(), *_start(frames, points)
-        tracks, flow_of = [at], cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        for before, after in pairwise(grey):
-            flow = flow_of.calc(before, after, None)
-            at = at + np.stack([map_coordinates(flow[..., k], at.T[::-1], order=1, mode="nearest") for k in range(2)], 1)
-            tracks.append(at)
-        return np.stack(tracks, 1).astype(np.float64) + 0.5
+    def step(self, before: np.ndarray, after: np.ndarray, points: np.ndarray) -> np.ndarray:
+        if not len(points):
+            return points
+        moved, found, _ = _opencv().calcOpticalFlowPyrLK(before, after, points[:, None], None)
+        return np.where((found == 1) & np.isfinite(moved[:, 0]), moved[:, 0], points)
+
+
+class DenseFlow(FrameToFrame):
+    """DIS optical flow, read between pixels."""
+
+    name = "DIS optical flow (rough)"
+
+    def step(self, before: np.ndarray, after: np.ndarray, points: np.ndarray) -> np.ndarray:
+        cv2 = _opencv()
+        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(before, after, None)
+        return points + np.stack([map_coordinates(flow[..., k], points.T[::-1], order=1, mode="nearest") for k in range(2)], 1)
 
 
 class CoTracker:
@@ -107,24 +111,23 @@ class CoTracker:
             module.model.load_state_dict(weights)
         except Exception as error:  # the network, GitHub's limits, another repository's surprises
             looked = checkpoint or f"torch.hub ({torch.hub.get_dir()}), weights {address}"
-            reason = " ".join(str(error).split())[:160]
-            raise TrackerError(f"CoTracker {version} cannot be loaded from {looked} ({type(error).__name__}: {reason}): "
+            raise TrackerError(f"CoTracker {version} cannot be loaded from {looked} ({type(error).__name__}: {one_line(error)}): "
                                f"install it from https://github.com/{HUB} and name its weights, or use lk or dis") from error
         return cls(module.eval().to(device), version)
 
     def __call__(self, frames: np.ndarray, points: np.ndarray) -> np.ndarray:
         import torch
 
-        asked = _start(frames, points)[1]
+        asked, device = _from_centres(points), next(self.module.parameters()).device
         if not len(asked):
             return np.zeros((0, len(frames), 2))
-        device = next((p.device for p in self.module.parameters()), "cpu") if hasattr(self.module, "parameters") else "cpu"
         video = torch.tensor(frames).permute(0, 3, 1, 2)[None].float().to(device)
         queries = torch.cat([torch.zeros(len(asked), 1), torch.tensor(asked)], 1)[None].to(device)
         with torch.no_grad():
             tracks, _ = self.module(video, queries=queries)
-        if tuple(tracks.shape) != (expected := (1, len(frames), len(asked), 2)):
-            raise TrackerError(f"{self.name} gave tracks {tuple(tracks.shape)}, expected {expected}: is it another version?")
+        got, expected = tuple(tracks.shape), (1, len(frames), len(asked), 2)
+        if got != expected or not tracks.isfinite().all():
+            raise TrackerError(f"{self.name} gave tracks {got}, expected finite {expected}: is it another version?")
         return tracks[0].transpose(0, 1).double().cpu().numpy() + 0.5
 
 
@@ -148,12 +151,6 @@ def _opencv():
         raise TrackerError("OpenCV is not installed: pip install 'puppetmaster-core[tracking]'") from None
 
 
-def _start(frames: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Grey frames (N, H, W) uint8 and points (P, 2) float32 counted from pixel centres; both checked."""
-    frames, points = np.asarray(frames), np.asarray(points, np.float32)
-    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
-        raise ValueError(f"got frames as {frames.dtype} {frames.shape}, expected uint8 (N, H, W, 3)")
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError(f"got points of shape {points.shape}, expected finite (P, 2)")
-    grey = (frames.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).round().astype(np.uint8)
-    return grey, points - 0.5
+def _from_centres(points: np.ndarray) -> np.ndarray:
+    """Points (P, 2) float32 as counted from pixel centres."""
+    return np.asarray(points, np.float32) - 0.5
