@@ -17,7 +17,7 @@ from puppetmaster_core.clips.tracks import SurfacePoints, track
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.motion import PAPER_SIZE, foreground_points
 from puppetmaster_core.evaluation.subjects import Subject, unseen_subjects
-from puppetmaster_core.evaluation.travel import POSITIONS, TELLING, ScrewMotion
+from puppetmaster_core.evaluation.travel import at_shares
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.render import render
@@ -88,8 +88,6 @@ def _judged(subject: Subject) -> JudgedClip:
 def _dragged(subject: Subject, drawn, drags: Drags, part: int) -> DraggedPart:
     """One part, moved by every share."""
     asset, camera, size = subject.asset, subject.camera, ABLATION.size
-    own = np.unique(asset.faces[asset.submodel == part])
-    motion = ScrewMotion.of(subject.positions[:, own])
     x, y = (drags.points[:, 0] * size).astype(int).T
     numbers = np.flatnonzero(drawn.part_ids[0][y, x] == part)
     grid = foreground_points(drawn.part_ids[0] == part).astype(int)
@@ -97,12 +95,9 @@ def _dragged(subject: Subject, drawn, drags: Drags, part: int) -> DraggedPart:
     surface = SurfacePoints(drawn.face[0][at[:, 1], at[:, 0]], drawn.barycentric[0][at[:, 1], at[:, 0]].astype(np.float64))
     true = track(surface.positions(asset, subject.positions), camera)  # (P, N, 2)
     where, shown, off = [], [], []
-    for n in range(1, ABLATION.frames):
-        moved = np.repeat(subject.positions[n][None], len(POSITIONS), 0)
-        moved[:, own] = motion.by(POSITIONS, n)
-        pictures = render(asset, moved, camera, size).frames
-        where.append(np.ptp(pictures, axis=0).max(-1) > TELLING)
-        shown.append(pictures[:, where[-1]])
+    for n, moved, telling, pictures in at_shares(asset, subject.positions, camera, part, range(1, ABLATION.frames), size):
+        where.append(telling)
+        shown.append(pictures)
         off.append(np.linalg.norm(track(surface.positions(asset, moved), camera) - true[:, n, None], axis=-1))  # (P, S)
     off = np.stack(off, -1).astype(np.float32) * PAPER_SIZE  # (P, S, N − 1)
     k = len(numbers)

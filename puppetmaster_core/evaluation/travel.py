@@ -4,12 +4,12 @@ A tracker guesses; here the object is known. It is drawn with the dragged part m
 against it, and the share most like the generated frames is the part's travel: 1 = as it should, 0 = did not move, negative =
 moved against the drag. Ours, not the paper's: it stands for the paper's counting by hand of wrong directions (Table 2, %WD).
 
-Letters: N frames, V vertices, S shares, M videos.
+Letters: N frames, V vertices, S shares, M videos, T pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,23 +35,25 @@ def part_travel(videos: Sequence[np.ndarray], asset: AnimatedAsset, positions: n
     positions: (N, V, 3), the vertices of the true video. Frames of all of it count, so that a motion which comes back to where
     it began is judged like any other. NaN where no pixel tells.
     """
+    total, told, size = np.zeros((len(videos), len(POSITIONS))), False, videos[0].shape[1]
+    for n, _, telling, drawn in at_shares(asset, positions, camera, part, judged_frames(len(positions)), size):
+        told, drawn = told or telling.any(), drawn.astype(np.float32)
+        total += [np.square(drawn - video[n][telling]).sum((1, 2), dtype=np.float64) for video in videos]
+    return [float(POSITIONS[error.argmin()]) if told else float("nan") for error in total]
+
+
+def at_shares(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, part: int, frames: Iterable[int], size: int
+              ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """In each of some frames, the object with sub-model `part` moved by each of POSITIONS of its way: the frame, its vertices
+    (S, V, 3), which pixels tell these apart (size, size) bool, and what they would show (S, T, 3) uint8. positions: as above."""
     own = np.unique(asset.faces[asset.submodel == part])
-    motion, total, count = ScrewMotion.of(positions[:, own]), np.zeros((len(videos), len(POSITIONS))), 0
-    for n in judged_frames(len(positions)):
-        there = np.repeat(positions[n][None], len(POSITIONS), 0)
-        there[:, own] = motion.by(POSITIONS, n)
-        error, telling = _differences(np.stack([video[n] for video in videos]), asset, there, camera)
-        total, count = total + error, count + telling
-    return [float(POSITIONS[error.argmin()]) if count else float("nan") for error in total]
-
-
-def _differences(frames: np.ndarray, asset: AnimatedAsset, positions: np.ndarray, camera: Camera) -> tuple[np.ndarray, int]:
-    """Squared differences (M, S) of frames (M, H, W, 3) to the object at positions (S, V, 3), summed over the pixels that tell
-    these apart, and how many these are."""
-    drawn = render(asset, positions, camera, frames.shape[1]).frames
-    telling = np.ptp(drawn, axis=0).max(-1) > TELLING
-    drawn = drawn[:, telling].astype(np.float32)
-    return np.stack([np.square(drawn - frame[telling]).sum((1, 2), dtype=np.float64) for frame in frames]), int(telling.sum())
+    motion = ScrewMotion.of(positions[:, own])
+    for n in frames:
+        moved = np.repeat(positions[n][None], len(POSITIONS), 0)
+        moved[:, own] = motion.by(POSITIONS, n)
+        drawn = render(asset, moved, camera, size).frames
+        telling = np.ptp(drawn, axis=0).max(-1) > TELLING
+        yield n, moved, telling, drawn[:, telling]
 
 
 @dataclass(frozen=True, eq=False)
