@@ -17,7 +17,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, silent_libraries, whole
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, whole
+from puppetmaster_core.isolation import stderr_to
 
 HELP = "move the parts of a picture along drags"
 SHOWN = 256  # pixels; videos of small models are enlarged to about this
@@ -77,7 +78,7 @@ def check(arguments: argparse.Namespace):
     for given in (arguments.image, arguments.drags):
         if all(map(os.path.exists, (given, arguments.output))) and os.path.samefile(given, arguments.output):
             raise BadInput(f"{arguments.output}: this is what you gave, expected a file to be made: choose another name")
-    with silent_libraries():
+    with open(os.devnull, "w") as nowhere, stderr_to(nowhere):  # libtiff and its like print what is said in one line anyway
         picture = open_picture(arguments.image)
     folder, frames = find_model(arguments.model), 14  # of a model on the hub the settings are not known yet
     if not isinstance(folder, str):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from puppetmaster_core.files import try_writing
-from puppetmaster_core.isolation import stderr_to
+from puppetmaster_core.provenance import commit
 
 MODEL = "a shipped model, a folder, or OWNER/NAME on the hub (default: tiny)"
 SEEDS = 2**32  # PyTorch's generator on the CPU takes 32 bits of a seed
@@ -60,13 +60,6 @@ def check_file(path: Path | None) -> None:
         raise BadInput(f"{path}: cannot be written ({error.strerror}): choose another place") from None
 
 
-def check_new(path: Path | None) -> None:
-    """Raise BadInput where something is at `path` already, or nothing can be written there."""
-    if path and path.exists():
-        raise BadInput(f"{path}: is there already, and nothing is overwritten: choose another name")
-    check_file(path)
-
-
 def check_folder(path: Path, what: str = "a folder") -> None:
     """Raise BadInput where `path` is no folder that can be made or written in."""
     if path.exists() and not path.is_dir():
@@ -82,22 +75,23 @@ def need(*packages: str, extra: str = "curation") -> None:
         raise BadInput(f"{' and '.join(missing)} is not installed: pip install 'puppetmaster-core[{extra}]'")
 
 
-def load(model: str):
-    """The pipeline; on the GPU where there is one, with the network in bfloat16 and pictures in float32. Raises ModelError."""
+def made_now() -> dict:
+    """What a result says of how it was made."""
+    return {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit()}
+
+
+def load(model: str, quiet: bool = False):
+    """The pipeline; on the GPU where there is one, with the network in bfloat16 and pictures in float32. Raises ModelError.
+
+    quiet: its calls show no progress bar.
+    """
     import torch
 
     from puppetmaster_core.pipeline import PuppetMasterPipeline
 
     pipeline = PuppetMasterPipeline.from_pretrained(model)
-    pipeline.set_progress_bar_config(desc="sampling", file=sys.stderr, leave=False)
+    pipeline.set_progress_bar_config(desc="sampling", file=sys.stderr, leave=False, disable=quiet)
     if torch.cuda.is_available():
         pipeline.to("cuda")
         pipeline.unet.to(torch.bfloat16)
     return pipeline
-
-
-@contextmanager
-def silent_libraries() -> Iterator[None]:
-    """For opening files: libtiff and its like print to stderr what is said in one line anyway."""
-    with open(os.devnull, "w") as nowhere, stderr_to(nowhere):
-        yield

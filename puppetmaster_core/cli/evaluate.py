@@ -16,12 +16,10 @@ examples:
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import SEEDS, BadInput, check_file, load, whole
+from puppetmaster_core.cli.arguments import SEEDS, BadInput, check_file, load, made_now, whole
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.files import write_json
 from puppetmaster_core.provenance import commit
@@ -66,8 +64,7 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     with Progress(output) as progress:
         record, shown = (_table_1 if arguments.data else _exact)(arguments, progress)
         if output:
-            about = {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit()}
-            write_json(output, {**record, **about, "seconds": round(time.perf_counter() - began, 1)})
+            write_json(output, {**record, **made_now(), "seconds": round(time.perf_counter() - began, 1)})
             progress.done()  # the result first; what it was made from goes once it is there
     return record["summary"], shown
 
@@ -89,12 +86,6 @@ def check_together(arguments: argparse.Namespace) -> None:
         raise BadInput("got --videos with --model none, expected a model that makes some: leave one out")
 
 
-def _quiet(model: str):
-    pipeline = load(model)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
 def _exact(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str]:
     """The result on procedural clips, and how it is shown."""
     from tqdm import tqdm
@@ -105,7 +96,7 @@ def _exact(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str
 
     (model,), kinds, count = arguments.model or ["tiny"], arguments.kinds or "cabinets", arguments.clips or 64
     unseen_source(kinds)  # before a model is loaded
-    pipeline = _quiet(model)
+    pipeline = load(model, quiet=True)
     sampling = {"steps": arguments.steps or pipeline.config.steps, "solver": arguments.solver}
     settings = {"kind": "library", "kinds": kinds, "model": model, "seed": arguments.seed, "straight": arguments.straight,
                 **sampling}
@@ -131,6 +122,7 @@ def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, s
     judges = Judges.load(arguments.tracker, arguments.tracker_weights, arguments.perceptual)
     rows = [table1.STATIC_COPY, table1.BLEND, *(table1.folder_rows(arguments.methods) if arguments.methods else [])]
     table1.check_names([*(row.name for row in rows), *models])  # before a model is loaded
-    record = table1.table_1(suite, rows, {name: _quiet(name) for name in models}, judges, seed=arguments.seed, sampling=sampling,
-                            progress=progress, videos=arguments.videos and arguments.videos.resolve())
+    pipelines = {name: load(name, quiet=True) for name in models}
+    record = table1.table_1(suite, rows, pipelines, judges, seed=arguments.seed, sampling=sampling, progress=progress,
+                            videos=arguments.videos and arguments.videos.resolve())
     return record, table_1_text(record)

@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import platform
-import shlex
 import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, check_file, check_new, need, whole
+from puppetmaster_core.cli.arguments import BadInput, check_file, made_now, need, whole
 from puppetmaster_core.files import write_json
-from puppetmaster_core.provenance import commit
 
 AT_95, AT_THRESHOLD = "kept at 95 % of the good", "kept at the threshold"
 HELP = "fit the forest of `puppetmaster curate`"
@@ -44,8 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict:
-    check_new(arguments.output)
-    check_file(arguments.report)
+    if arguments.output.exists():
+        raise BadInput(f"{arguments.output}: is there already, and nothing is overwritten: choose another name")
+    for path in (arguments.output, arguments.report):
+        check_file(path)
     if bool(arguments.labels or arguments.official) != bool(arguments.table):
         raise BadInput("--labels or --official and --table go together: labels, and the metrics of the animations they are about")
     need("sklearn", "skops")
@@ -107,8 +107,8 @@ def forest_record(about: dict, seconds: dict[str, float]) -> dict:
                "lower", 0.03),
         _claim("auc_paper_metrics", "figures with the paper's metrics alone/auc",
                "area under the ROC curve, metrics that the paper names alone", 5)]
-    return {"kind": "forest", "command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(), "device": "cpu",
-            "machine": platform.machine(), "python": platform.python_version(), "figures": figures, "worst kept": worst,
+    return {"kind": "forest", **made_now(), "device": "cpu", "machine": platform.machine(),
+            "python": platform.python_version(), "figures": figures, "worst kept": worst,
             **{name: about[name] for name in ("seed", "labels", "objects", "figures with the paper's metrics alone")},
             "seconds": round(sum(seconds.values()), 1), "seconds by part": seconds, "claims": claims}
 

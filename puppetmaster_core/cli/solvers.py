@@ -7,11 +7,9 @@ example:
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, check_file, load, whole
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, check_file, load, made_now, whole
 from puppetmaster_core.files import write_json
 
 HELP = "compare solvers, steps and guidance: quality against time"
@@ -32,16 +30,14 @@ def run(arguments: argparse.Namespace) -> tuple[list, str]:
     import torch
 
     from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, table
-    from puppetmaster_core.provenance import commit
 
     settings = {name: how for name, how in SETTINGS.items() if name.startswith(tuple(arguments.only or [""]))}
     if not settings:
         raise BadInput(f"got --only {' '.join(arguments.only)}, expected the beginning of one of: {'; '.join(SETTINGS)}")
-    pipeline = load(arguments.model)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = load(arguments.model, quiet=True)
     rows = compare_settings(pipeline, arguments.clips, settings, arguments.seed)
     if arguments.output:
         write_json(arguments.output, {
-            "model": arguments.model, "command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit(),
-            "device": str(pipeline.device), "threads": torch.get_num_threads(), "seed": arguments.seed, "rows": rows})
+            "model": arguments.model, **made_now(), "device": str(pipeline.device), "threads": torch.get_num_threads(),
+            "seed": arguments.seed, "rows": rows})
     return rows, table(rows)

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from puppetmaster_core.files import one_line
+
 FOLDER_VARIABLE = "PUPPETMASTER_WEIGHTS"
 INSTALL = "pip install 'puppetmaster-core[perceptual]' and the torchvision that belongs to your PyTorch"
 # Weights that a metric needs: the file, and where it can be had. LPIPS's own linear layers come with its package; the network
@@ -93,14 +95,9 @@ class VideoFeatures:
         """videos (B, N, S, S, 3) uint8."""
         self.judge.empty_real_stats()
         self.judge.real_stats.capture_all = True  # emptying forgets it
-        self.judge.add_real_stats(last_frame_repeated(videos, LEAST_FRAMES[self.network]))
+        missing = max(0, LEAST_FRAMES[self.network] - videos.shape[1])
+        self.judge.add_real_stats(np.pad(videos, [(0, 0), (0, missing), *[(0, 0)] * 3], mode="edge"))
         return np.asarray(self.judge.real_stats.get_all(), np.float64)
-
-
-def last_frame_repeated(videos: np.ndarray, least: int) -> np.ndarray:
-    """Videos (B, N, …) made at least `least` frames long."""
-    missing = max(0, least - videos.shape[1])
-    return np.concatenate([videos, np.repeat(videos[:, -1:], missing, axis=1)], axis=1)
 
 
 def frechet_distance(features: np.ndarray, true_features: np.ndarray) -> float:
@@ -122,5 +119,4 @@ def _package(name: str):
     try:
         return import_module(name)
     except Exception as error:  # a torchvision of another build fails in many ways
-        reason = " ".join(str(error).split())[:120]
-        raise MetricError(f"{name} cannot be imported ({type(error).__name__}: {reason}): {INSTALL}") from error
+        raise MetricError(f"{name} cannot be imported ({type(error).__name__}: {one_line(error)}): {INSTALL}") from error

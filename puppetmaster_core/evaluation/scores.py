@@ -80,10 +80,10 @@ def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed 
         raise VideoError(f"got a video as {video.dtype} {video.shape}, expected uint8 {clip.frames.shape}")
     scores = picture_scores(video, clip.frames)
     scores |= {name: distance(video, clip.frames) for name, distance in judges.distances.items()}
-    moved = motion_scores(video, clip, followed, judges.tracker) if followed else {}
-    record = {name: moved.pop(name) for name in ("directions",) if name in moved}
-    record = {"scores": {name: plain(value) for name, value in (scores | moved).items()}, **record}
-    return record | ({"features": judges.features_of(video)} if judges.features else {})
+    scores |= motion_scores(video, clip, followed, judges.tracker) if followed else {}
+    counts = {"directions": scores.pop("directions")} if "directions" in scores else {}
+    features = {"features": judges.features_of(video)} if judges.features else {}
+    return {"scores": {name: plain(value) for name, value in scores.items()}, **counts, **features}
 
 
 def motion_scores(video: np.ndarray, clip: TestClip, followed: Followed, tracker: PointTracker) -> dict:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puppetmaster_core.evaluation.perceptual import MetricError, later_frames
+from puppetmaster_core.files import one_line
 
 INSTALL = "pip install 'puppetmaster-core[st-lpips]', or leave ST-LPIPS out"
 FILE = Path("weights", "vST0.0", "alex_shift_tolerant.pth")  # in the package
@@ -64,8 +65,8 @@ class StLpips:
             self.weights = [state[f"lin{k}.model.1.weight"] for k in range(len(self.parts))]  # (1, C, 1, 1) of each part
             self.shift, self.scale = state["scaling_layer.shift"], state["scaling_layer.scale"]
         except (KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:120]
-            raise MetricError(f"{path}: got other weights ({reason}), expected stlpips-pytorch 0.0.2's: {INSTALL}") from error
+            raise MetricError(f"{path}: got other weights ({one_line(error)}), expected stlpips-pytorch 0.0.2's: {INSTALL}"
+                              ) from error
         self.parts.to(device).eval().requires_grad_(False)
         self.device, self.name = device, "ST-LPIPS (alex)"
 

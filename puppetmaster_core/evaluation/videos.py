@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
-from puppetmaster_core.files import whole_folder, write_json
+from puppetmaster_core.files import one_line, whole_folder, write_json
 from puppetmaster_core.pictures import Placement, open_picture
 from puppetmaster_core.video import WRITERS, Video
 
@@ -42,8 +42,8 @@ def read_video(path: str | Path) -> np.ndarray:
             frames = _read_film(path)
         frames = np.stack(frames)
     except Exception as error:  # damaged files raise nearly anything
-        reason = " ".join(str(error).split())[:120]
-        raise VideoError(f"{path}: cannot be read ({reason}), expected an .mp4, a .gif or a folder of PNG pictures") from None
+        raise VideoError(f"{path}: cannot be read ({one_line(error)}), expected an .mp4, a .gif or a folder of PNG pictures"
+                         ) from None
     if max(frames.shape[1:3]) > MOST_PIXELS:
         raise VideoError(f"{path}: got {frames.shape[2]} × {frames.shape[1]} pixels, expected {MOST_PIXELS} a side at most")
     return frames
