@@ -83,15 +83,14 @@ def slug(text: str) -> str:
 def _made(name: str, record: dict, /, at: str, **given) -> Claim:
     """A claim whose number, or mean with its interval, stands at `at` in a result."""
     value = value_at(record, at)
-    interval = isinstance(value, dict)
-    seed = record.get("seed")
-    numbers = {"ours": value["mean"] if interval else value}
-    if interval:
-        numbers |= {"low": value["low"], "high": value["high"], "clips": value.get("clips")}
-    return Claim(**{"clips": record.get("summary", {}).get("clips") if not interval else None} | numbers | given,
-                 seeds=(seed,) if isinstance(seed, int) else tuple(record.get("seeds", ())), commit=record.get("commit"),
-                 device=record.get("device", ""), seconds=record.get("seconds"), command=record.get("command", ""),
-                 source=f"{name} {at}/mean" if interval else f"{name} {at}")
+    if isinstance(value, dict):
+        at = f"{at}/mean"
+        numbers = {"ours": value["mean"], "low": value["low"], "high": value["high"], "clips": value.get("clips")}
+    else:
+        numbers = {"ours": value, "clips": record.get("summary", {}).get("clips")}
+    seeds = [record["seed"]] if "seed" in record else record.get("seeds", ())
+    return Claim(**numbers | given, seeds=seeds, commit=record.get("commit"), device=record.get("device", ""),
+                 seconds=record.get("seconds"), command=record.get("command", ""), source=f"{name} {at}")
 
 
 def _column(metric: str) -> dict:
