@@ -119,17 +119,16 @@ def order(loaded: dict, one: Ordering) -> dict | None:
         return None
     sign = 1 if SCORES[one.score].better == "higher" else -1
     gain = interval(sign * (values(loaded[one.better], one.score, seeds) - values(loaded[one.worse], one.score, seeds)))
-    return gain and {**gain, "seeds": seeds, "verdict": verdict(gain)}
+    if gain is None:
+        return None
+    verdict = "holds" if gain["low"] >= ABOVE else "does not" if gain["high"] < 0 else "unresolved"
+    return {**gain, "seeds": seeds, "verdict": verdict}
 
 
-def verdict(gain: dict) -> str:
-    return "holds" if gain["low"] >= ABOVE else "does not" if gain["high"] < 0 else "unresolved"
-
-
-def missing(loaded: dict, arms: Sequence[str], seeds: Sequence[int] = SEEDS) -> str:
+def missing(loaded: dict, arms: Sequence[str]) -> str:
     """What a table lacks, in a line; "" for nothing."""
     none = [arm for arm in arms if arm not in loaded]
-    some = [f"{arm}: seeds {len(loaded[arm])} of {len(seeds)}" for arm in arms if arm in loaded and len(loaded[arm]) < len(seeds)]
+    some = [f"{arm}: seeds {len(loaded[arm])} of {len(SEEDS)}" for arm in arms if arm in loaded and len(loaded[arm]) < len(SEEDS)]
     words = [f"not run: {', '.join(none)}"] * bool(none) + some
     return f"incomplete ({'; '.join(words)})" if words else ""
 
