@@ -5,7 +5,6 @@ import { OPERATIONS, softmax } from "./operations.js";
 import { blank, expand, permute, sizeOf, tensor } from "./tensors.js";
 
 
-
 // Between the pixels of x (…, H, W) at a new size: bilinear, pixels' centres as PyTorch has them without align_corners.
 export function enlarged({ shape, data }, [h, w], weigh = bilinear) {
   const [H, W] = shape.slice(-2);
@@ -109,7 +108,7 @@ export function makeLayers(memory, kernels) {
   const spot = memory.keep("spot", "", 8, () => {}); // two numbers for a kernel, and four from one
   const at = spot >> 2;
 
-  // Mean 0 and deviation 1 of each group of `count` numbers, a multiple of 4. finish(g, from, to) goes on, with the spot's two numbers.
+  // Mean 0 and deviation 1 of each group of `count` numbers, a multiple of 4: finish(g, from, to, scale, shift) makes them.
   function normalised(x, count, epsilon, finish) {
     const made = blank(x.shape);
     const total = (kernel, from) => { kernel(from, spot, spot + 16, count / 4); return floats[at + 4] + floats[at + 5] + floats[at + 6] + floats[at + 7]; };
@@ -186,9 +185,7 @@ export function makeLayers(memory, kernels) {
     }),
     scaled_dot_product_flash_attention_for_cpu: (q, k, v, ...rest) => attention(q, k, v, rest.find((one) => one && typeof one === "object")),
     avg_pool2d: (x, [factor]) => halved(x, factor),
-    adaptive_avg_pool2d: (x, [side]) => halved(x, x.shape.at(-1) / side),
     upsample_bilinear2d: (x, size) => enlarged(x, size),
-    upsample_bicubic2d: (x, size) => enlarged(x, size, bicubic),
     upsample_nearest2d(x, [h, w]) {
       const [H, W] = x.shape.slice(-2);
       const planes = sizeOf(x.shape.slice(0, -2));

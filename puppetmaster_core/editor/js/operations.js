@@ -72,39 +72,18 @@ export function softmax(from, to, rows, count) { // row by row; to may be from
   }
 }
 
-function softmaxAlong(x, dim) {
-  const last = x.shape.length - 1;
+function transpose(x, a, b) {
   const order = x.shape.map((_, i) => i);
-  [order[axis(x.shape, dim)], order[last]] = [last, axis(x.shape, dim)]; // its own inverse
-  const turned = permute(x, order);
+  const [one, two] = [axis(x.shape, a), axis(x.shape, b)];
+  [order[one], order[two]] = [two, one];
+  return permute(x, order);
+}
+
+function softmaxAlong(x, dim) {
+  const turned = transpose(x, dim, -1);
   const made = blank(turned.shape);
-  softmax(turned.data, made.data, made.data.length / made.shape[last], made.shape[last]);
-  return permute(made, order);
-}
-
-function im2col(x, [kh, kw]) { // windows of kh × kw pixels, one beside the other
-  const [R, C, H, W] = x.shape;
-  const [h, w] = [H - kh + 1, W - kw + 1];
-  const made = tensor([R, C * kh * kw, h * w]);
-  for (let i = 0, to = 0; i < R * C * kh * kw; i++) {
-    const [plane, row, column] = [Math.floor(i / (kh * kw)), Math.floor(i / kw) % kh, i % kw];
-    for (let y = 0; y < h; y++, to += w) {
-      const from = (plane * H + y + row) * W + column;
-      made.data.set(x.data.subarray(from, from + w), to);
-    }
-  }
-  return made;
-}
-
-function replicated(x, [left, right, up, down]) { // the outermost pixels once more
-  const [H, W] = x.shape.slice(-2);
-  const [h, w] = [H + up + down, W + left + right];
-  const made = tensor([...x.shape.slice(0, -2), h, w]);
-  const near = (at, size) => Math.min(size - 1, Math.max(0, at));
-  for (let i = 0, to = 0; i < x.data.length / (H * W); i++) {
-    for (let y = 0; y < h; y++) for (let n = 0; n < w; n++) made.data[to++] = x.data[(i * H + near(y - up, H)) * W + near(n - left, W)];
-  }
-  return made;
+  softmax(turned.data, made.data, made.data.length / made.shape.at(-1), made.shape.at(-1));
+  return transpose(made, dim, -1);
 }
 
 function padded(x, pads, value = 0) { // pads: of the last axis first, before and after
@@ -138,15 +117,12 @@ function solve(A, B) { // square A (n, n), B (n, m)
 const same = (x) => x;
 export const OPERATIONS = {
   view: same, unsafe_view: same, reshape_alias: same, unsqueeze: same, squeeze: same, clone: same, detach: same, alias: same, to_copy: same,
-  permute, expand,
+  permute, expand, transpose,
   t: (x) => (x.shape.length < 2 ? x : permute(x, [1, 0])),
-  transpose: (x, a, b) => {
-    const order = x.shape.map((_, i) => i);
-    const [one, two] = [axis(x.shape, a), axis(x.shape, b)];
-    [order[one], order[two]] = [two, one];
-    return permute(x, order);
+  select: (x, dim, index) => {
+    const d = axis(x.shape, dim);
+    return part(x, d, index < 0 ? index + x.shape[d] : index, 1);
   },
-  select: (x, dim, index) => part(x, axis(x.shape, dim), axis([...Array(x.shape[axis(x.shape, dim)])], index), 1),
   slice: (x, dim = 0, begin = 0, end = Infinity, step = 1) => {
     const d = axis(x.shape, dim);
     const [from, to] = [begin ?? 0, end ?? Infinity].map((at) => Math.min(Math.max(at < 0 ? at + x.shape[d] : at, 0), x.shape[d]));
@@ -162,11 +138,9 @@ export const OPERATIONS = {
   mul: both("x * y"), div: both("x / y"), eq: both("x === y"), bitwise_and: both("x && y"), gt: both("x > y"), pow: both("x ** y"),
   where: (test, a, b) => both("x + y")(both("x ? y : 0")(test, a), both("x ? 0 : y")(test, b)),
   silu: each("x / (1 + exp(-x))"), sigmoid: each("1 / (1 + exp(-x))"), relu: each("x > 0 ? x : 0"),
-  gelu: (x, { approximate = "none" } = {}) => each(approximate === "none" ? "0.5 * x * (1 + erf(x * Math.SQRT1_2))"
-    : "x / (1 + exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))")(x),
+  gelu: each("0.5 * x * (1 + erf(x * Math.SQRT1_2))"),
   sin: each("Math.sin(x)"), cos: each("Math.cos(x)"), exp: each("exp(x)"), log: each("Math.log(x)"), sqrt: each("Math.sqrt(x)"),
-  neg: each("-x"), floor: each("Math.floor(x)"), reciprocal: each("1 / x"), abs: each("Math.abs(x)"),
-  round: each("Math.sign(x) * Math.floor(Math.abs(x))"), // towards zero
+  neg: each("-x"), floor: each("Math.floor(x)"), reciprocal: each("1 / x"),
   clamp: (x, low, high) => each(`Math.min(${high ?? Infinity}, Math.max(${low ?? -Infinity}, x))`)(x),
   sum: over((a, b) => a + b, 0), mean: over((a, b) => a + b, 0, (value, count) => value / count), amax: over(Math.max, -Infinity),
   any: (x, dim, keep) => over((a, b) => +(a || b !== 0), 0)(x, dim === undefined ? [] : [dim], keep),
@@ -177,6 +151,6 @@ export const OPERATIONS = {
     return made;
   },
   linalg_solve_ex: (a, b) => [solve(a, b)],
-  new_zeros: (x, shape) => tensor(shape), ones_like: each("1"),
-  softmax: softmaxAlong, safe_softmax: softmaxAlong, im2col, replication_pad2d: replicated,
+  ones_like: each("1"),
+  softmax: softmaxAlong, safe_softmax: softmaxAlong,
 };

@@ -1,7 +1,6 @@
 // The parts of a picture that look movable, and a drag for each (the package's live.py).
 
 import { SIDE } from "./engine.js";
-import { tensor } from "./tensors.js";
 
 const [SURE, LENGTH, MOVABLE, AXIS] = [0.5, 0.15, 0, 7]; // channels of what is told of every pixel
 
@@ -9,12 +8,12 @@ const [SURE, LENGTH, MOVABLE, AXIS] = [0.5, 0.15, 0, 7]; // channels of what is 
 export function suggest(engine) {
   const told = engine.seen.about.data;
   const P = SIDE * SIDE;
-  const sure = tensor([SIDE, SIDE], Float32Array.from({ length: P }, (_, p) => 1 / (1 + Math.exp(-told[MOVABLE * P + p]))));
+  const sure = Float32Array.from({ length: P }, (_, p) => 1 / (1 + Math.exp(-told[MOVABLE * P + p])));
   const likely = new Float32Array(P);
   for (let p = 0; p < P; p++) {
     const [x, y] = [p % SIDE, Math.floor(p / SIDE)];
     for (let j = Math.max(0, y - 2); j < Math.min(SIDE, y + 3); j++) {
-      for (let i = Math.max(0, x - 2); i < Math.min(SIDE, x + 3); i++) likely[p] += sure.data[j * SIDE + i] / 25;
+      for (let i = Math.max(0, x - 2); i < Math.min(SIDE, x + 3); i++) likely[p] += sure[j * SIDE + i] / 25;
     }
   }
   const found = [];

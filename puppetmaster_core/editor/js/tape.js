@@ -14,7 +14,7 @@ const halfOf = (bits) => { // a half-precision number
 let halves = null; // every half-precision number, by its bits
 
 // Weights out of `bytes`: { kind: "f4" | "f2" | "i1", at, shape, axis }; an i1 has, before its bytes, a scale each along `axis`.
-export function readConstant({ kind, at, shape, axis = 0 }, bytes) {
+function readConstant({ kind, at, shape, axis = 0 }, bytes) {
   const count = sizeOf(shape);
   if (kind === "f4") return tensor(shape, new Float32Array(bytes.slice(at, at + 4 * count)));
   const made = tensor(shape, new Float32Array(count));
