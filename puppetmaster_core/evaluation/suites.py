@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import binary_fill_holes
 
-from puppetmaster_core.drag_a_move import clip_ids, read_clip
+from puppetmaster_core.drag_a_move import clip_files, read_released
 from puppetmaster_core.drags import DragError, Drags
-from puppetmaster_core.evaluation.videos import SUFFIXES, VideoError, find_video, read_video, spread, squared
+from puppetmaster_core.evaluation.videos import SUFFIXES, VideoError, find_video, read_video, resize, spread, squared
 from puppetmaster_core.pictures import PictureError, Placement, open_picture
 
 WHITE_WITHIN = 8  # grey levels: a pixel is background while every channel is that close to white
@@ -75,8 +75,8 @@ def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
     folder = Path(folder)
     if not folder.is_dir():
         raise VideoError(f"{folder}: no such folder, expected one of test clips")
-    if any(next(folder.glob(f"*{suffix}"), None) for suffix in (".npz", ".pkl", ".pickle")):
-        return Suite("Drag-a-Move", folder, tuple(clip_ids(folder)), "drag_a_move", size, 14)
+    if drags := clip_files(folder):
+        return Suite("Drag-a-Move", folder, tuple(drags), "drag_a_move", size, 14)
     names = {p.stem for p in folder.iterdir() if p.suffix.lower() in SUFFIXES} | {p.name for p in folder.iterdir() if p.is_dir()}
     ids = tuple(sorted(name for name in names if find_video(folder, name)))
     if not ids:
@@ -85,9 +85,15 @@ def open_suite(folder: str | Path, size: int = 256, frames: int = 14) -> Suite:
 
 
 def drag_a_move_clip(folder: Path, name: str, size: int = 256) -> TestClip:
-    """One of Drag-a-Move's. Its background is white, so its foreground is the rest, holes filled. Raises DragError."""
-    clip = read_clip(folder, name, size)
-    return TestClip(clip.id, clip.frames, clip.drags, not_white(clip.frames[0]))
+    """One of Drag-a-Move's: its drags, straight lines at an even pace of which only the ends are truth, beside its .gif.
+
+    Its background is white, so its foreground is the rest, holes filled. Raises DragError or VideoError.
+    """
+    drags = read_released(clip_files(folder).get(name, folder / f"{name}.npz"))
+    frames = resize(read_video(folder / f"{name}.gif"), size)
+    if len(frames) != drags.frames:
+        raise DragError(f"{folder / name}: got a video of {len(frames)} frames and drags over {drags.frames}, expected as many")
+    return TestClip(name, frames, drags, not_white(frames[0]))
 
 
 def not_white(picture: np.ndarray) -> np.ndarray:
