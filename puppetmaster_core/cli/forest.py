@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> dict:
         for failure in failures:
             print(failure, file=sys.stderr)
         measured = time.perf_counter()
-        forest, _ = fit_forest(examples, arguments.seed)
+        forest = fit_forest(examples, arguments.seed)
     except ValueError as error:  # examples of which no forest can be made
         raise BadInput(str(error)) from error
     seconds = {"measuring": round(measured - began, 1), "fitting": round(time.perf_counter() - measured, 1)}

@@ -19,7 +19,7 @@ from puppetmaster_core.files import whole_folder
 
 FORMAT = "puppetmaster.forest/1"
 SHIPPED = Path(__file__).with_name("shipped_forest")
-TREES, LEAF = 200, 2
+TREES = 200
 TREE = "sklearn.tree._tree.Tree"  # compiled, so skops asks; `_sound` looks at what is in it
 AGAIN = "make one with `puppetmaster forest`"
 
@@ -135,14 +135,6 @@ def _sound(trees, metrics: int) -> bool:
         if not ((inner.feature[~leaf] >= 0) & (inner.feature[~leaf] < metrics)).all():
             return False
     return True
-
-
-def train_forest(
-    metrics: np.ndarray, good: np.ndarray, weights: np.ndarray | None = None, seed: int = 0
-) -> RandomForestClassifier:
-    """Trees fitted on metrics (n, M) and labels (n,), which count by their weights (n,)."""
-    trees = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
-    return trees.fit(np.asarray(metrics, np.float32), np.asarray(good, bool), weights)
 
 
 def calibrated(share: np.ndarray, slope: float, offset: float) -> np.ndarray:

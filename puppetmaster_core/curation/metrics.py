@@ -7,8 +7,6 @@ box, so units do not matter; displacement is from the first frame. Letters: T ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from puppetmaster_core.assets.asset import AnimatedAsset
@@ -16,19 +14,14 @@ from puppetmaster_core.curation.points import PointClouds, point_clouds
 
 MOVES = 0.01  # of L: what goes farther moves
 
-# Named by §4.
-PAPER = ("clip_width", "clip_height", "clip_depth", "clip_x", "clip_y", "clip_z", "largest_box", "mean_displacement",
-         "max_displacement")
-# Ours.
-OURS = ("rigid_residual", "similarity_residual", "affine_residual", "rigid_share", "similarity_share", "affine_share",
-        "moving_fraction", "own_moving_fraction", "smallest_box", "growth", "speed", "jerk", "jump")
-METRICS = PAPER + OURS
-
-MEANING = {
+# What each is. Named by §4:
+PAPER = {
     "clip_width": "the clip's box in x, of the object's size", "clip_height": "the clip's box in y",
     "clip_depth": "the clip's box in z", "clip_x": "the clip's box, its centre's way in x from the first frame's",
     "clip_y": "the same in y", "clip_z": "the same in z", "largest_box": "longest side of the largest box at one time",
     "mean_displacement": "from the first frame, over points and times", "max_displacement": "of any vertex at any time",
+}
+OURS = {
     "rigid_residual": "farthest from the best rigid motion of the whole", "similarity_residual": "the same, resizing allowed",
     "affine_residual": "the same, stretching and shearing allowed", "rigid_share": "rigid residual over displacement",
     "similarity_share": "similarity residual over displacement", "affine_share": "affine residual over displacement",
@@ -37,6 +30,8 @@ MEANING = {
     "speed": "the fastest mean speed of the points, sizes a second", "jerk": "third differences over first, where it is busiest",
     "jump": "mean way of the points in no time",
 }
+MEANING = PAPER | OURS
+METRICS = tuple(MEANING)
 
 
 def motion_metrics(asset: AnimatedAsset, clip: int | str = 0) -> dict[str, float]:
@@ -73,7 +68,7 @@ def _fits(points: np.ndarray, size: float) -> dict[str, float]:
     """What is left when the whole object's best motion is taken away, and its share of all motion."""
     first = points[0]
     moved = residual(first, points)
-    fits: dict[str, Callable] = {"rigid": rigid_fit, "similarity": lambda a, b: rigid_fit(a, b, scale=True), "affine": affine_fit}
+    fits = {"rigid": rigid_fit, "similarity": lambda a, b: rigid_fit(a, b, scale=True), "affine": affine_fit}
     out = {}
     for name, fit in fits.items():
         fitted = fit(first, points)
@@ -87,11 +82,9 @@ def _fits(points: np.ndarray, size: float) -> dict[str, float]:
 
 
 def _pace(clouds: PointClouds, size: float) -> dict[str, float]:
-    steps = np.linalg.norm(np.diff(clouds.fine, axis=0), axis=2).mean(1)
-    third = np.linalg.norm(np.diff(clouds.fine, 3, axis=0), axis=2)
-    first = np.linalg.norm(np.diff(clouds.fine, axis=0), axis=2)
+    first, third = (np.linalg.norm(np.diff(clouds.fine, order, axis=0), axis=2) for order in (1, 3))
     jerk = np.sqrt((third**2).mean()) / (np.sqrt((first**2).mean()) + 1e-4 * size)
-    return {"speed": steps.max() / clouds.fine_step / size, "jerk": jerk, "jump": clouds.jump / size}
+    return {"speed": first.mean(1).max() / clouds.fine_step / size, "jerk": jerk, "jump": clouds.jump / size}
 
 
 # ---- how much of a motion is one motion of the whole object ---------------------------------------------------------------

@@ -31,11 +31,10 @@ class PointClouds:
     fine: np.ndarray  # (FINE, P, 3), close together in time, where most happens
     fine_step: float  # seconds between those
     jump: float  # mean distance that the points go in no time: 0 for a motion without breaks
-    duration: float  # seconds
 
 
-def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIMES, points: int = POINTS) -> PointClouds:
-    """Sample animation `clip` of an asset: `points` spots of the surface at `times` times from its first moment to its last.
+def point_clouds(asset: AnimatedAsset, clip: int | str = 0) -> PointClouds:
+    """Sample animation `clip` of an asset: POINTS spots of the surface at TIMES times from its first moment to its last.
 
     The spots lie on triangles with a chance in proportion to their area (the mean over the animation), so neither the number
     of vertices nor how the surface is cut into triangles matters. Boxes and `farthest` are of all vertices that triangles use.
@@ -46,8 +45,8 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIME
         raise ValueError("got an asset without triangles, expected a surface")
     if not (np.isfinite(duration) and duration > 0):
         raise ValueError(f"animation {clip!r} lasts {duration:g} s, expected more than 0")
-    used, at = np.unique(asset.faces), np.linspace(0.0, duration, times)
-    spots = spread(poses(asset, clip, at[:: max(1, times // 4)]), asset.faces, points)
+    used, at = np.unique(asset.faces), np.linspace(0.0, duration, TIMES)
+    spots = spread(poses(asset, clip, at[:: TIMES // 4]), asset.faces)
 
     def sample(moments: np.ndarray) -> np.ndarray:
         return np.concatenate([spots.positions(asset, vertices[None]) for vertices in poses(asset, clip, moments)])
@@ -65,8 +64,7 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0, *, times: int = TIME
     step = min(FINE_STEP, duration / (FINE - 1))
     start = np.clip((at[busiest] + at[busiest + 1]) / 2 - step * (FINE - 1) / 2, 0.0, duration - step * (FINE - 1))
     jump = _jump(sample, at[busiest], at[busiest + 1], cloud[busiest], cloud[busiest + 1])
-    return PointClouds(cloud, np.stack(low), np.stack(high), farthest, sample(start + step * np.arange(FINE)), step, jump,
-                       duration)
+    return PointClouds(cloud, np.stack(low), np.stack(high), farthest, sample(start + step * np.arange(FINE)), step, jump)
 
 
 def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray) -> Iterator[np.ndarray]:
@@ -82,8 +80,8 @@ def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray) -> Iterator[
             yield vertices
 
 
-def spread(poses: Iterable[np.ndarray], faces: np.ndarray, points: int) -> SurfacePoints:
-    """`points` spots, the same ones every time: at even steps of the area added up, at Halton's places in their triangles.
+def spread(poses: Iterable[np.ndarray], faces: np.ndarray) -> SurfacePoints:
+    """POINTS spots, the same ones every time: at even steps of the area added up, at Halton's places in their triangles.
 
     poses: vertices (V, 3) each, whose areas count alike; faces (F, 3). A surface without any area gets its triangles in turn.
     """
@@ -93,16 +91,16 @@ def spread(poses: Iterable[np.ndarray], faces: np.ndarray, points: int) -> Surfa
         own = np.linalg.norm(np.cross(second - corner, third - corner), axis=1)
         area += own / max(own.sum(), 1e-300)
     total = np.cumsum(area if area.sum() > 0 else np.ones(len(faces)))
-    face = np.searchsorted(total, (np.arange(points) + 0.5) / points * total[-1])
+    face = np.searchsorted(total, (np.arange(POINTS) + 0.5) / POINTS * total[-1])
     face = np.minimum(face, len(faces) - 1)
-    root, along = np.sqrt(_halton(points, 2)), _halton(points, 3)
+    root, along = np.sqrt(_halton(2)), _halton(3)
     weights = np.stack([1 - root, root * (1 - along), root * along], 1)
     return SurfacePoints(face, weights)
 
 
-def _halton(count: int, base: int) -> np.ndarray:
-    """The first numbers of Halton's sequence, in (0, 1). (SciPy's takes a second to import, in every worker.)"""
-    out, index, share = np.zeros(count), np.arange(1, count + 1), 1.0
+def _halton(base: int) -> np.ndarray:
+    """The first POINTS numbers of Halton's sequence, in (0, 1). (SciPy's takes a second to import, in every worker.)"""
+    out, index, share = np.zeros(POINTS), np.arange(1, POINTS + 1), 1.0
     while index.any():
         share /= base
         out += share * (index % base)
