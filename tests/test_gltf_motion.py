@@ -24,25 +24,6 @@ def test_a_channel_rests_before_its_first_key_and_after_its_last(tmp_path):
         np.testing.assert_allclose(corner(file, tmp_path, t), [x, 0, 0], atol=1e-6)
 
 
-def test_rotations_turn_evenly_and_the_short_way_round(tmp_path):
-    # A third of a quarter turn is 30°. The second key is written as −q, the same rotation: the way is still 90° long.
-    file = File()
-    node = file.node(mesh=file.mesh())
-    file.animation((node, "rotation", [0, 3], [[0, 0, 0, 1], np.negative(TURN_Z)]))
-    np.testing.assert_allclose(corner(file, tmp_path, 1), [3**0.5 / 2, 0.5, 0], atol=1e-6)
-    np.testing.assert_allclose(corner(file, tmp_path, 3), [0, 1, 0], atol=1e-6)
-
-
-def test_a_cubic_spline_follows_its_tangents(tmp_path):
-    # From 0 to 1 over 2 s, leaving at 3 per second, arriving at 0: at half time h = 1/2·0 + 1/8·(2·3) + 1/2·1 − 1/8·0 = 1.25.
-    file = File()
-    node = file.node(mesh=file.mesh())
-    x = [9, 0, 3, 0, 1, 9]  # in, value, out of both keys; the first in and the last out are never used
-    file.animation((node, "translation", [0, 2], [[v, 0, 0] for v in x], "CUBICSPLINE"))
-    np.testing.assert_allclose(corner(file, tmp_path, 1), [2.25, 0, 0], atol=1e-6)
-    np.testing.assert_allclose(corner(file, tmp_path, 2), [2, 0, 0], atol=1e-6)
-
-
 def test_a_node_given_as_a_matrix_can_be_animated(tmp_path):
     # The matrix: scale 2, a quarter turn, then 5 along z. The animation sets the rotation alone to none.
     file = File()

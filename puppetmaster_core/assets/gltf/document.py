@@ -44,7 +44,7 @@ def short(value) -> str:
     return written if len(written) <= 90 else f"{written[:90]}…"
 
 
-def one_line(value, most: int = 200) -> str:
+def printable(value, most: int = 200) -> str:
     """Text from outside as one printable line of at most `most` characters; "" for what is no text."""
     return "".join(c if c.isprintable() else " " for c in value[:most]).strip() if isinstance(value, str) else ""
 
@@ -131,7 +131,7 @@ def _as_float(value) -> float:
         return math.inf
 
 
-INDEX, NAME, OFFSET = whole(None), Field(lambda value, name, report: one_line(value), ""), whole(0)
+INDEX, NAME, OFFSET = whole(None), Field(lambda value, name, report: printable(value), ""), whole(0)
 COMPONENTS = {5120: np.dtype("i1"), 5121: np.dtype("u1"), 5122: np.dtype("<i2"), 5123: np.dtype("<u2"),
               5125: np.dtype("<u4"), 5126: np.dtype("<f4")}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}

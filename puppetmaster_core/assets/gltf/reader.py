@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from puppetmaster_core.assets.gltf.accessors import Accessors
 from puppetmaster_core.assets.gltf.animation import Animation, read_animations
 from puppetmaster_core.assets.gltf.asset import GltfAsset, Influences, Morph
 from puppetmaster_core.assets.gltf.container import Container, open_container
-from puppetmaster_core.assets.gltf.document import Document, numbers, one_line
+from puppetmaster_core.assets.gltf.document import Document, numbers, printable
 from puppetmaster_core.assets.gltf.errors import KINDS, PART, USUAL, VALUES, AssetError, Budget, DamagedError, Limits, Report
 from puppetmaster_core.assets.gltf.images import Images
 from puppetmaster_core.assets.gltf.looks import check_extensions
@@ -42,7 +43,7 @@ def load_asset(path: str | os.PathLike, limits: Limits = USUAL) -> GltfAsset:
         return _read(Path(path), limits)
     except AssetError as error:
         advice = ": the file is damaged, export it again" if isinstance(error, DamagedError) else ""
-        raise AssetError(f"{one_line(str(path)[-200:])}: {error}{advice}") from None
+        raise AssetError(f"{printable(str(path)[-200:])}: {error}{advice}") from None
 
 
 def _read(path: Path, limits: Limits) -> GltfAsset:
@@ -58,9 +59,8 @@ def _read(path: Path, limits: Limits) -> GltfAsset:
     animations = read_animations(accessors, targets, report)
     if report.first_loss and animations and not _anything_moves(parts, tree, animations):
         raise report.first_loss
-    extras = document.json["asset"].get("extras")
-    about = {"category": one_line(_said(extras).get("category")) or "Other", "provenance": _provenance(path, container, extras),
-             "submodels": names, "clips": [AnimationClip(a.name, a.duration) for a in animations], "animations": animations}
+    clips = [AnimationClip(animation.name, animation.duration) for animation in animations]
+    about = {**_about(path, container), "submodels": names, "clips": clips, "animations": animations}
     asset = _joined(accessors, parts, tree, about, report)
     lost = ~np.isfinite(asset.rest()).all(1)  # found now, not in the middle of a clip
     if lost.any():
@@ -145,29 +145,22 @@ def _morphs(document: Document, parts: list[Part], report: Report) -> list[Morph
     return morphs
 
 
-def _said(extras) -> dict:
-    """What a file's `asset.extras` says of itself; our own library keeps that under "puppetmaster"."""
-    return {**extras, **_label(extras)} if isinstance(extras, dict) else {}
+def _about(path: Path, container: Container) -> dict:
+    """Category and provenance: the file's name and SHA-256, and what it says about itself, made fit for an index.
 
-
-def _label(extras) -> dict:
-    """What the procedural library wrote into a file of its own."""
-    label = extras.get("puppetmaster") if isinstance(extras, dict) else None
-    return label if isinstance(label, dict) else {}
-
-
-def _provenance(path: Path, container: Container, extras) -> dict:
-    """Where the asset comes from: the file's name and SHA-256, and what it says about itself, made fit for an index."""
-    asset, said, label = container.json["asset"], _said(extras), _label(extras)
+    What the procedural library writes into a file of its own is in `asset.extras` under "puppetmaster".
+    """
+    asset = container.json["asset"]
+    extras = asset["extras"] if isinstance(asset.get("extras"), dict) else {}
+    label = extras["puppetmaster"] if isinstance(extras.get("puppetmaster"), dict) else {}
+    said = {**extras, **label}
     texts = {"source": label.get("source"), "generator": asset.get("generator"), "copyright": asset.get("copyright"),
              "licence": said.get("licence") or said.get("license"), **{key: label.get(key) for key in ("kind", "shape")}}
     numbers = {key: label.get(key) for key in ("generation", "seed", "good")}
     provenance = {"source": path.name, "sha256": hashlib.sha256(container.raw).hexdigest()}
-    provenance |= {key: line for key, value in texts.items() if (line := one_line(value, 1000))}
+    provenance |= {key: line for key, value in texts.items() if (line := printable(value, 1000))}
     provenance |= {key: number for key, number in numbers.items() if isinstance(number, int) and abs(number) < 2**63}
-    try:
-        if said and len(json.dumps(extras)) < 10_000:
+    with suppress(RecursionError):  # nested so deep that it could be read but not written again
+        if extras and len(json.dumps(extras)) < 10_000:
             provenance["extras"] = extras
-    except RecursionError:  # nested so deep that it could be read but not written again
-        pass
-    return provenance
+    return {"category": printable(said.get("category")) or "Other", "provenance": provenance}
