@@ -1,8 +1,7 @@
-"""Files and folders that appear whole or not at all, written beside their place and renamed into it; a lock on one."""
+"""Files and folders that appear whole or not at all, written beside their place and renamed into it."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -58,12 +57,12 @@ def whole_folder(path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-@contextmanager
-def locked(path) -> Iterator[None]:
-    """Hold an existing file against other processes; the lock goes with its process. Raises BlockingIOError where it is held."""
-    with open(path, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+def link(source, target) -> None:
+    """Have a file at a second path as well: by a hard link, or on another disk by a copy. Raises OSError."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def try_writing(path) -> None:

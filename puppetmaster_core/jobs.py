@@ -8,18 +8,19 @@ to one plan, and to one process at a time.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from puppetmaster_core.files import locked, write_json
+from puppetmaster_core.files import one_line, write_json
 from puppetmaster_core.isolation import Outcome, Workers
 
 WORKERS = 2  # processes on one machine, where nothing else is asked for
@@ -81,9 +82,9 @@ def settle(folder: Path, plan: Mapping) -> None:
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Hold the file `path` of a folder while this process works there, against others. Raises JobError."""
-    with ExitStack() as stack:
+    with open(path, "rb") as file:
         try:
-            stack.enter_context(locked(path))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which goes with its process
         except BlockingIOError:
             raise JobError(f"{path}: another run is at work here: wait for it, or choose another folder") from None
         yield
@@ -169,7 +170,7 @@ def ray_cluster(workers: int | None = None) -> Iterator[ModuleType]:
     except Exception as error:  # Ray raises plain exceptions, of many lines
         ray.shutdown()
         what = f"join the cluster at {there}" if there else "start on this machine (is it busy?)"
-        raise ConnectionError(f"Ray cannot {what}: {' '.join(str(error).split())[:200]}; or leave --engine ray out") from error
+        raise ConnectionError(f"Ray cannot {what}: {one_line(error, 200)}; or leave --engine ray out") from error
     try:
         yield ray
     finally:

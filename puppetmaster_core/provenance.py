@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
+
+from puppetmaster_core import __version__
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -17,6 +21,12 @@ def commit() -> str | None:
         return head + ("+" if _git("status", "--porcelain").strip() else "")
     except (OSError, ValueError, subprocess.CalledProcessError):
         return None
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Of this package, of Python, and of the packages named."""
+    own = {"puppetmaster_core": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in packages}
 
 
 def _git(*words: str) -> str:

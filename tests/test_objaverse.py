@@ -75,7 +75,7 @@ def test_lists_are_read_and_what_is_no_id_is_set_apart(tmp_path):
     assert read_ids(tmp_path / "ids.json") == ([DOOR, SPIN], ["Z" * 32])
     for text in ("{}", "[1]", "no"):
         (tmp_path / "ids.json").write_text(text)
-        with pytest.raises(ObjaverseError, match="expected a list of ids"):
+        with pytest.raises(ObjaverseError, match="expected a JSON list of ids"):
             read_ids(tmp_path / "ids.json")
 
 

@@ -77,17 +77,17 @@ LIBRARY, FILES, CORRUPTED, BY_HAND, PUBLISHED = ("procedural library", "animated
                                                  "labelled by hand", "the paper's published ids")
 
 
-def library_jobs(good: int, bad: int, first: int = 0) -> list[tuple]:
+def library_jobs(good: int, bad: int) -> list[tuple]:
     """Jobs for `good` good and `bad` bad assets of the library, its categories in turn."""
     groups = asset_source().GROUPS
     return [("library", *one) for name, count in (("good", good), ("bad", bad))
-            for one in asset_source().planned(groups[name], count, first)]
+            for one in asset_source().planned(groups[name], count, 0)]
 
 
-def file_jobs(folder: str, seeds: int = 2) -> tuple[Source, list[tuple]]:
-    """Jobs for a folder's files: each as it is, and spoilt in every way, `seeds` times."""
+def file_jobs(folder: str) -> tuple[Source, list[tuple]]:
+    """Jobs for a folder's files: each as it is, and spoilt in every way, twice."""
     source = find_source(folder)
-    return source, [("file", number, seeds) for number in range(len(source))]
+    return source, [("file", number) for number in range(len(source))]
 
 
 def examples_of(source: Source | None, job: tuple) -> list[Example]:
@@ -103,7 +103,7 @@ def examples_of(source: Source | None, job: tuple) -> list[Example]:
         return []
     group = object_of(source.name(job[1]), asset.provenance)
     out = [_example(asset, group, "good", FILES)]
-    for seed in range(job[2]):
+    for seed in range(2):
         for kind in asset_source().CORRUPTIONS:
             if kind != "explode" or len(np.unique(asset.submodel)) >= 3:
                 out.append(_example(asset_source().corrupt(asset, 0, kind, seed), group, kind, CORRUPTED))

@@ -9,10 +9,8 @@ Letters: n animations, M metrics.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -20,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_curve, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from puppetmaster_core import __version__
 from puppetmaster_core.curation.examples import Examples
 from puppetmaster_core.curation.forest import TREES, Forest, calibrated, logit
 from puppetmaster_core.curation.metrics import METRICS, PAPER
+from puppetmaster_core.provenance import versions
 
 LEAF = 2  # examples in a leaf at least
 FOLDS = 5
@@ -149,7 +147,6 @@ def fit_forest(examples: Examples, seed: int = 0) -> Forest:
         "seed": seed, "trees": TREES, "smallest leaf": LEAF, "kept of the good of every source": KEPT,
         "figures, objects not seen": judged.figures(), "importance": importance, "curves": judged.curves(),
         "figures with the paper's metrics alone": ranking(papers, unseen_shares(papers, FOLDS, seed)),
-        "tools": {"puppetmaster_core": __version__, "python": platform.python_version(),
-                  **{name: version(name) for name in ("numpy", "scikit-learn", "skops")}},
+        "tools": versions("numpy", "scikit-learn", "skops"),
     }
     return Forest(trees, *settle(judged.share, examples), usual, METRICS, about)

@@ -56,7 +56,7 @@ class Judge:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ, **options) -> Judge:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Judge:
         """From PUPPETMASTER_JUDGE_URL, _MODEL and, where the server wants one, _KEY. Raises JudgeError."""
         missing = [name for name in (URL, MODEL) if not environment.get(name)]
         if missing:
@@ -65,7 +65,7 @@ class Judge:
         if not url.startswith(("http://", "https://")) or "@" in url:
             raise JudgeError(f"{URL} is no http address without a password: expected one like http://host:8000/v1, a key "
                              f"in {KEY}")
-        return cls(url, environment[MODEL], environment.get(KEY, ""), **options)
+        return cls(url, environment[MODEL], environment.get(KEY, ""))
 
     def ask(self, pictures: Sequence[bytes]) -> Reply:
         """One request with the pictures (PNG files). Waits and tries again where the server is busy or stumbles.

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from puppetmaster_core.clips.sources import Source
-from puppetmaster_core.curation.judge import Judge, JudgeError, NoAnswer
+from puppetmaster_core.curation.judge import Judge, JudgeError, NoAnswer, Reply
 from puppetmaster_core.curation.pictures import quarters, strip, to_png, unstrip
 from puppetmaster_core.curation.prompt import PROMPT, VERSION, MalformedAnswer
 from puppetmaster_core.files import whole_file, write_json
@@ -100,13 +100,14 @@ class Judging:
             if not strip_path.is_file():
                 continue
             pictures = read_pictures(strip_path)
-            path, known = self.path(pictures), self.answer(strip_path)
+            path = self.path(pictures)
+            known = _read(path)
             if known and not (retry and known.get("error")):
                 continue
             self._afford(costs, budget)
             about = {"model": self.judge.model, "prompt": VERSION, "strip": strip_path.name}
             try:
-                record = about | _record(self.judge, pictures)
+                record = about | _record(self.judge.ask(pictures))
             except NoAnswer as error:
                 unheard[path] = about | {"error": str(error), "tokens_in": 0, "tokens_out": 0, "tries": self.judge.tries}
                 if len(unheard) >= PATIENCE:
@@ -150,8 +151,7 @@ def _write_all(records: dict[Path, dict]) -> None:
         write_json(path, record)
 
 
-def _record(judge: Judge, pictures: Sequence[bytes]) -> dict:
-    reply = judge.ask(pictures)
+def _record(reply: Reply) -> dict:
     said = reply.text if isinstance(reply.text, str) else json.dumps(reply.text)
     record = {"said": said[:SAID], "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "tries": reply.tries}
     try:

@@ -29,10 +29,10 @@ COLUMNS = tuple(field.name for field in fields(Label))
 
 
 def read_labels(path: str | os.PathLike) -> list[Label]:
-    """The labels in a CSV file with the columns animation, rater, answer. Raises LabelError, naming the line."""
+    """The labels in a CSV file with the columns animation, rater, answer. Raises LabelError, naming the line; OSError."""
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise LabelError(f"{path}: cannot be read ({error}): give a CSV file of labels") from None
     rows, found = csv.DictReader(lines), {}
     if not set(COLUMNS) <= set(rows.fieldnames or ()):

@@ -5,8 +5,6 @@ The paper trains on 16k animations and on the best 10k of them; ours are of one 
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import pyarrow.parquet as pq
 
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.curation.tables import read_rows
-from puppetmaster_core.files import whole_folder
+from puppetmaster_core.files import link, whole_folder
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,5 @@ def _link_arm(store: ClipStore, arm: Arm, folder: Path) -> None:
     (folder / "index").mkdir(parents=True)
     index = store.index.take(pa.array(arm.clips))
     for shard in sorted(set(index.column("shard").to_pylist())):
-        try:
-            os.link(store.folder / Path(shard).name, folder / Path(shard).name)
-        except OSError:  # another disk
-            shutil.copyfile(store.folder / Path(shard).name, folder / Path(shard).name)
+        link(store.folder / Path(shard).name, folder / Path(shard).name)
     pq.write_table(index, folder / "index" / "shard-000000.parquet")

@@ -18,6 +18,7 @@ from PIL import Image
 
 from puppetmaster_core.curation.judge import JudgeError, NoAnswer, Reply
 from puppetmaster_core.curation.prompt import PROMPT
+from puppetmaster_core.files import one_line
 
 LONGEST = 300  # tokens of an answer, as from a server
 SAFE = {"trust_remote_code": False}
@@ -49,8 +50,7 @@ class LocalJudge:
             network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", use_safetensors=True, **SAFE)
             network = network.to(device).eval()
         except Exception as error:  # whatever the readers of files from outside raise
-            said = " ".join(str(error).split())[:200]
-            raise JudgeError(f"{place}: no vision-language model can be had from there ({type(error).__name__}: {said}): give a "
+            raise JudgeError(f"{place}: no vision-language model can be had from there ({one_line(error, 200)}): give a "
                              "folder or a Hub name that transformers' AutoModelForImageTextToText reads") from None
         if not getattr(processor, "chat_template", None):
             raise JudgeError(f"{place}: has no chat template, which says how it wants to be asked: give one that has")
@@ -63,8 +63,7 @@ class LocalJudge:
             with torch.inference_mode():
                 said = self.network.generate(**inputs, max_new_tokens=LONGEST, do_sample=False)
         except (RuntimeError, ValueError) as error:  # out of memory is a RuntimeError
-            line = " ".join(str(error).split())[:200]
-            raise NoAnswer(f"{self.model}: cannot answer about these pictures ({type(error).__name__}: {line})") from None
+            raise NoAnswer(f"{self.model}: cannot answer about these pictures ({one_line(error, 200)})") from None
         asked = inputs["input_ids"].shape[1]
         answer = said[0, asked:]
         return Reply(self.processor.tokenizer.decode(answer, skip_special_tokens=True), asked, len(answer), 1)

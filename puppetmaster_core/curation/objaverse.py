@@ -9,12 +9,11 @@ import csv
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import link, whole_file
 
 UID = re.compile(r"[0-9a-f]{32}")
 LISTS = {"animation": "objaverse-animation.json", "animation-HQ": "objaverse-animation-HQ.json"}  # the paper's file names
@@ -28,16 +27,14 @@ class ObjaverseError(ValueError):
 def read_ids(path: str | os.PathLike) -> tuple[list[str], list[str]]:
     """A JSON list of ids: those that are Objaverse's, 32 hexadecimal digits, each once in their order; and those that are not.
 
-    Raises ObjaverseError: no such file, no list of texts.
+    Raises ObjaverseError, and OSError where the file cannot be read.
     """
     try:
         ids = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ObjaverseError(f"{path}: cannot be read ({error.strerror}): give a JSON list of ids") from None
     except ValueError:
-        raise ObjaverseError(f"{path}: got no JSON, expected a list of ids") from None
+        ids = None
     if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-        raise ObjaverseError(f"{path}: got a {type(ids).__name__}, expected a list of ids as text")
+        raise ObjaverseError(f"{path}: got something else, expected a JSON list of ids as text")
     ids = list(dict.fromkeys(ids))
     return [one for one in ids if UID.fullmatch(one)], [one for one in ids if not UID.fullmatch(one)]
 
@@ -79,10 +76,7 @@ def _place(missing: list[str], folder: Path) -> list[str]:
         return [uid for one in missing for uid in _place([one], folder)]
     for uid, path in paths.items():
         with whole_file(folder / f"{uid}.glb") as partial:
-            try:
-                os.link(path, partial)
-            except OSError:  # another disk
-                shutil.copyfile(path, partial)
+            link(path, partial)
     return [uid for uid in missing if uid not in paths]
 
 

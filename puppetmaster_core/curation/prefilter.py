@@ -46,16 +46,14 @@ def read_categories(path: str | os.PathLike) -> Categories:
     """GObjaverse's `category_annotation.json`: a list of {"object_index": "UID.glb", "label": "…"}.
 
     Entries that are not like that, or whose label is none of LABELS, are skipped and counted. An object that comes twice with
-    two labels keeps the first. Raises CategoryError: no such file, no JSON, no list, not one entry that can be used.
+    two labels keeps the first. Raises CategoryError: no JSON list, not one entry that can be used; OSError.
     """
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CategoryError(f"{path}: cannot be read ({error.strerror}): give GObjaverse's category_annotation.json") from None
     except ValueError:
-        raise CategoryError(f"{path}: got no JSON, expected GObjaverse's category_annotation.json") from None
+        entries = None
     if not isinstance(entries, list):
-        raise CategoryError(f"{path}: got a {type(entries).__name__}, expected a list of {{object_index, label}}")
+        raise CategoryError(f"{path}: got no JSON list, expected GObjaverse's category_annotation.json")
     labels, skipped = {}, 0
     for entry in entries:
         name, label = (entry.get("object_index"), entry.get("label")) if isinstance(entry, dict) else (None, None)

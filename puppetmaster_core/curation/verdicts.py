@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
 
 import numpy as np
 
-from puppetmaster_core import __version__
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.curation.forest import Forest
 from puppetmaster_core.curation.measuring import CurationJob
@@ -19,6 +16,7 @@ from puppetmaster_core.curation.prefilter import uid_of
 from puppetmaster_core.curation.tables import ANIMATIONS, ASSETS, read_rows, write_table
 from puppetmaster_core.files import write_json
 from puppetmaster_core.jobs import is_done
+from puppetmaster_core.provenance import versions
 
 KEEP, DROP, HQ, FAILED = "animation", "dropped", "HQ", "failed"  # what becomes of an animation
 
@@ -34,7 +32,7 @@ def forest_verdicts(job: CurationJob, parts: Iterable[int], forest: Forest) -> l
     rows, assets = read_rows(*(a for a, _ in paths)), {row["number"]: row for row in read_rows(*(b for _, b in paths))}
     measured = [row for row in rows if row["error"] is None]
     metrics = np.array([[row[name] for name in METRICS] for row in measured], float).reshape(-1, len(METRICS))
-    tools = json.dumps(_tools(), ensure_ascii=False)
+    tools = json.dumps(versions("numpy", "pyarrow", "scikit-learn", "skops"))
     for row in rows:
         asset = assets[row["number"]]
         category = job.categories.of(row["asset"]) or asset["category"]
@@ -121,9 +119,3 @@ def funnel(assets: list[dict], rows: list[dict]) -> dict[str, dict[str, int]]:
         stages["judge"] = {"in": by_forest, "out": best, "unrealistic": len(judged) - best - failed, "no usable answer": failed,
                            "not asked": by_forest - len(judged)}
     return stages
-
-
-def _tools() -> dict[str, str]:
-    """What made the tables, and in which version."""
-    packages = ("numpy", "pyarrow", "scikit-learn", "skops")
-    return {"puppetmaster_core": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}
