@@ -75,6 +75,15 @@ def test_a_part_turns_whole_and_through_its_drag():
     torch.testing.assert_close(at, drag[1] - drag[0], atol=1e-5, rtol=0)
 
 
+def test_a_part_that_slides_does_not_turn_for_a_noisy_field():
+    mask, generator = square(64, 16, 48), torch.Generator().manual_seed(0)
+    drag = torch.tensor([[0.6, 0.5], [0.3, 0.5]])
+    exact = torch.stack([torch.zeros(2, 64, 64), (drag[1] - drag[0]).view(2, 1, 1).expand(2, 64, 64)])
+    field = exact + torch.stack([torch.zeros_like(places()), 0.1 * (places() - 0.5)])  # growing, as it comes nearer
+    field = field + 0.004 * torch.randn(2, 2, 64, 64, generator=generator)
+    torch.testing.assert_close(anchored(field, mask, mask[None], drag[None]).fields[0], exact, atol=1e-6, rtol=0)
+
+
 def test_a_field_is_carried_on_beyond_what_moves():
     offset = torch.ones(1, 2, 64, 64) * torch.tensor([0.1, -0.2]).view(1, 2, 1, 1)
     torch.testing.assert_close(spread(offset, square(64, 30, 34)), offset, atol=1e-3, rtol=0)

@@ -21,7 +21,7 @@ GIVEN = 13  # channels the networks see: moved (3), known, covered, left, first 
 MODES = 4  # colours that a pixel may have
 PAINT = 4 * MODES + 1  # channels painted: the colours (3 each), their log odds, and the logit of how much of them shows
 TOLD = 6.0  # log odds of a unit that the networks tell, so that they learn to be sure soon
-CRISP = 3.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
+CRISP = 6.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
 AROUND = 2  # pixels around what is touched, where edges are mixed
 BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
 

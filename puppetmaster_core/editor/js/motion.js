@@ -8,7 +8,7 @@ import { tensor } from "./tensors.js";
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
-const [MODES, DECIDED] = [4, 6 * 3]; // as in painter.py: TOLD · CRISP
+const [MODES, DECIDED] = [4, 6 * 6]; // as in painter.py: TOLD · CRISP
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. guide: of the picture (snap.js).
