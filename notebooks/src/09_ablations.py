@@ -226,10 +226,9 @@ table(
 )
 
 # %% [markdown]
-# At this scale the paper's own way is not the best one: maps of displacement move the dragged part farther, and a part's own
-# features, painted along the drag within its mask, disturb the rest least. One reading: a displacement map says where something moves, over a
-# wide blur; the paper's encoding marks single cells, and a network must learn to read them. The mask tells entity maps what the others have
-# to find out.
+# At this scale the paper's own way is not the best one: a part's own features, painted along the drag within its mask, disturb
+# the rest least, as the mask tells entity maps what the others have to find out. Maps of displacement move the dragged part
+# somewhat farther, but within chance. What one frame at a time disturbs more says that frames do help each other.
 #
 # ## Which of the paper's orderings hold here
 #
