@@ -74,8 +74,9 @@ def _of_part(offset: Tensor, mask: Tensor, places: Tensor, drag: Tensor) -> Tens
     square = weighed @ away.T + RIDGE * (weight.sum() + 1) * torch.eye(2, device=away.device)
     affine = torch.linalg.solve(square, weighed @ rest.flatten(0, 1).T).T.unflatten(0, (-1, 2))  # (N, 2, 2)
     motion = offset.flatten(2)
-    whole = moved + _between(rest, motion, weight, SLIDING, TURNING) * (affine @ away)
-    share = _between(whole - motion, motion, weight, STIFF, SOFT)
+    turned = affine @ away
+    share = _between(rest - turned, motion, weight, STIFF, SOFT)
+    whole = moved + _between(rest, motion, weight, SLIDING, TURNING) * turned
     at = F.grid_sample(offset, (2 * drag[:1] - 1).view(1, 1, 1, 2).expand(len(offset), -1, -1, -1), align_corners=False,
                        padding_mode="border")[..., 0]  # (N, 2, 1)
     near = (-away.square().sum(0) / (2 * REACH**2)).exp()
