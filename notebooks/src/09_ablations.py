@@ -228,7 +228,7 @@ table(
 # %% [markdown]
 # At this scale the paper's own way is not the best one: a part's own features, painted along the drag within its mask, disturb
 # the rest least, as the mask tells entity maps what the others have to find out. Maps of displacement move the dragged part
-# somewhat farther, but within chance. What one frame at a time disturbs more says that frames do help each other.
+# somewhat farther, but within chance. One frame at a time disturbs more, on the seed that has run.
 #
 # ## Which of the paper's orderings hold here
 #

@@ -26,7 +26,6 @@ from puppetmaster_core.latents.parts import SIDE, Look
 from puppetmaster_core.pictures import clip_pixels
 
 SMALL = 2048  # numbers up to which a weight stays in full precision
-KINDS = ("f4", "f2", "i1")  # of weights: float32, float16, int8 with a scale a row
 LIVE = 2  # frames while a hand moves: the first, and the one under the pointer
 
 
@@ -87,7 +86,8 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
 def pack(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
     """All that a page needs of a pipeline: {"tapes", "weights", "settings", "bytes" (base64)}.
 
-    kind: how the U-Net's weights are kept, small_kind: the codec's and the image encoder's. Raises PageModelError.
+    kind: how the U-Net's weights are kept: "f4" (float32), "f2" (float16) or "i1" (int8 with a scale a row); small_kind: the
+    codec's and the image encoder's. Raises PageModelError.
     """
     if not isinstance(pipeline.vae, MotionCodec):
         raise PageModelError(f"got a model of {type(pipeline.vae).__name__}, expected one of motion latents, as tiny is")

@@ -4,7 +4,6 @@ import { makeMatrices } from "./matrix.js";
 import { OPERATIONS, softmax } from "./operations.js";
 import { blank, expand, permute, sizeOf, tensor } from "./tensors.js";
 
-
 // Between the pixels of x (…, H, W) at a new size: bilinear, pixels' centres as PyTorch has them without align_corners.
 export function enlarged({ shape, data }, [h, w], weigh = bilinear) {
   const [H, W] = shape.slice(-2);
