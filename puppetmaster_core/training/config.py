@@ -34,6 +34,7 @@ class RunSettings:
     steps: int = ranged(1)
     batch_size: int = ranged(1)  # clips of one update, over all processes and rounds
     learning_rate: float = ranged(LEAST, 1e6)
+    optimizer: str = "adamw"  # "muon" learns the motion of clips with fewer of them
     warmup_steps: int = ranged(0, default=100)
     decay_steps: int = ranged(0, default=0)  # the learning rate falls linearly to 0 over the last ones
     weight_decay: float = ranged(0, default=0.0)
@@ -59,6 +60,10 @@ class RunSettings:
                                 "steps, expected at most as many together: give fewer")
         if self.mixed_precision not in ("no", "bf16"):
             raise TrainingError(f"got mixed_precision={self.mixed_precision!r}, expected 'no' or 'bf16': choose one")
+        if self.optimizer not in ("adamw", "muon"):
+            raise TrainingError(f"got optimizer={self.optimizer!r}, expected 'adamw' or 'muon': choose one")
+        if self.shard and self.optimizer == "muon":
+            raise TrainingError("got shard and muon, which wants whole matrices: leave one of them out")
         if self.shard and self.compile:
             raise TrainingError("got compile and shard, but layers are compiled whole: leave one of them out")
         if self.batch_size % self.accumulate:

@@ -26,10 +26,12 @@ from puppetmaster_core.training.batches import Batch, prefetch
 from puppetmaster_core.training.config import RunSettings
 from puppetmaster_core.training.distributed import fill, make_accelerator, parts_of, share_out, wait_for_main, whole
 from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
+from puppetmaster_core.training.muon import Muon
 
 Make = Callable[[int, range], Batch]  # the rows of an update's batch, on the CPU
 Loss = Callable[[nn.Module, Batch], tuple[Tensor, dict]]  # of a batch on the device: its mean, and numbers to log
 Sample = Callable[[], dict[str, Tensor]]  # pictures (3, H, W) in [0, 1] by name
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 
 def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, record: dict | None = None,
@@ -98,7 +100,7 @@ class _Run:
         accelerator, settings = self.accelerator, self.settings
         self.trained = share_out(self.model, accelerator.device, accelerator.num_processes) if self.shared else self.model
         parameters = list(self.trained.parameters())
-        self.optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.optimizer = OPTIMIZERS[settings.optimizer](parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.ema = EMAModel(parameters, decay=settings.ema_decay)
         if optimizer:
             moments = {number: {name: parts_of(value, parameters[number]) for name, value in own.items()}
