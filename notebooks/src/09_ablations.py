@@ -194,11 +194,11 @@ Markdown(tables.text(loaded, "attention-from-nothing"))
 frame_by_frame(loaded, TABLES["attention-from-nothing"])
 
 # %% [markdown]
-# What came of it so far, with the seeds that have run: the pre-trained network fares worse at the size it was not trained on, as
-# Figure 8 says. After fine-tuning, frame 1 is *not* spared: in so few steps no arm learns to copy it, so there is no good frame for
-# later ones to fade from, nor for all-to-first attention to reach back to, and the arms hardly differ. The paper's explanation is
-# neither confirmed nor refuted here; it wants networks that copy the first frame, and so more steps: `--steps 1000` with results
-# of its own.
+# What came of it, on three seeds: the pre-trained network fares worse at the size it was not trained on, as Figure 8 says. After
+# fine-tuning, frame 1 is *not* spared: in so few steps no arm learns to copy it, so there is no good frame for later ones to
+# fade from, nor for all-to-first attention to reach back to, and the arms hardly differ. The paper's explanation is neither
+# confirmed nor refuted here; it wants networks that copy the first frame, and so more steps: `--steps 1000` with results of its
+# own.
 #
 # ## Mechanism against mechanism
 #
@@ -228,7 +228,7 @@ table(
 # %% [markdown]
 # At this scale the paper's own way is not the best one: a part's own features, painted along the drag within its mask, disturb
 # the rest least, as the mask tells entity maps what the others have to find out. Maps of displacement move the dragged part
-# somewhat farther, but within chance. One frame at a time disturbs more, on the seed that has run.
+# farther, by little. Copied features move it less. That one frame at a time disturbs more than whole videos is within chance.
 #
 # ## Which of the paper's orderings hold here
 #

@@ -137,7 +137,7 @@ from puppetmaster_core.evaluation.ledger import table as claims
 Markdown(claims("table3."))
 
 # %% [markdown]
-# With the seeds that have run, the paper's ordering holds: at its share of bad animations the loss falls as it does without
+# On three seeds the paper's ordering holds: at its share of bad animations the loss falls as it does without
 # them, but quality suffers, and most of all what should stay, which moves more than twice as much. Nothing collapses there.
 # The dose says when it does: at three bad animations of four no more parts go the right way than without any drags, and
 # with nothing but bad ones whole frames are worse than the still picture.
