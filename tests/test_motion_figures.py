@@ -16,11 +16,12 @@ def test_rest_is_white_direction_is_hue_and_length_is_strength():
 
 
 def test_our_own_rows_are_those_of_motion_models_on_cabinets():
-    told = {row: {"moving": {"mean": value}} for row, value in (("static copy", 9.0), ("exact motion", 20.5), ("model", 17.25))}
+    means = {"static copy": 9.0, "exact motion": 20.5, "exact latents": 19.0, "model": 17.25}
+    told = {row: {"moving": {"mean": value}} for row, value in means.items()}
     records = {"a.json": {"model": "m", "kinds": "cabinets", "summary": told},
                "b.json": {"model": "m", "kinds": "all", "summary": told},
                "c.json": {"model": "old", "summary": {"model": {"moving": {"mean": 14.0}}}}, "d.json": {"rows": []}}
     own = figures.own_rows(records)
-    assert list(own.values()) == [9.0, 20.5, 17.25] and all("m, judged clips" in name for name in own)
+    assert list(own.values()) == [*means.values()] and all("m, judged clips" in name for name in own)
     bars = figures.ceilings(own).axes[0]
     assert [label.get_text() for label in bars.get_yticklabels()] == [*figures.CEILINGS, *own]

@@ -148,7 +148,8 @@ def own_rows(records: dict[str, dict]) -> dict[str, float]:
     """This book's PSNR of the moving region of cabinets, in dB, by row, from results: those of motion-latent models, if any."""
     summaries = [(record["model"], record["summary"]) for record in records.values()
                  if "exact motion" in record.get("summary", {}) and record.get("kinds", "cabinets") == "cabinets"]
-    rows = {"static copy": "static copy", "exact motion": "exact motion, our painter", "model": "predicted motion, our painter"}
+    rows = {"static copy": "static copy", "exact motion": "exact motion, our painter",
+            "exact latents": "exact motion, our latents and painter", "model": "predicted motion, our latents and painter"}
     return dict(chain.from_iterable(
         ((f"{said} ({model}, judged clips)", summary[row]["moving"]["mean"]) for row, said in rows.items() if row in summary)
         for model, summary in summaries))

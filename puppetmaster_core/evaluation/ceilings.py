@@ -17,17 +17,20 @@ from puppetmaster_core.latents.painter import Moved
 from puppetmaster_core.latents.pictures import decode, decode_anchored, encode
 from puppetmaster_core.pictures import to_frames, to_tensor
 
-VAE, ANCHORED, EXACT = "VAE", "VAE, anchored", "exact motion"  # rows of what a model's latents make of the true motion
+VAE, ANCHORED, LATENTS, EXACT = "VAE", "VAE, anchored", "exact latents", "exact motion"  # rows
 
 
-def ceilings(pipeline, clip: Clip) -> dict[str, np.ndarray]:
+def ceilings(pipeline, clip: Clip, drags: Drags) -> dict[str, np.ndarray]:
     """Videos (N, S, S, 3) uint8 by the name of their row; the last is what the model's is held against.
 
-    Picture latents: the VAE's reconstruction, plain and as the pipeline decodes it. Motion latents: the painter on the clip's
-    exact displacement; none for a clip without one of its pictures' size.
+    Picture latents: the VAE's reconstruction, plain and as the pipeline decodes it. Motion latents: what the model would show if
+    it diffused the exact latents, and the painter on the clip's exact displacement; neither for a clip without a displacement of
+    its pictures' size.
     """
     if isinstance(pipeline.vae, MotionCodec):
-        return {EXACT: paint_exactly(pipeline.vae, clip)} if clip.displacement.shape[1:3] == clip.frames.shape[1:3] else {}
+        if clip.displacement.shape[1:3] != clip.frames.shape[1:3]:
+            return {}
+        return {LATENTS: diffuse_exactly(pipeline, clip, drags), EXACT: paint_exactly(pipeline.vae, clip)}
     return {VAE: reconstruct(pipeline, clip.frames), ANCHORED: reconstruct(pipeline, clip.frames, anchored=True)}
 
 
@@ -39,6 +42,18 @@ def reconstruct(pipeline, frames: np.ndarray, anchored: bool = False) -> np.ndar
     if not anchored or not pipeline.config.anchor:
         return to_frames(decode(pipeline.vae, z)[0])
     return to_frames(decode_anchored(pipeline.vae, z, pictures[:1], z[:, 0], pipeline.config.anchor)[0])
+
+
+@torch.no_grad()
+def diffuse_exactly(pipeline, clip: Clip, drags: Drags) -> np.ndarray:
+    """D(E(·)) of a clip's exact motion, (N, S, S, 3) uint8: masks, whole parts and painter are the model's own."""
+    codec = pipeline.vae
+    picture = to_tensor(clip.frames[:1]).to(codec.device)
+    dragged = codec.look(picture, *(one.to(codec.device) for one in pipeline.drag_tensors([drags])))
+    offset = torch.from_numpy(clip.displacement.astype(np.float32).transpose(0, 3, 1, 2))[None]
+    moving = torch.from_numpy(moves(clip.displacement).astype(np.float32))[None, None, None]
+    x = codec.encode(offset.to(codec.device), moving.to(codec.device), dragged)
+    return to_frames(codec.paint(picture[0], codec.motion(x, dragged)[0]))
 
 
 @torch.no_grad()

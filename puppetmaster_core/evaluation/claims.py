@@ -24,7 +24,7 @@ SAID = {"psnr_moving_over_static_copy": "over static copy/moving", "psnr_over_st
         "edge_energy_over_ceiling": "edge energy over ceiling", "mask_iou": "mask IoU"}
 OF_ROWS = {"psnr": "whole", "psnr_moving": "moving", "psnr_still": "still", "edge_energy": "edge energy"}
 ROWS = {"model": "", "static copy": "static_copy_beside_", "VAE": "vae_of_", "VAE, anchored": "anchored_vae_of_",
-        "exact motion": "exact_motion_of_"}
+        "exact latents": "exact_latents_of_", "exact motion": "exact_motion_of_"}
 OVER = "_over_static_copy"
 # What a model trained from nothing is asked for. The bars are ours.
 BARS = {"psnr_moving_over_static_copy": 6.0, "psnr_over_static_copy": 1.5, "right_direction": 0.90, "off_place": 0.35,

@@ -63,7 +63,7 @@ def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, videos: Path 
     how = {"seed": clip_seed(seed, subject.name), **sampling}
     made = pipeline(clip.frames[0], drags, **how)
     keep_video(videos, subject.name, made)
-    found = score(subject, drags, {MODEL: made.frames, COPY: static_copy(clip.frames), **ceilings(pipeline, clip)})
+    found = score(subject, drags, {MODEL: made.frames, COPY: static_copy(clip.frames), **ceilings(pipeline, clip, drags)})
     masks = mask_overlap(pipeline, clip, drags, **how)
     return found if masks is None else {**found, "mask IoU": masks}
 
