@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from lib.figures import TEXT, done, plain
-from puppetmaster_core.ablations.arms import ARMS
+from puppetmaster_core.ablations.arms import ARMS, AblationError
 from puppetmaster_core.ablations.grid import COPY, TRUTH, read, read_strip
 from puppetmaster_core.ablations.tables import interval, values
 from puppetmaster_core.drags import Drags
@@ -21,10 +21,21 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 
 
 def films(results: Path, arms: Sequence[str], clip: int) -> dict[str, Video]:
-    """The truth, and what some arms made of one of the clips whose videos are kept, by their labels; each with its drags."""
-    drags = Drags(np.array(read(results / f"{TRUTH}.json")["drags"][clip], np.float32))
-    there = {"truth": results / f"{TRUTH}.webp"} | {ARMS[arm].label: results / f"{arm}-0.webp" for arm in arms}
-    return {label: Video(read_strip(path)[clip], fps=3, drags=drags) for label, path in there.items() if path.is_file()}
+    """The truth, and what some arms made of one of the clips whose videos are kept, by their labels; each with its drags.
+
+    Raises AblationError for an arm that has not run there, or a clip that is not kept.
+    """
+    kept = read(results / f"{TRUTH}.json")["drags"]
+    if not 0 <= clip < len(kept):
+        raise AblationError(f"got clip {clip}, expected 0 to {len(kept) - 1}: the videos of these are kept")
+    paths = {"truth": results / f"{TRUTH}.webp"}
+    for arm in arms:
+        paths[ARMS[arm].label if arm in ARMS else arm] = path = results / f"{arm}-0.webp"
+        if not path.is_file():
+            ran = sorted(one.stem.removesuffix("-0") for one in results.glob("*-0.webp"))
+            raise AblationError(f"got arm {arm!r}, expected one that has run with seed 0: {', '.join(ran) or 'none has'}")
+    drags = Drags(np.array(kept[clip], np.float32))
+    return {label: Video(read_strip(path)[clip], fps=3, drags=drags) for label, path in paths.items()}
 
 
 def loss_curves(loaded: Mapping, arms: Sequence[str]) -> Figure:

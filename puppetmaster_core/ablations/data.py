@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from puppetmaster_core.ablations.arms import AblationError
 from puppetmaster_core.clips import rendering
 from puppetmaster_core.clips.rules import draw_paths
 from puppetmaster_core.clips.shards import ClipStore
@@ -51,6 +52,9 @@ class TrainingClips:
     def mixed(good: TrainingClips, bad: TrainingClips, share: float) -> TrainingClips:
         """As many clips as `good` has, of which a share are bad ones."""
         count = round(share * len(good))
+        if len(bad) < count:
+            raise AblationError(f"got {len(bad)} bad clips, expected {count}: in too many assets nothing was seen to move, so "
+                                "raise BAD_ASSETS")
         names = TrainingClips.__dataclass_fields__
         return TrainingClips(**{name: torch.cat([getattr(bad, name)[:count], getattr(good, name)[count:]]) for name in names})
 

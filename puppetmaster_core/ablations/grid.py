@@ -124,7 +124,8 @@ class Grid:
             "curve": curve, "scores": scores(made, self.judged)})
 
     def _record_pretraining(self, record: dict) -> None:
-        self._write(self.path("pretraining"), record)
+        if not self.path("pretraining").is_file():
+            self._write(self.path("pretraining"), record)
 
     def _write(self, path: Path, record: dict) -> None:
         about = {"kind": "ablation run", "commit": commit(), "device": "cpu", "settings": self.settings()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +32,8 @@ PLAIN = {"modulation": "none", "drag_tokens": False, "attention": "spatial"}  # 
 def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, judged: list[JudgedClip],
                record: Callable[[dict], None]) -> dict[str, Tensor]:
     """The weights, made once. record: is given the curve, and how good its videos are at its own size and at ours (Fig. 8)."""
-    path = work / f"pretrained-{steps}.safetensors"
-    if not path.is_file():
+    path, told = work / f"pretrained-{steps}.safetensors", work / f"pretrained-{steps}.json"
+    if not (path.is_file() and told.is_file()):
         torch.manual_seed(0)
         network = DragUNet(**ABLATION.unet | PLAIN)
         space = Task.of(good, residual=False).space
@@ -49,9 +50,12 @@ def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, ju
         found = {name: np.mean([psnr_of_frames(*pair) for pair in zip(*both, strict=True)], 0).round(3).tolist()
                  for name, both in made.items()}
         ours = scores(videos(network, task, code, judged, 0), judged)
-        record({"curve": curve, "seconds": seconds, "frames": found, "scores": ours})
+        about = {"curve": curve, "seconds": seconds, "frames": found, "scores": ours}
+        with whole_file(told) as partial:
+            partial.write_text(json.dumps(about), encoding="utf-8")
         with whole_file(path) as partial:
             save_file(network.state_dict(), partial)
+    record(json.loads(told.read_text(encoding="utf-8")))
     return load_file(path)
 
 

@@ -75,7 +75,7 @@ def _ablation(arguments: argparse.Namespace) -> tuple[dict, str]:
             print(f"{path}: {'made now' if made else 'there already'}", file=sys.stderr)
     loaded = tables.load(results)
     report = tables.result(loaded, "puppetmaster reproduce --scale ablation")
-    if not size:  # the ledger takes its claims from runs of the scale's own size
+    if not size and not arguments.show:  # the ledger takes its claims from runs of the scale's own size
         write_json(results.with_suffix(".json"), report)
     shown = [tables.text(loaded, name) for name in arguments.table or arms.TABLES]
     return report, "\n\n".join([*shown, tables.orderings_text(loaded)])

@@ -34,7 +34,8 @@ CABINET_BARS = {"psnr_moving_over_static_copy": 8.0, "psnr_over_static_copy": 4.
 
 # What a claim that nobody has run here waits for, by suite, and by metric beside.
 WAITS = {"Drag-a-Move": "waits for a GPU with SVD's weights and the authors' checkpoint",
-         "Human3.6M": "waits for the same, and for Human3.6M's licence: the paper's clips are not published"}
+         "Human3.6M": "waits for a GPU with SVD's weights and the authors' checkpoint, and for Human3.6M's licence: the paper's "
+                      "clips are not published"}
 JUDGES = {"lpips": "LPIPS' weights", "fvd_i3d": "I3D's weights", "motion_error_origins": "CoTracker's weights (CC-BY-NC)",
           "motion_error_foreground": "CoTracker's weights (CC-BY-NC)"}
 
