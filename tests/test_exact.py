@@ -184,7 +184,7 @@ def test_exact_latents_show_more_than_a_still_and_less_than_exact_motion():
         rows = {"copy": static_copy(frames), **ceilings(tiny, subject.clip, subject.drags(5))}
         gained.append([psnr(rows[row], frames, moving_region(frames)) for row in ("copy", "exact latents", "exact motion")])
     copy, latents, motion = np.mean(gained, 0)
-    assert copy + 3 < latents < motion  # 8.9, 17 and 18.5 dB on the judged cabinets
+    assert copy + 3 < latents < motion  # 8.9, 16.3 and 18.5 dB on the 64 judged cabinets
 
 
 def test_masks_overlap_by_hand():

@@ -170,7 +170,8 @@ table(
 # because a drawer that opens shows its inside: only about half of the moving pixels are anywhere in frame 1. **From an oracle**
 # fills those from the true frames, which nobody can: it is the ceiling. In between lies what a painter is worth. Lower down,
 # motion on a coarser grid: bilinear edges lose decibels that the picture's own edges would win back, and the same with one
-# affine motion for a part.
+# affine motion for a part. At the bottom `tiny` itself, on judged clips: its painter on exact motion, its latents of exact
+# motion, and what it predicts. So each loss stands apart: the painter's, that of masks and whole parts, the denoiser's.
 
 # %%
 import json
