@@ -17,6 +17,7 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
+from puppetmaster_core.latents.snap import Guide
 from puppetmaster_core.pictures import Placement, open_picture, to_frames, to_tensor
 from puppetmaster_core.sampling import noise_range
 
@@ -44,7 +45,7 @@ class LivePicture:
         self.device = pipeline.unet.device
         self.placement = Placement.of(picture.size, min(LARGEST, pipeline.latents.side(picture.size)))
         self.first = to_tensor(np.asarray(self.placement.pad(picture)))[None].to(self.device)
-        self.embedding = pipeline.embed(self.first)
+        self.embedding, self.guide = pipeline.embed(self.first), Guide.of(self.first[0])
         self.look, self._levels = pipeline.vae.parts(F.adaptive_avg_pool2d(self.first, SIDE))
         self._origins, self._masks = None, None
 
@@ -75,7 +76,7 @@ class LivePicture:
 
         clean = denoise(network, most * noise, torch.tensor([most], device=self.device))
         (motion,) = pipe.vae.motion(clean, dragged)
-        return self.placement.cut(to_frames(pipe.vae.paint(self.first[0], motion)[-1:].float().clamp(-1, 1)))[0]
+        return self.placement.cut(to_frames(pipe.vae.paint(self.first[0], motion, self.guide)[-1:].float().clamp(-1, 1)))[0]
 
     @torch.no_grad()
     def suggest(self, most: int | None = None) -> list[Suggestion]:

@@ -12,7 +12,7 @@ from puppetmaster_core.evaluation.ceilings import overlap
 from puppetmaster_core.latents.anchoring import anchored, spread
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
 from puppetmaster_core.latents.painter import MODES, Moved, Painter, shown
-from puppetmaster_core.latents.snap import snap
+from puppetmaster_core.latents.snap import Guide, snap
 from puppetmaster_core.latents.splat import splat
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
@@ -150,10 +150,11 @@ def test_a_mask_gets_the_edges_of_the_picture(size):
     truth = square(size, size // 4, size // 2) > 0
     picture = torch.where(truth, torch.tensor([0.5, -0.2, 0.1])[:, None, None], torch.tensor([0.3, 0.2, -0.4])[:, None, None])
     blurred = F.avg_pool2d(F.avg_pool2d(square(size, size // 4, size // 2)[None], size // 64)[:, None], 3, 1, 1)[:, 0]
-    found = snap(blurred, picture)[0]
+    found = snap(blurred, Guide.of(picture))[0]
     assert found.shape == (size, size)
     assert torch.equal(found > 0.5, truth)
-    plain = snap(blurred, torch.zeros_like(picture))[0] > 0.5  # a picture that tells nothing leaves a mask about where it was
+    nothing = Guide.of(torch.zeros_like(picture))
+    plain = snap(blurred, nothing)[0] > 0.5  # a picture that tells nothing leaves a mask about where it was
     assert overlap(plain.numpy(), truth.numpy()) > 0.85
 
 

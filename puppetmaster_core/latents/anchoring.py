@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puppetmaster_core.latents.snap import resized, snap
+from puppetmaster_core.latents.snap import Guide, resized, snap
 
 STIFF, SOFT = 0.12, 0.35  # misfit, of the part's own motion, up to which it is moved whole, and from which on it keeps its field
 SLIDING, TURNING = 0.2, 0.4  # misfit of a mere slide, up to which a part only slides, and from which on it also turns or grows
@@ -27,8 +27,11 @@ class PartMotion:
     masks: Tensor  # (K + 1, S, S) in [0, 1]: they overlap nowhere, up to their edges
     fields: Tensor  # (K + 1, N, 2, S, S), defined everywhere
 
-    def at(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Offset (N, 2, W, W), weight (W, W) and order (N, W, W), as `Moved.of` takes them, for picture (3, W, W)."""
+    def at(self, picture: Tensor, guide: Guide | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Offset (N, 2, W, W), weight (W, W) and order (N, W, W), as `Moved.of` takes them, for picture (3, W, W).
+
+        guide: of the picture, where it has been made already.
+        """
         used = self.masks.flatten(1).amax(1) > 0.1
         masks, fields, size = self.masks[used], self.fields[used], picture.shape[-1]
         frames = self.fields.shape[1]
@@ -36,7 +39,7 @@ class PartMotion:
             nothing = picture.new_zeros(size, size)
             return nothing.expand(frames, 2, -1, -1), nothing, nothing.expand(frames, -1, -1)
         if size > masks.shape[-1]:
-            masks, fields = snap(masks, picture), resized(fields, size)
+            masks, fields = snap(masks, guide or Guide.of(picture)), resized(fields, size)
         weight, owner = masks.max(0)
         weight = torch.where(masks.sum(0) > 0.5, masks.sum(0).clamp(max=1), weight)
         weight = (FIRM * (weight - 0.5) + 0.5).clamp(0, 1)

@@ -17,6 +17,7 @@ from puppetmaster_core.latents.anchoring import PartMotion, anchored
 from puppetmaster_core.latents.field import COARSE, GRID, from_latents, guess, pack, to_latents
 from puppetmaster_core.latents.painter import Moved, Painter
 from puppetmaster_core.latents.parts import AUXILIARY, SIDE, Look, PartsNet
+from puppetmaster_core.latents.snap import Guide
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ class MotionCodec(ModelMixin, ConfigMixin):
         return [anchored(_doubled(f), m, masks, drags) for f, m, masks, drags
                 in zip(field, sharp, dragged.masks, dragged.drags, strict=True)]
 
-    def paint(self, picture: Tensor, motion: PartMotion) -> Tensor:
-        """Frames (N, 3, W, W) in [−1, 1] of picture (3, W, W); the first is the picture."""
-        offset, weight, order = motion.at(picture)
+    def paint(self, picture: Tensor, motion: PartMotion, guide: Guide | None = None) -> Tensor:
+        """Frames (N, 3, W, W) in [−1, 1] of picture (3, W, W); the first is the picture. guide: see `PartMotion.at`."""
+        offset, weight, order = motion.at(picture, guide)
         made = self.painter(Moved.of(picture, offset[1:], weight, order[1:]))
         return torch.cat([picture[None], made])
 

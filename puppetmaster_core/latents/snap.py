@@ -20,10 +20,9 @@ SURE = 0.97  # what is this sure is left alone: a thin part would be smoothed aw
 COARSE = 128  # pixels a side at which the functions are fitted (He and Sun 2015, https://arxiv.org/abs/1505.00996)
 
 
-def snap(masks: Tensor, picture: Tensor) -> Tensor:
-    """masks (K, s, s) in [0, 1], s ≤ S, at the size of picture (3, S, S) in [−1, 1] and with its edges."""
-    masks = found = resized(masks, picture.shape[-1])
-    guide = Guide.of(picture)
+def snap(masks: Tensor, guide: Guide) -> Tensor:
+    """masks (K, s, s) in [0, 1], s ≤ S, at the size of the guide's picture and with its edges."""
+    masks = found = resized(masks, guide.picture.shape[-1])
     for _ in range(PASSES):
         found = (STEEP * (guide.fitted(found) - 0.5) + 0.5).clamp(0, 1)
     return found.where(masks <= SURE, 1.0).where(masks >= 1 - SURE, 0.0)
@@ -41,7 +40,7 @@ def resized(fields: Tensor, size: int) -> Tensor:
 class Guide:
     """What of a picture the regressions need, whatever the mask: at s pixels a side, with windows around each pixel."""
 
-    picture: Tensor  # (3, S, S)
+    picture: Tensor  # (3, S, S) in [−1, 1]
     small: Tensor  # (3, s, s)
     windows: Tensor  # (s, s): a row times a column of pixels is their mean over a window, as far as it lies inside
     colours: Tensor  # (3, s, s), their means
