@@ -12,7 +12,7 @@ from PIL import Image
 from exports import FORMATS, export, main
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.evaluation.suites import TestClip
-from puppetmaster_core.evaluation.videos import Recipe, VideoError
+from puppetmaster_core.evaluation.videos import VideoError, VideoForm
 
 POINTS = np.array([[[0.25, 0.5], [0.75, 0.5]], [[0.5, 0.5], [0.5, 1.1]]])  # one of them leaves the picture
 
@@ -27,7 +27,7 @@ def clip():
 
 def exported(method, clip, folder) -> Path:
     assert export(method, [clip, TestClip("no_drags", clip.frames, None, None)], folder, "A Furniture") == 1
-    assert Recipe.of(folder) == FORMATS[method][0]
+    assert VideoForm.of(folder) == FORMATS[method][0]
     return folder / "inputs"
 
 

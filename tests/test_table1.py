@@ -24,7 +24,7 @@ from puppetmaster_core.evaluation.table1 import (
     model_row,
     summarise,
 )
-from puppetmaster_core.evaluation.videos import Recipe, VideoError, read_video
+from puppetmaster_core.evaluation.videos import VideoError, VideoForm, read_video
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.video import Video
@@ -101,7 +101,7 @@ def test_padding_is_undone(size):
     picture = picture.astype(np.uint8)
     wide = np.asarray(pad(Image.fromarray(picture), size))
     assert wide.shape == (size[1], size[0], 3)
-    back = Recipe(size).undo(np.repeat(wide[None], 14, 0), 14, 256)
+    back = VideoForm(size).undo(np.repeat(wide[None], 14, 0), 14, 256)
     assert back.shape == (14, 256, 256, 3) and psnr(back, np.repeat(picture[None], 14, 0)) > 33
     u, v = padded_points(np.array([50 / 256, 110 / 256]), size)
     assert wide[int(v), int(u)].max() < 5  # the middle of the black square
@@ -110,25 +110,25 @@ def test_padding_is_undone(size):
     assert np.asarray(pad(Image.fromarray(picture), (576, 320)))[:, :120].min() == 255
 
 
-def test_a_recipe_picks_frames_as_it_says():
+def test_a_form_picks_frames_as_it_says():
     frames = np.repeat(np.arange(81, dtype=np.uint8), 3 * 4).reshape(81, 2, 2, 3)
-    first, even = Recipe(frames=16).undo(frames[:16], 14, 2), Recipe(keep="spread").undo(frames, 14, 2)
+    first, even = VideoForm(frames=16).undo(frames[:16], 14, 2), VideoForm(keep="spread").undo(frames, 14, 2)
     assert first[:, 0, 0, 0].tolist() == [*range(14)]  # App. C.2: of 16 the last two go
     assert even[:, 0, 0, 0].tolist() == np.linspace(0, 80, 14).round().tolist()
-    np.testing.assert_array_equal(Recipe(frames=81, keep="spread").undo(frames, 14, 2), even)
+    np.testing.assert_array_equal(VideoForm(frames=81, keep="spread").undo(frames, 14, 2), even)
     for got in (13, 80):  # spread over another number of frames, the drags would not take the whole video
         with pytest.raises(VideoError, match=f"{got} frames, expected 81"):
-            Recipe(frames=81, keep="spread").undo(frames[:got], 14, 2)
+            VideoForm(frames=81, keep="spread").undo(frames[:got], 14, 2)
 
 
-def test_a_recipe_is_read_and_refused(tmp_path):
-    recipe = Recipe((576, 320), 14, "spread")
-    recipe.save(tmp_path)
-    assert Recipe.of(tmp_path) == recipe and Recipe.of(tmp_path / "nowhere") == Recipe()
+def test_a_form_is_read_and_refused(tmp_path):
+    form = VideoForm((576, 320), 14, "spread")
+    form.save(tmp_path)
+    assert VideoForm.of(tmp_path) == form and VideoForm.of(tmp_path / "nowhere") == VideoForm()
     for text in ("{", "[]", '{"keep": "last"}', '{"size": 7}', '{"frames": "81"}'):
         (tmp_path / "method.json").write_text(text)
         with pytest.raises(VideoError, match=r"method\.json"):
-            Recipe.of(tmp_path)
+            VideoForm.of(tmp_path)
 
 
 def test_a_folder_of_videos_is_a_suite(folder):
@@ -214,7 +214,7 @@ class Told:
 def test_evaluate_makes_table_1_of_a_methods_videos(folder, tmp_path, capsys):
     method = tmp_path / "methods" / "moved"
     method.mkdir(parents=True)
-    Recipe((96, 64)).save(method)
+    VideoForm((96, 64)).save(method)
     wide = np.stack([np.asarray(pad(Image.fromarray(frame), (96, 64))) for frame in film(0)[0]])
     Video(wide).save(method / "a.gif")
     out = tmp_path / "t.json"

@@ -22,8 +22,8 @@ from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.scores import DEVICE, Followed, Judges, score
 from puppetmaster_core.evaluation.suites import Suite, TestClip
 from puppetmaster_core.evaluation.videos import (
-    Recipe,
     VideoError,
+    VideoForm,
     find_video,
     folder_name,
     keep_video,
@@ -92,7 +92,7 @@ def folder_rows(folder: str | Path) -> list[Row]:
 
 
 def _folder_row(folder: Path) -> Row:
-    recipe = Recipe.of(folder)
+    form = VideoForm.of(folder)
 
     def make(clip: TestClip) -> np.ndarray:
         path = find_video(folder, clip.id)
@@ -100,7 +100,7 @@ def _folder_row(folder: Path) -> Row:
             raise VideoError(f"{folder.name} has no video of {clip.id}")
         frames = read_video(path)
         try:
-            return recipe.undo(frames, len(clip.frames), clip.frames.shape[1])
+            return form.undo(frames, len(clip.frames), clip.frames.shape[1])
         except VideoError as error:
             raise VideoError(f"{path}: {error}") from None
 

@@ -20,7 +20,7 @@ from puppetmaster_core.video import WRITERS, Video
 SUFFIXES = (".mp4", ".gif")
 MOST_FRAMES = 1000
 MOST_PIXELS = 4096  # a side
-RECIPE = "method.json"
+FORM_FILE = "method.json"
 
 
 class VideoError(ValueError):
@@ -102,7 +102,7 @@ def keep_video(folder: Path | None, clip: str, video: Video) -> None:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class VideoForm:
     """How a method's videos were made from the square test pictures, and so how they are brought back (App. C.2)."""
 
     size: tuple[int, int] | None = None  # (W, H) the method works at; None: whatever its videos have
@@ -110,9 +110,9 @@ class Recipe:
     keep: str = "first"  # "first": the first N frames; "spread": N frames spread evenly from the first to the last
 
     @classmethod
-    def of(cls, folder: Path) -> Recipe:
+    def of(cls, folder: Path) -> VideoForm:
         """What `folder`/method.json says; the default where there is none. Raises VideoError."""
-        path = folder / RECIPE
+        path = folder / FORM_FILE
         if not path.is_file():
             return cls()
         try:
@@ -127,7 +127,7 @@ class Recipe:
         return cls(size and tuple(size), frames, keep)
 
     def save(self, folder: Path) -> None:
-        write_json(folder / RECIPE, asdict(self))
+        write_json(folder / FORM_FILE, asdict(self))
 
     def undo(self, frames: np.ndarray, count: int, size: int) -> np.ndarray:
         """App. C.2: "remove the padding from the generated frames and resize them back to 256×256".
@@ -137,7 +137,7 @@ class Recipe:
         whole = self.keep == "first" or self.frames in (None, len(frames))  # spread over a part, another motion would be shown
         if len(frames) < count or not whole:
             raise VideoError(f"got {len(frames)} frames, expected {self.frames or count}: was the video cut, or is it a GIF, "
-                             f"which keeps one of frames that are alike? Else correct {RECIPE}")
+                             f"which keeps one of frames that are alike? Else correct {FORM_FILE}")
         picked = frames[:count] if self.keep == "first" else spread(frames, count)
         return resize(unpad(picked), size)
 
