@@ -39,8 +39,18 @@ from PIL import Image
 Image.fromarray(picture)
 
 # %%
-Player(Video(np.stack([np.full((48, 64, 3), 18 * n, np.uint8) for n in range(frames)]), drags=drags))
-'''.replace("CABINET", str(ROOT / "puppetmaster_core/examples/cabinet.png"))
+grey = [np.full((48, 64, 3), 18 * n, np.uint8) for n in range(frames)]
+Player(Video(np.stack(grey), drags=drags))
+
+# %%
+from IPython.display import Markdown
+
+Markdown("| arm | way |\\n| --- | --: |\\n| D | 54 |")
+
+# %%
+WIDE
+'''.replace("CABINET", str(ROOT / "puppetmaster_core/examples/cabinet.png")).replace(
+    "WIDE", f"wide = '{'x' * (pairs.COLUMNS - 9)}'")
 
 FIGURE = f"""# A small book
 
@@ -102,6 +112,14 @@ def test_a_page_is_whole_without_a_network(opened):
     assert page.locator("mjx-container").count() == 2 and page.locator("mjx-merror").count() == 0
     assert page.locator("script[src^=http], link[href^=http][rel=stylesheet], img[src^=http]").count() == 0
     assert asked == []
+
+
+def test_a_line_of_code_and_a_table_in_markdown_are_shown_whole(opened):
+    page, _ = opened
+    page.set_viewport_size({"width": 1300, "height": 900})
+    cut = page.locator(".cell pre").evaluate_all("(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length")
+    assert cut == 0
+    assert page.locator(".cell_output table td").all_inner_texts() == ["D", "54"]
 
 
 def test_figures_keep_their_clear_ground_and_their_colours_on_a_dark_page(opened):
