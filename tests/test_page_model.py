@@ -62,9 +62,8 @@ def packed(array) -> str:
 
 # In full precision what remains is the order of sums; int8 for the U-Net and half precision for the rest are what the book ships.
 @pytest.mark.slow
-@pytest.mark.parametrize(("kinds", "latents", "levels", "share"),
-                         [({"kind": "f4", "small_kind": "f4"}, 1e-3, 2, 0.999), ({}, 5e-2, 24, 0.998)])
-def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, picture, kinds, latents, levels, share):
+@pytest.mark.parametrize(("kinds", "latents", "levels"), [({"kind": "f4", "small_kind": "f4"}, 1e-3, 2), ({}, 1e-2, 24)])
+def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, picture, kinds, latents, levels):
     asked = opened(page, tmp_path, pipeline, **kinds)
     noise = draw_noise((14, CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
     rgba = np.asarray(picture.convert("RGBA"))
@@ -76,7 +75,7 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     assert np.linalg.norm(np.array(found["latents"]) - wanted) < latents * np.linalg.norm(wanted)
     frames = np.array(found["frames"], np.uint8).reshape(13, SIDE, SIDE, 4)[..., :3]
     off = np.abs(frames.astype(int) - video.frames[1:].astype(int))
-    assert (off <= levels).mean() > share  # a pixel on the edge of two parts, or of a chequer's squares, may be either's
+    assert (off <= levels).mean() > 0.999  # a pixel on the edge of two parts may be either's
     assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
 
 

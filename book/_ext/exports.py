@@ -1,4 +1,4 @@
-"""The test inputs in the forms that the compared methods' public code reads, and the form that brings their videos back.
+"""The test inputs in the forms that the compared methods' public code reads, and what brings their videos back.
 
     python book/_ext/exports.py dragnuwa --data drag_a_move --output others
 

@@ -33,8 +33,9 @@ for name in TABLES["drags"]:
 # %% [markdown]
 # The scale is small so that the whole grid fits into an afternoon of one core. Its picture latents are a **linear code**,
 # principal components of patches of 8 × 8 pixels, in place of a VAE: made once, the same for every arm, and it hides nothing.
-# In place of CLIP stands the picture in 4 × 4 pixels. A training item shows three of a clip's five frames. Where drags are compared, what is diffused is the difference to frame 1,
-# so that a network begins at a still video; where attention is compared it is the frames themselves, as in the paper.
+# In place of CLIP stands the picture in 4 × 4 pixels. A training item shows three of a clip's five frames. Where drags are
+# compared, what is diffused is the difference to frame 1, so that a network begins at a still video; where attention is compared
+# it is the frames themselves, as in the paper.
 #
 # ## Two arms, now
 #
@@ -99,7 +100,7 @@ Markdown(tables.text(loaded, "drags"))
 # The paper's A nearly fails: its PSNR lies ten decibels below B's. An arm that is a fine-tuned video model can be thrown off by
 # a change that a small network, trained from nothing, takes in its stride. So the size of these gaps is no repetition of the
 # paper's; their order is what the claims below are about. The row *no drags*, a network that is told nothing of them, is
-# chance; all arms but B go the right way more often than that, beyond doubt. *Right* and *wrong way* are to be read together: a
+# chance; all arms but B go the right way more often, by their 95 % intervals. *Right* and *wrong way* are to be read together: a
 # video of noise goes the right way about as often as the wrong one. What the arms of this table do is to leave parts where they
 # are, or to move them rightly; few go wrong.
 #
@@ -210,8 +211,7 @@ frame_by_frame(loaded, TABLES["attention-from-nothing"])
 # `puppetmaster_core.baselines` has the mechanisms of six other methods, each in under 150 lines around the same backbone, with
 # the paper's own drag layers taken out (but for single frames, whose mechanism is the paper's shift). They are named as
 # mechanisms, never as methods: no frozen network of theirs is under them, no adapter, none of their data, and all weights
-# train. One is given more than the others: entity maps need the mask of
-# the dragged part, and get the true one.
+# train. One is given more than the others: entity maps need the mask of the dragged part, and get the true one.
 #
 # The paper's main claim is *part, not whole*. Two columns say it: how far the dragged part goes of its way, and how much of what
 # should stay moves along.

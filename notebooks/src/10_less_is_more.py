@@ -139,7 +139,7 @@ Markdown(claims("table3."))
 # %% [markdown]
 # On three seeds the paper's ordering holds: at its share of bad animations quality suffers, and most of all what should stay,
 # which moves more than twice as much. But no loss collapses, at any dose: all fall to the end. What gives way with the dose is
-# quality. From three bad animations of four on, whole frames are certainly worse than the still picture; and at three of four
+# quality. From three bad animations of four on, whole frames are worse than the still picture, and at three of four
 # fewer parts go the right way than by chance, which is a network that is told of no drags (chapter 9).
 #
 # A claim *holds* where the whole interval of the gain, by a paired bootstrap over clips and seeds, is above zero. At this scale

@@ -34,7 +34,7 @@ class RunSettings:
     steps: int = ranged(1)
     batch_size: int = ranged(1)  # clips of one update, over all processes and rounds
     learning_rate: float = ranged(LEAST, 1e6)
-    optimizer: str = "adamw"  # "muon" learns the motion of clips with fewer of them
+    optimizer: str = "adamw"  # "muon": matrices of weights move by orthogonal steps
     warmup_steps: int = ranged(0, default=100)
     decay_steps: int = ranged(0, default=0)  # the learning rate falls linearly to 0 over the last ones
     weight_decay: float = ranged(0, default=0.0)

@@ -23,8 +23,9 @@ class Muon(torch.optim.AdamW):
                 if weight.grad is None or weight.ndim < 2 or min(weight.flatten(1).shape) < SMALL:
                     continue
                 state = self.state[weight]
-                state["step"] = torch.tensor(0.0)  # where it is missing, AdamW cannot load its state
-                mean = state.setdefault("momentum", torch.zeros_like(weight)).lerp_(weight.grad, 1 - MOMENTUM)
+                if not state:  # "step" is for AdamW, which cannot load a state without it
+                    state |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight)}
+                mean = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
                 step = orthogonal(weight.grad.lerp(mean, MOMENTUM).flatten(1))
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.sub_(step.view_as(weight), alpha=0.2 * max(step.shape) ** 0.5 * group["lr"])
