@@ -194,6 +194,7 @@ def test_the_drawer_opens_under_the_hand_without_a_kernel(opened, chapter):
     moves_along(page)
     page.get_by_role("button", name="Suggest drags").or_(page.get_by_role("button", name="Show which parts")).click()
     page.get_by_role("button", name="drag part 1").click()
+    page.locator(".pm-chip").nth(1).wait_for()  # the list is drawn with the next picture of the screen
     assert page.locator(".pm-chip").count() == 2
     with page.expect_download() as download:
         page.get_by_role("button", name="save mask 1").click()
