@@ -99,7 +99,8 @@ def moved_parts(picture: np.ndarray, motion: PartMotion) -> Figure:
     field = fields[:, -1].gather(0, owner.expand(1, 2, -1, -1))[0].permute(1, 2, 0).numpy()
     share = weight[..., None].numpy()
     figure, axes = plt.subplots(1, 3, figsize=(8, 2.8))
-    axes[0].imshow((1 - share) + share * tints[owner.numpy()], interpolation="nearest")
+    blended = (1 - share) + share * tints[owner.numpy()]
+    axes[0].imshow(blended.clip(0, 1), interpolation="nearest")  # sums of shares end a rounding above 1
     axes[1].imshow(picture, alpha=0.6)
     arrows(axes[1], field, (weight > 0.5).numpy(), len(picture))
     axes[2].imshow(coloured(field * share), interpolation="nearest")
