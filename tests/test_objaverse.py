@@ -14,7 +14,7 @@ from procedural_library.glb import to_glb
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.curation.less_is_more import two_arms
-from puppetmaster_core.curation.objaverse import ObjaverseError, animated_ids, compare_all, fetch, read_ids
+from puppetmaster_core.curation.objaverse import ObjaverseError, animated_ids, compare_all, download_objects, read_ids
 from puppetmaster_core.curation.tables import read_rows
 from puppetmaster_core.training.shard_clips import ShardClips
 
@@ -47,11 +47,11 @@ def package(tmp_path, monkeypatch):
 
 def test_objects_come_with_licence_and_author_and_once(package, tmp_path):
     assert animated_ids() == [DOOR, SPIN, POOR]
-    assert fetch([DOOR, GONE, SPIN], tmp_path / "objects") == (2, [GONE])
+    assert download_objects([DOOR, GONE, SPIN], tmp_path / "objects") == (2, [GONE])
     assert (tmp_path / "objects" / "manifest.csv").read_text().splitlines()[1] == (
         f"{DOOR}.glb,by,maker of a,https://example.org/{DOOR}")
     package.calls.clear()
-    assert fetch([DOOR, SPIN], tmp_path / "objects") == (2, [])
+    assert download_objects([DOOR, SPIN], tmp_path / "objects") == (2, [])
     assert package.calls == []
 
 

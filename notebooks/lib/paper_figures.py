@@ -56,7 +56,7 @@ def without(pipe: PuppetMasterPipeline, **settings) -> PuppetMasterPipeline:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedAnimation:
     """An animation of the library, and what the forest makes of it."""
 
     kind: str
@@ -67,7 +67,7 @@ class Judged:
 
 
 # Fig. 3: which animations stay, and what training gets of them.
-def judged(kinds: Sequence[str], forest: Forest, size: int, frames: int, seed: int = 0) -> list[Judged]:
+def judged(kinds: Sequence[str], forest: Forest, size: int, frames: int, seed: int = 0) -> list[JudgedAnimation]:
     """Object `seed` of each kind, through metrics and forest; those that stay are filmed, with drags."""
     found = []
     for kind in kinds:
@@ -76,11 +76,11 @@ def judged(kinds: Sequence[str], forest: Forest, size: int, frames: int, seed: i
         metrics = np.array([measured[name] for name in METRICS])
         kept = bool(forest.probability(metrics)[0] >= forest.threshold)
         scene = objects([kind], size, frames, seed)[0] if kept else None
-        found.append(Judged(kind, kept, str(forest.why([metrics], 1)[0][0]), quarters(asset, 0, size), scene))
+        found.append(JudgedAnimation(kind, kept, str(forest.why([metrics], 1)[0][0]), quarters(asset, 0, size), scene))
     return found
 
 
-def curation_strips(found: Sequence[Judged], width: float = 10.0, made: str = "") -> Figure:
+def curation_strips(found: Sequence[JudgedAnimation], width: float = 10.0, made: str = "") -> Figure:
     """A row an animation: four pictures, the verdict over them, and for those that stay the drags that training gets."""
     figure, axes = plt.subplots(len(found), 5, figsize=(width, (width / 5 + 0.25) * len(found)), squeeze=False)
     for row, one in zip(axes, found, strict=True):

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict:
-    check(arguments)
+    _check(arguments)
 
     from puppetmaster_core.curation.forest import Forest
     from puppetmaster_core.curation.verdicts import finish
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> dict:
     return report
 
 
-def check(arguments: argparse.Namespace) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     """Raise BadInput where the arguments do not fit together."""
     check_folder(arguments.output)
     if arguments.rank >= arguments.world_size:
@@ -129,14 +129,14 @@ def _download(arguments: argparse.Namespace, categories) -> Path:
     """Objaverse's objects, but for those that the pre-filter leaves out: the folder they are in."""
     from tqdm import tqdm
 
-    from puppetmaster_core.curation.objaverse import animated_ids, fetch, read_ids
+    from puppetmaster_core.curation.objaverse import animated_ids, download_objects, read_ids
 
     what = arguments.assets.partition(":")[2]
     ids, malformed = (animated_ids(), []) if what == "animated" else read_ids(what)
     if malformed:
         print(f"{what}: {len(malformed)} entries are no ids of Objaverse's: left out", file=sys.stderr)
     ids = [uid for uid in ids if not categories.left_out(uid)][: arguments.count]
-    _, lost = fetch(ids, arguments.download, lambda batches: tqdm(batches, desc="batches of 100", file=sys.stderr))
+    _, lost = download_objects(ids, arguments.download, lambda batches: tqdm(batches, desc="batches of 100", file=sys.stderr))
     if lost:
         print(f"{len(lost)} objects could not be had, {lost[0]} first: the same command tries them again", file=sys.stderr)
     return arguments.download

@@ -115,7 +115,7 @@ def displacement(points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.diff(points, axis=0), axis=-1).sum(0)
 
 
-def weights(points: VisiblePoints, rules: DragRules) -> np.ndarray:
+def _weights(points: VisiblePoints, rules: DragRules) -> np.ndarray:
     """What each point's chance is in proportion to (P,): the length of its way, in largest sides of the object.
 
     The way of a straight drag is that from its start to its end: what comes back to where it was has none.
@@ -127,7 +127,7 @@ def weights(points: VisiblePoints, rules: DragRules) -> np.ndarray:
 
 
 def _draw_points(points: VisiblePoints, rng: np.random.Generator, rules: DragRules) -> np.ndarray:
-    weight = weights(points, rules)
+    weight = _weights(points, rules)
     ways = points.tracks[:, -1:] if rules.straight else points.tracks
     travel = np.linalg.norm(ways - points.tracks[:, :1], axis=-1).max(1)
     drawn = []

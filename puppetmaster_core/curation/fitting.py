@@ -103,7 +103,7 @@ def train_forest(examples: Examples, seed: int) -> RandomForestClassifier:
     return trees.fit(examples.metrics.astype(np.float32), examples.good, examples.weights())
 
 
-def settle(share: np.ndarray, examples: Examples) -> tuple[float, float, float]:
+def _calibrate(share: np.ndarray, examples: Examples) -> tuple[float, float, float]:
     """Slope, offset and threshold from shares (n,) of trees that had not seen the examples.
 
     The first two calibrate the share to a probability; KEPT of the good of each source have the threshold or more of that.
@@ -126,7 +126,7 @@ def cross_validate(examples: Examples, seed: int = 0) -> Judged:
     probability, margin = np.empty_like(share), np.empty_like(share)
     for learn, judge in splits(examples, FOLDS, seed):
         known = examples.part(learn)
-        slope, offset, threshold = settle(unseen_shares(known, INNER, seed), known)
+        slope, offset, threshold = _calibrate(unseen_shares(known, INNER, seed), known)
         probability[judge] = calibrated(share[judge], slope, offset)
         margin[judge] = probability[judge] - threshold
     return Judged(share, probability, margin, examples)
@@ -149,4 +149,4 @@ def fit_forest(examples: Examples, seed: int = 0) -> Forest:
         "figures with the paper's metrics alone": ranking(papers, unseen_shares(papers, FOLDS, seed)),
         "tools": versions("numpy", "scikit-learn", "skops"),
     }
-    return Forest(trees, *settle(judged.share, examples), usual, METRICS, about)
+    return Forest(trees, *_calibrate(judged.share, examples), usual, METRICS, about)

@@ -19,7 +19,7 @@ from puppetmaster_core.files import link, whole_folder
 
 
 @dataclass(frozen=True)
-class Arm:
+class CurationArm:
     """One side of the comparison."""
 
     clips: np.ndarray  # (n,) numbers of clips in the store, rising
@@ -28,8 +28,8 @@ class Arm:
 
 
 def two_arms(keys: Sequence[tuple[str, str]], groups: Sequence[str], verdicts: Mapping[tuple[str, str], str],
-             seed: int = 0) -> dict[str, Arm]:
-    """{"curated": Arm, "uncurated": Arm} of as many clips each as both can have, drawn without replacement.
+             seed: int = 0) -> dict[str, CurationArm]:
+    """{"curated": CurationArm, "uncurated": CurationArm} of as many clips each as both can have, drawn without replacement.
 
     keys: (asset, animation's name) of each clip of a store, groups: its group in the mixture, both in the store's order.
     verdicts: of a run's table, by the same keys: "animation" is kept, where the run asked a judge only "HQ". Both arms hold
@@ -50,7 +50,7 @@ def two_arms(keys: Sequence[tuple[str, str]], groups: Sequence[str], verdicts: M
     for name, pool in (("curated", kept), ("uncurated", np.ones(len(said), bool))):
         own = [rng.choice(np.flatnonzero(pool & (groups == group)), count, replace=False) for group, count in counts.items()]
         clips = np.sort(np.concatenate(own))
-        arms[name] = Arm(clips, counts, float(1 - kept[clips].mean()))
+        arms[name] = CurationArm(clips, counts, float(1 - kept[clips].mean()))
     return arms
 
 
@@ -71,7 +71,7 @@ def link_arms(clips: Path, table: Path, output: Path) -> dict[str, dict]:
             for name, arm in arms.items()}
 
 
-def _link_arm(store: ClipStore, arm: Arm, folder: Path) -> None:
+def _link_arm(store: ClipStore, arm: CurationArm, folder: Path) -> None:
     (folder / "index").mkdir(parents=True)
     index = store.index.take(pa.array(arm.clips))
     for shard in sorted(set(index.column("shard").to_pylist())):

@@ -44,7 +44,7 @@ def animated_ids() -> list[str]:
     return sorted(uid for uid, about in _ask("load_annotations").items() if (about.get("animationCount") or 0) > 0)
 
 
-def fetch(ids: Sequence[str], folder: Path, progress: Callable[[Iterable], Iterable] = iter) -> tuple[int, list[str]]:
+def download_objects(ids: Sequence[str], folder: Path, progress: Callable[[Iterable], Iterable] = iter) -> tuple[int, list[str]]:
     """Download objects into `folder`, UID.glb each, with a manifest.csv of licence, author and source; goes on where it stopped.
 
     How many are there, and the ids that could not be had: unknown ones, failed downloads. Raises ObjaverseError, OSError.

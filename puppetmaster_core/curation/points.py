@@ -46,7 +46,7 @@ def point_clouds(asset: AnimatedAsset, clip: int | str = 0) -> PointClouds:
     if not (np.isfinite(duration) and duration > 0):
         raise ValueError(f"animation {clip!r} lasts {duration:g} s, expected more than 0")
     used, at = np.unique(asset.faces), np.linspace(0.0, duration, TIMES)
-    spots = spread(poses(asset, clip, at[:: TIMES // 4]), asset.faces)
+    spots = _surface_points(poses(asset, clip, at[:: TIMES // 4]), asset.faces)
 
     def sample(moments: np.ndarray) -> np.ndarray:
         return np.concatenate([spots.positions(asset, vertices[None]) for vertices in poses(asset, clip, moments)])
@@ -80,7 +80,7 @@ def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray) -> Iterator[
             yield vertices
 
 
-def spread(poses: Iterable[np.ndarray], faces: np.ndarray) -> SurfacePoints:
+def _surface_points(poses: Iterable[np.ndarray], faces: np.ndarray) -> SurfacePoints:
     """POINTS spots, the same ones every time: at even steps of the area added up, at Halton's places in their triangles.
 
     poses: vertices (V, 3) each, whose areas count alike; faces (F, 3). A surface without any area gets its triangles in turn.

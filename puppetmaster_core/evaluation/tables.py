@@ -32,7 +32,7 @@ def grid(summary: Mapping[str, Mapping]) -> list[list[str]]:
                                      for row, values in summary.items())]
 
 
-def text(summary: Mapping[str, Mapping]) -> str:
+def _text(summary: Mapping[str, Mapping]) -> str:
     """As text: metrics go down, rows go across."""
     turned = list(zip(*grid(summary), strict=True))
     widths = [max(len(line[k]) for line in turned) for k in range(len(turned[0]))]
@@ -55,7 +55,7 @@ def paper_table(suite: str) -> dict[str, dict]:
 def table_1_text(record: Mapping) -> str:
     """Our Table 1, what to know of it, and the paper's under it."""
     pictures = f"{record['frames']} frames of {record['size']} pixels"
-    lines = [f"{record['suite']}: {record['clips']} clips, {pictures}, 95 % intervals over clips", text(record["summary"])]
+    lines = [f"{record['suite']}: {record['clips']} clips, {pictures}, 95 % intervals over clips", _text(record["summary"])]
     if record["tracker"]:
         rough = ": for smoke tests, not to be compared with the paper" if record["rough_tracker"] else ""
         lines.append(f"tracks by {record['tracker']}{rough}")
@@ -65,7 +65,7 @@ def table_1_text(record: Mapping) -> str:
         first = failed[0]
         lines.append(f"{len(failed)} videos not scored, the first: {first['row']}, {first['clip']}: {first['failed']}")
     if printed := paper_table(record["suite"]):
-        lines += ["", f"The paper's figures, of {paper.CLIPS} clips and by code that is not published:", text(printed)]
+        lines += ["", f"The paper's figures, of {paper.CLIPS} clips and by code that is not published:", _text(printed)]
     return "\n".join(lines)
 
 

@@ -55,7 +55,7 @@ def static_reference(q: Tensor, k: Tensor, v: Tensor, frames: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Arm:
+class AttentionArm:
     """One way for a frame to attend: the function, and whether only frame 1 gives keys and values."""
 
     attend: Callable[[Tensor, Tensor, Tensor, int], Tensor]
@@ -63,9 +63,9 @@ class Arm:
 
 
 ATTENTION_ARMS = {
-    "all_to_first": Arm(all_to_first, first_frame_only=True),
-    "spatial": Arm(spatial, first_frame_only=False),
-    "static_reference": Arm(static_reference, first_frame_only=False),
+    "all_to_first": AttentionArm(all_to_first, first_frame_only=True),
+    "spatial": AttentionArm(spatial, first_frame_only=False),
+    "static_reference": AttentionArm(static_reference, first_frame_only=False),
 }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 
-def main(scene_path: str, out_path: str) -> None:
+def render_scene(scene_path: str, out_path: str) -> None:
     with np.load(scene_path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     meta = json.loads(arrays.pop("meta").tobytes())
@@ -191,4 +191,4 @@ def add_texture(graph: Graph, image: np.ndarray, layer: str, interpolation: str,
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    render_scene(*sys.argv[1:3])

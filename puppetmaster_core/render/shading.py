@@ -23,7 +23,7 @@ def fill_barycentric(table, face, barycentric):
     for y in range(face.shape[0]):
         for x in range(face.shape[1]):
             if face[y, x] >= 0:
-                wa, wb, wc, _ = weights(table, face[y, x], x, y)
+                wa, wb, wc, _ = _barycentric(table, face[y, x], x, y)
                 barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2] = wa, wb, wc
 
 
@@ -55,7 +55,7 @@ def shade(table, mesh, towards, strength, ambient, physical, supersampling, face
                     shines = shine[m] >= 0
                     wa, wb, wc, share = np.float32(0), np.float32(0), np.float32(0), 0.0
                     if smooth[f, 0] >= 0 or not plain[m] or tinted or shines:
-                        wa, wb, wc, share = weights(table, f, x, y)
+                        wa, wb, wc, share = _barycentric(table, f, x, y)
                         if smooth[f, 0] >= 0:
                             i, j, k = smooth[f, 0], smooth[f, 1], smooth[f, 2]
                             nx = wa * normals[i, 0] + wb * normals[j, 0] + wc * normals[k, 0]
@@ -84,7 +84,7 @@ def shade(table, mesh, towards, strength, ambient, physical, supersampling, face
 
 
 @_jit
-def weights(table, f, x, y):
+def _barycentric(table, f, x, y):
     """Perspective-correct barycentric coordinates (float32) of sample (x, y) on triangle f, and how much of its own area,
     as a share, the sample covers."""
     ax, ay, bx, by, cx, cy = table[f, 0], table[f, 1], table[f, 2], table[f, 3], table[f, 4], table[f, 5]

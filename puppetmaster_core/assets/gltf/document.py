@@ -49,7 +49,7 @@ def printable(value, most: int = 200) -> str:
     return "".join(c if c.isprintable() else " " for c in value[:most]).strip() if isinstance(value, str) else ""
 
 
-def whole(default=REQUIRED, least: int = 0, most: int = 2**53) -> Field:
+def integer(default=REQUIRED, least: int = 0, most: int = 2**53) -> Field:
     """A whole number from `least` to `most`."""
     def check(value, name, report):
         value = int(value) if isinstance(value, float) and value.is_integer() else value  # some exporters write 3.0
@@ -65,7 +65,7 @@ def indices(value, name: str, report: Report) -> list[int]:
     return [INDEX.check(v, name, report) for v in value]
 
 
-def text(value, name: str, report: Report) -> str:
+def string(value, name: str, report: Report) -> str:
     if not isinstance(value, str):
         raise damaged(name, short(value), "text")
     return value
@@ -131,35 +131,35 @@ def _as_float(value) -> float:
         return math.inf
 
 
-INDEX, NAME, OFFSET = whole(None), Field(lambda value, name, report: printable(value), ""), whole(0)
+INDEX, NAME, OFFSET = integer(None), Field(lambda value, name, report: printable(value), ""), integer(0)
 COMPONENTS = {5120: np.dtype("i1"), 5121: np.dtype("u1"), 5122: np.dtype("<i2"), 5123: np.dtype("<u2"),
               5125: np.dtype("<u4"), 5126: np.dtype("<f4")}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
-_DTYPE, _OBJECT, _OBJECTS, _URI = Field(one_of(*COMPONENTS)), nested({}, {}), Field(objects, []), Field(text, "")
-_BYTES = {"bufferView": whole(), "byteOffset": OFFSET}
-_RANGE = {"buffer": whole(), "byteOffset": OFFSET, "byteLength": whole()}
-_MESHOPT = nested({**_RANGE, "byteStride": whole(least=1, most=256), "count": whole(least=1), "mode": Field(text),
-                   "filter": Field(text, "NONE")})
-_SPARSE = {"count": whole(least=1), "indices": nested({**_BYTES, "componentType": _DTYPE}, {}), "values": nested(_BYTES, {})}
+_DTYPE, _OBJECT, _OBJECTS, _URI = Field(one_of(*COMPONENTS)), nested({}, {}), Field(objects, []), Field(string, "")
+_BYTES = {"bufferView": integer(), "byteOffset": OFFSET}
+_RANGE = {"buffer": integer(), "byteOffset": OFFSET, "byteLength": integer()}
+_MESHOPT = nested({**_RANGE, "byteStride": integer(least=1, most=256), "count": integer(least=1), "mode": Field(string),
+                   "filter": Field(string, "NONE")})
+_SPARSE = {"count": integer(least=1), "indices": nested({**_BYTES, "componentType": _DTYPE}, {}), "values": nested(_BYTES, {})}
 _TRANSFORM = nested({"texCoord": INDEX, "rotation": number(0.0), "scale": numbers(1, 1), "offset": numbers(0, 0)})
-_TEXTURE = nested({"index": whole(), "texCoord": OFFSET, "extensions": extensions(KHR_texture_transform=_TRANSFORM)})
+_TEXTURE = nested({"index": integer(), "texCoord": OFFSET, "extensions": extensions(KHR_texture_transform=_TRANSFORM)})
 _WHITE, _SOURCE = numbers(1, 1, 1, 1), nested({"source": INDEX})
 _INSTANCES = nested({"attributes": nested(dict.fromkeys(("TRANSLATION", "ROTATION", "SCALE"), INDEX), {})})
 
 FILE = {"asset": _OBJECT, "scene": OFFSET}
 FIELDS = {  # of the file's lists
-    "accessors": {"bufferView": INDEX, "byteOffset": OFFSET, "componentType": _DTYPE, "count": whole(least=1),
+    "accessors": {"bufferView": INDEX, "byteOffset": OFFSET, "componentType": _DTYPE, "count": integer(least=1),
                   "type": Field(one_of(*WIDTHS)), "sparse": nested(_SPARSE)},
-    "bufferViews": {**_RANGE, "byteStride": whole(0, most=256),
+    "bufferViews": {**_RANGE, "byteStride": integer(0, most=256),
                     "extensions": extensions(EXT_meshopt_compression=_MESHOPT, KHR_meshopt_compression=_MESHOPT)},
-    "buffers": {"uri": _URI, "byteLength": whole()},
+    "buffers": {"uri": _URI, "byteLength": integer()},
     "images": {"uri": _URI, "bufferView": INDEX},
     "textures": {"source": INDEX, "sampler": INDEX,
                  "extensions": extensions(EXT_texture_webp=_SOURCE, KHR_texture_basisu=_SOURCE)},
-    "samplers": {"wrapS": whole(10497), "wrapT": whole(10497), "magFilter": whole(9729)},
+    "samplers": {"wrapS": integer(10497), "wrapT": integer(10497), "magFilter": integer(9729)},
     "materials": {
-        "name": NAME, "alphaMode": Field(text, "OPAQUE"), "alphaCutoff": number(0.5), "emissiveFactor": numbers(0, 0, 0),
+        "name": NAME, "alphaMode": Field(string, "OPAQUE"), "alphaCutoff": number(0.5), "emissiveFactor": numbers(0, 0, 0),
         "emissiveTexture": _TEXTURE,
         "pbrMetallicRoughness": nested({"baseColorFactor": _WHITE, "baseColorTexture": _TEXTURE}, {}),
         "extensions": extensions(
@@ -173,11 +173,11 @@ FIELDS = {  # of the file's lists
     "animations": {"name": NAME, "channels": _OBJECTS, "samplers": _OBJECTS},
 }
 # Of what may be damaged without harm to what it lies in: a node's mesh, a mesh's primitive, an animation's channel and sampler.
-NODE_MESH = {"mesh": whole(), "skin": INDEX, "extensions": extensions(EXT_mesh_gpu_instancing=_INSTANCES)}
-PRIMITIVE = {"attributes": _OBJECT, "indices": INDEX, "material": INDEX, "mode": whole(4), "targets": _OBJECTS,
-             "extensions": extensions(KHR_draco_mesh_compression=nested({"bufferView": whole(), "attributes": _OBJECT}))}
-CHANNEL = {"sampler": whole(), "target": nested({"node": INDEX, "path": Field(text)}, {})}
-SAMPLER = {"input": whole(), "output": whole(), "interpolation": Field(one_of("STEP", "LINEAR", "CUBICSPLINE"), "LINEAR")}
+NODE_MESH = {"mesh": integer(), "skin": INDEX, "extensions": extensions(EXT_mesh_gpu_instancing=_INSTANCES)}
+PRIMITIVE = {"attributes": _OBJECT, "indices": INDEX, "material": INDEX, "mode": integer(4), "targets": _OBJECTS,
+             "extensions": extensions(KHR_draco_mesh_compression=nested({"bufferView": integer(), "attributes": _OBJECT}))}
+CHANNEL = {"sampler": integer(), "target": nested({"node": INDEX, "path": Field(string)}, {})}
+SAMPLER = {"input": integer(), "output": integer(), "interpolation": Field(one_of("STEP", "LINEAR", "CUBICSPLINE"), "LINEAR")}
 
 
 class Document:

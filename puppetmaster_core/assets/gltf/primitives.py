@@ -11,7 +11,7 @@ import numpy as np
 
 from puppetmaster_core.assets.gltf.accessors import Accessors, normalised
 from puppetmaster_core.assets.gltf.compression import unpack_draco
-from puppetmaster_core.assets.gltf.document import INDEX, PRIMITIVE, WIDTHS, checked, short, whole
+from puppetmaster_core.assets.gltf.document import INDEX, PRIMITIVE, WIDTHS, checked, integer, short
 from puppetmaster_core.assets.gltf.errors import MOTION, PART, Report, damaged
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
@@ -62,7 +62,7 @@ class PrimitiveReader:
                                   texcoords, self._colors(vertices), self._targets(vertices), joints, weights))
 
     def _accessor(self, name: str) -> dict:
-        index = whole().check(self.attributes.get(name), f"{name} of {self.where}", self.report)
+        index = integer().check(self.attributes.get(name), f"{name} of {self.where}", self.report)
         return self.accessors.document.get("accessors", index, self.where)
 
     def attribute(self, name: str, *kinds: str) -> np.ndarray:
@@ -83,7 +83,7 @@ class PrimitiveReader:
         self.accessors.budget.charge(faces.nbytes + sum(a.nbytes for a in attributes.values()), self.where)
         named = {}
         for name in set(self.attributes) & set(draco["attributes"]):
-            index = whole().check(draco["attributes"][name], f"Draco's {short(name)} of {self.where}", self.report)
+            index = integer().check(draco["attributes"][name], f"Draco's {short(name)} of {self.where}", self.report)
             if index not in attributes:
                 raise damaged(self.where, f"no Draco data for {short(name)}", "some")
             named[name] = attributes[index]

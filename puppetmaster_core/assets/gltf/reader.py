@@ -26,7 +26,7 @@ from puppetmaster_core.assets.gltf.looks import check_extensions
 from puppetmaster_core.assets.gltf.materials import Materials
 from puppetmaster_core.assets.gltf.nodes import NodeTree, drawn_nodes, read_nodes
 from puppetmaster_core.assets.gltf.parts import Part, PartReader, Skin, mirrored_nodes
-from puppetmaster_core.assets.gltf.surface import Surfaces
+from puppetmaster_core.assets.gltf.surface import SurfaceBuilder
 
 
 def load_asset(path: str | os.PathLike, limits: Limits = USUAL) -> GltfAsset:
@@ -73,7 +73,7 @@ def _read(path: Path, limits: Limits) -> GltfAsset:
 def _joined(accessors: Accessors, parts: list[Part], tree: NodeTree, about: dict, report: Report) -> GltfAsset:
     """The asset of these parts, laid end to end."""
     materials = Materials(Images(accessors, report), report)
-    surfaces, mirrored = Surfaces(materials, accessors.budget, report), mirrored_nodes(tree)
+    surfaces, mirrored = SurfaceBuilder(materials, accessors.budget, report), mirrored_nodes(tree)
     for first, part in zip(_starts(parts), parts, strict=True):
         surfaces.add(part, first, part.mirrored(mirrored))
     materials.note_undrawn()

@@ -15,7 +15,7 @@ from puppetmaster_core.assets.gltf.parts import Part
 from puppetmaster_core.assets.gltf.primitives import Primitive
 
 
-class Surfaces:
+class SurfaceBuilder:
     """Collects parts; `finish` gives the fields of an AnimatedAsset that describe its triangles."""
 
     def __init__(self, materials: Materials, budget: Budget, report: Report):
