@@ -92,7 +92,7 @@ def in_a_page() -> dict:
 
     with tempfile.TemporaryDirectory() as folder, browser() as started:
         folder, asked = Path(folder), []
-        page_model.write(PuppetMasterPipeline.from_pretrained("tiny"), folder / "puppetmaster.js")
+        page_model.write_script(PuppetMasterPipeline.from_pretrained("tiny"), folder / "puppetmaster.js")
         _, *figure, _ = binding.alive(ROOT, f"{CABINET}.png {CABINET}.json").replace("_static/", "").split("\n")
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><body>'
         (folder / "page.html").write_text("\n".join([head, *figure]))

@@ -10,7 +10,7 @@ from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.editor import DragEditor
 from puppetmaster_core.editor.bundle import BundleError, script
-from puppetmaster_core.editor.film import film, png
+from puppetmaster_core.editor.film import png, sprite_sheet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.sampling import QUALITIES
@@ -140,7 +140,7 @@ def test_a_film_of_small_frames_is_exact(shape):
     import io
 
     frames = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    made = film(frames)
+    made = sprite_sheet(frames)
     sheet = np.asarray(Image.open(io.BytesIO(made["strip"])).convert("RGB"))
     h, w, columns = made["height"], made["width"], made["columns"]
     for n, frame in enumerate(frames):

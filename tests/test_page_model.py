@@ -47,7 +47,7 @@ def picture():
 
 
 def opened(page, folder, pipeline, **kinds):
-    page_model.write(pipeline, folder / "model.js", **kinds)
+    page_model.write_script(pipeline, folder / "model.js", **kinds)
     (folder / "page.html").write_text('<!doctype html><meta charset="utf-8"><title>t</title><script src="model.js"></script>')
     page.set_default_timeout(120_000)  # a page of many megabytes, on a machine that may be busy
     asked = []
@@ -100,7 +100,7 @@ def test_a_browser_without_simd_says_so(page):
 
 def test_a_model_of_picture_latents_is_refused():
     with pytest.raises(page_model.PageModelError, match="expected one of motion latents"):
-        page_model.pack(build(SMOKE))
+        page_model.pack_model(build(SMOKE))
 
 
 def test_a_tape_holds_what_depends_on_its_input_and_nothing_else():

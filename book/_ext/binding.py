@@ -127,7 +127,7 @@ def bring_model(root: Path, pages: Path) -> None:
     made = root / execution.OUT / f"{execution.digest(root)[:16]}.{MODEL}"  # kept: making it takes as long as a chapter
     if not made.exists():
         try:
-            page_model.write(PuppetMasterPipeline.from_pretrained("tiny"), made)
+            page_model.write_script(PuppetMasterPipeline.from_pretrained("tiny"), made)
         except page_model.PageModelError:
             return
     shutil.copy2(made, pages / "scripts" / MODEL)

@@ -18,7 +18,7 @@ from traitlets import Bool, Bytes, Dict, Float, Int, List, Unicode
 
 from puppetmaster_core.drags import FORMAT, DragError, Drags
 from puppetmaster_core.editor.bundle import script, style
-from puppetmaster_core.editor.film import film, png
+from puppetmaster_core.editor.film import png, sprite_sheet
 from puppetmaster_core.editor.live_hand import LiveHand
 from puppetmaster_core.editor.maker import Maker, Stopped, Take
 from puppetmaster_core.pictures import open_picture
@@ -191,4 +191,4 @@ def _record(drags: Drags | None, size: tuple[int, int]) -> dict:
 def _shown(take: Take, size: tuple[int, int]) -> dict:
     """A take as the page shows it."""
     about = {"id": take.number, "seed": take.seed, "quality": take.quality, "seconds": take.seconds}
-    return about | film(take.video.frames) | {"drags": take.drags.points.tolist(), "record": _record(take.drags, size)}
+    return about | sprite_sheet(take.video.frames) | {"drags": take.drags.points.tolist(), "record": _record(take.drags, size)}

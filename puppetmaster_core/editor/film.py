@@ -13,7 +13,7 @@ from PIL import Image
 LOSSLESS = 160  # pixels: films of frames up to this size stay exact, larger ones are WebP of high quality
 
 
-def film(frames: np.ndarray) -> dict:
+def sprite_sheet(frames: np.ndarray) -> dict:
     """Frames (N, H, W, 3) uint8 row by row in one picture, as js/film.js reads it: strip (bytes), type, columns, count,
     width and height of a frame. Raises ValueError."""
     frames = np.asarray(frames)

@@ -83,7 +83,7 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
                                      torch.zeros(1, PAINT, side // 2, side // 2))[0]
 
 
-def pack(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
+def pack_model(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
     """All that a page needs of a pipeline: {"tapes", "weights", "settings", "bytes" (base64)}.
 
     kind: how the U-Net's weights are kept: "f4" (float32), "f2" (float16) or "i1" (int8 with a scale a row); small_kind: those
@@ -133,9 +133,9 @@ def _write(file: io.BytesIO, tensor: Tensor, kind: str) -> dict:
     return about | {"axis": axis}
 
 
-def write(pipeline, path: str | Path, **kinds) -> Path:
+def write_script(pipeline, path: str | Path, **kinds) -> Path:
     """One script for <script src>: `globalThis.puppetmaster`, a model and the engine that runs it. Raises PageModelError."""
-    model = pack(pipeline, **kinds) | {"engine": script("worker")}
+    model = pack_model(pipeline, **kinds) | {"engine": script("worker")}
     with whole_file(Path(path)) as partial:
         partial.write_text(f"globalThis.puppetmaster = {json.dumps(model, separators=(',', ':'))};\n", encoding="utf-8")
     return Path(path)

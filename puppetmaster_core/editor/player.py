@@ -13,7 +13,7 @@ from traitlets import Bool, Float, Int, List, Unicode
 
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.editor.bundle import script, style
-from puppetmaster_core.editor.film import film, motion_colours
+from puppetmaster_core.editor.film import motion_colours, sprite_sheet
 
 
 class Player(anywidget.AnyWidget):
@@ -46,7 +46,8 @@ class Player(anywidget.AnyWidget):
             raise ValueError("got no videos, expected at least one")
         films = [_film(label, video, drags, alt) for label, video in videos.items()]
         for offset in _offsets(motion, videos.values()):
-            films.append(film(motion_colours(offset)) | {"label": "motion", "alt": "where pixels of frame 1 go, as colours"})
+            made = sprite_sheet(motion_colours(offset))
+            films.append(made | {"label": "motion", "alt": "where pixels of frame 1 go, as colours"})
         for name, colours in (("track_colours", track_colours), ("drag_colours", drag_colours)):
             films = [film | {name: list(colours)} for film in films] if colours else films
         rate = fps or next((video.fps for video in videos.values() if hasattr(video, "fps")), 7.0)
@@ -67,7 +68,7 @@ def _offsets(motion, videos: Iterable) -> list[np.ndarray]:
 
 def _film(label: str, video, drags: Drags | None, alt: str) -> dict:
     """One film with what is drawn over it."""
-    made = film(np.asarray(getattr(video, "frames", video)))
+    made = sprite_sheet(np.asarray(getattr(video, "frames", video)))
     drags = getattr(video, "drags", None) or drags
     made |= {"label": label, "alt": ": ".join(filter(None, (alt, label))) or f"a video of {made['count']} frames"}
     if isinstance(drags, Drags):
