@@ -10,7 +10,7 @@ from diffusers import AutoencoderKLTemporalDecoder, EDMDPMSolverMultistepSchedul
 from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from puppetmaster_core.checkpoints import PLAIN, SVD_CLASS, ModelError, read_index, variant_of
+from puppetmaster_core.checkpoints import PLAIN, SVD_CLASS, ModelError, read_model_index, variant_of
 from puppetmaster_core.latents.field import CHANNELS
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
@@ -29,7 +29,7 @@ KINDS = {"AutoencoderKLTemporalDecoder": (AutoencoderKLTemporalDecoder, "torch_d
          "EDMDPMSolverMultistepScheduler": (EDMDPMSolverMultistepScheduler, None)}
 
 
-def settings_of(preset: Preset) -> dict:
+def pipeline_settings(preset: Preset) -> dict:
     """A preset's part of the pipeline's plain settings."""
     names = ("size", "frames", "residual", "anchor", "steps", "min_guidance", "max_guidance", "qualities")
     return {name: getattr(preset, name) for name in names} | {"latent_scale": preset.vae.get("scaling_factor", 0.18215)}
@@ -58,7 +58,7 @@ def read_pipeline(folder: Path, options: Mapping) -> dict:
     options: those of `PuppetMasterPipeline.from_pretrained`. Modules among them are taken as they are; unet may be the file of
     the authors' checkpoint, unet_config what differs in it from SVD's size. Raises ModelError, or what the libraries raise.
     """
-    index = read_index(folder)
+    index = read_model_index(folder)
     modules = {name: options[name] if name in options else _read_module(folder / name, index[name][1], options)
                for name in MODULES}
     if not isinstance(modules["unet"], nn.Module):
@@ -66,8 +66,9 @@ def read_pipeline(folder: Path, options: Mapping) -> dict:
         modules["unet"] = nn.Module.to(released, _dtype(options))
     settings = index
     if index.get("_class_name") == SVD_CLASS:
-        settings = settings_of(SVD) | {"latent_scale": modules["vae"].config.scaling_factor,
-                                       "null_picture": modules["unet"].config.token_mask}  # the authors' convention, their null
+        settings = pipeline_settings(SVD) | {
+            "latent_scale": modules["vae"].config.scaling_factor,
+            "null_picture": modules["unet"].config.token_mask}  # the authors' convention, their null
     return modules | {name: value for name, value in (settings | options).items() if name in PLAIN}
 
 

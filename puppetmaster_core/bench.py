@@ -27,7 +27,7 @@ from puppetmaster_core.presets import Preset
 
 
 @dataclass(frozen=True)
-class Row:
+class Timing:
     """One way of doing the work: median seconds, and floating-point operations (1 multiply-add = 2)."""
 
     name: str
@@ -42,7 +42,7 @@ def counted(work: Callable[[], object]) -> tuple[object, int]:
     return result, counter.get_total_flops()
 
 
-def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5) -> list[Row]:
+def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5) -> list[Timing]:
     """Time several ways of doing the same work, taking turns, and count them."""
     flops, seconds = {}, {name: [] for name in ways}
     for name, work in ways.items():
@@ -54,7 +54,7 @@ def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5) -> lis
             began = now()
             work()
             seconds[name].append(now() - began)
-    return [Row(name, statistics.median(seconds[name]), flops[name]) for name in ways]
+    return [Timing(name, statistics.median(seconds[name]), flops[name]) for name in ways]
 
 
 def now() -> float:
@@ -182,7 +182,7 @@ def ways_of_a_step(one: Problem) -> dict[str, Callable[[], object]]:
 
 @torch.no_grad()
 def guided_step(preset: Preset, repeats: int = 5, device: str = "cpu", dtype: torch.dtype = torch.float32,
-                compiled: bool = False) -> list[Row]:
+                compiled: bool = False) -> list[Timing]:
     """One guided step (the network with and without drags) at a scale, random weights, saving by saving.
 
     compiled: one row more, where there is a compiler; compiling is not timed.
@@ -206,7 +206,7 @@ def count_step(preset: Preset, released: bool = False, which: Callable[[str], bo
     return {name: counted(work)[1] for name, work in ways.items() if which(name)}
 
 
-def table(rows: list[Row]) -> str:
+def bench_table(rows: list[Timing]) -> str:
     """The rows as text, each against the first."""
     lines = [f"{'':40} {'ms':>10} {'ratio':>6} {'GFLOP':>10} {'ratio':>6}"]
     lines += [f"{r.name:40} {r.seconds * 1e3:10.1f} {r.seconds / rows[0].seconds:6.2f} {r.flops / 1e9:10.2f} "

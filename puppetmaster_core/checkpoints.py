@@ -59,7 +59,7 @@ def find_model(name_or_path) -> Path | str:
     return name
 
 
-def fetch(name_or_path, download: Callable[[str], str]) -> Path:
+def fetch_model(name_or_path, download: Callable[[str], str]) -> Path:
     """The folder of a model, from the hub if it is not here. Raises ModelError."""
     folder = find_model(name_or_path)
     if isinstance(folder, Path):
@@ -72,7 +72,7 @@ def fetch(name_or_path, download: Callable[[str], str]) -> Path:
                          "and the network") from error
 
 
-def read_index(folder: Path) -> dict:
+def read_model_index(folder: Path) -> dict:
     """model_index.json of a model's folder: its classes by component, its plain settings. Raises ModelError."""
     return _read(folder / INDEX)
 

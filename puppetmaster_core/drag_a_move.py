@@ -23,7 +23,7 @@ def clip_files(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def read_released(path: Path) -> Drags:
+def read_drag_a_move(path: Path) -> Drags:
     """The drags of a clip: the array `drags` (N, K, 4) of x_u, y_u, x_v, y_v in the unit square. Raises DragError.
 
     path: .npz, or the authors' .pkl, of which only arrays are taken (see restricted_pickle).

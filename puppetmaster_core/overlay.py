@@ -16,7 +16,7 @@ OUTLINE = "white"
 SUPERSAMPLING = 4  # drawn this much larger and averaged down, which smooths the edges
 
 
-def draw_drags(frames: np.ndarray, drags: Drags, *, colours: Sequence[str] = COLOURS) -> np.ndarray:
+def overlay_drags(frames: np.ndarray, drags: Drags, *, colours: Sequence[str] = COLOURS) -> np.ndarray:
     """A copy of frames (N, H, W, 3) uint8 with the drags drawn on.
 
     Drags of another number of frames are resampled; a single frame gets the whole arrows and dots at their origins.

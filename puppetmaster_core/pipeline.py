@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from puppetmaster_core import checkpoints
-from puppetmaster_core.assembly import check_modules, check_precision, make_modules, read_pipeline, settings_of
+from puppetmaster_core.assembly import check_modules, check_precision, make_modules, pipeline_settings, read_pipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.diffusion import MAX_GUIDANCE, draw_noise, frame_guidance
 from puppetmaster_core.drags import Drags
@@ -37,7 +37,7 @@ def build(preset: Preset, seed: int = 0, **given) -> PuppetMasterPipeline:
 
     given: modules or settings (arguments of PuppetMasterPipeline) to take instead.
     """
-    return PuppetMasterPipeline(**settings_of(preset) | make_modules(preset, seed, given) | given)
+    return PuppetMasterPipeline(**pipeline_settings(preset) | make_modules(preset, seed, given) | given)
 
 
 class PuppetMasterPipeline(DiffusionPipeline):
@@ -91,7 +91,7 @@ class PuppetMasterPipeline(DiffusionPipeline):
         """
         if options.setdefault("use_safetensors", True) is not True:
             raise ModelError("got use_safetensors=False, but pickled weights can run code: leave it out")
-        folder = checkpoints.fetch(name_or_path, partial(cls.download, **options))
+        folder = checkpoints.fetch_model(name_or_path, partial(cls.download, **options))
         with checkpoints.loading(folder):
             return cls(**read_pipeline(folder, options))
 

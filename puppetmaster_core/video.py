@@ -50,9 +50,9 @@ class Video:
         frames = enlarge(self.frames, upscale)
         drags = self.drags if overlay is True else overlay
         if drags:
-            from puppetmaster_core.overlay import draw_drags
+            from puppetmaster_core.overlay import overlay_drags
 
-            frames = draw_drags(frames, drags)
+            frames = overlay_drags(frames, drags)
         whole = whole_file if path.suffix else whole_folder
         with _one_line(path), whole(path) as partial:
             WRITERS[path.suffix.lower()](frames, partial, rate)

@@ -42,11 +42,11 @@ def test_a_linear_code_keeps_the_leading_components():
 
 def test_the_judge_knows_the_truth_from_a_static_copy(grid):
     for clip in grid.judged:
-        true, still = judge.score(clip.frames, clip), judge.score(static_copy(clip.frames), clip)
+        true, still = judge.judge_video(clip.frames, clip), judge.judge_video(static_copy(clip.frames), clip)
         found = [true[name] for name in ("right", "travel", "end_point_error", "motion_error_foreground")]
         assert found == pytest.approx([100, 1, 0, 0], abs=0.01)
         assert still["right"] == 0 and still["end_point_error"] > 5
-        late = judge.score(clip.frames[[0, 0, 1, 2, 3]], clip)
+        late = judge.judge_video(clip.frames[[0, 0, 1, 2, 3]], clip)
         assert late["right"] == 100 and 0 < late["travel"] < 1 and 0 < late["end_point_error"] < still["end_point_error"]
         assert true["off_place"] == still["off_place"] == 0 or np.isnan(true["off_place"])
 
@@ -74,8 +74,8 @@ def test_a_changed_setting_is_refused(grid):
 
 
 def test_a_table_says_what_it_lacks(grid):
-    loaded = tables.load(grid.results)
-    said = tables.text(loaded, "drags", ("right",))
+    loaded = tables.load_runs(grid.results)
+    said = tables.table_text(loaded, "drags", ("right",))
     assert "not run: no-drags, B, C" in said and "A: seeds 1 of 3" in said and "static copy" in said
     settled = tables.result(loaded, "a command")
     assert settled["orderings"]["table2.right_way"]["seeds"] == [0]

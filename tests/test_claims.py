@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from ledger_roles import fill, fill_pages, problems, typed_figures
-from puppetmaster_core.evaluation.ledger import Claim, LedgerError, checkout_ledger, ledger, table, write
+from puppetmaster_core.evaluation.ledger import Claim, LedgerError, checkout_ledger, claims_table, ledger, write_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ledger([
@@ -33,7 +33,7 @@ def test_blocks_become_tables():
     assert "gain \\| net" in text and "unclear (wanted: at least 0.00 dB)" in text and "not yet" not in text
     assert "not yet" in fill("```{claims} not run\n```", CLAIMS) and "clips: PSNR" not in fill("```{claims} not run\n```", CLAIMS)
     assert fill("```{claims} not run a.\n```", CLAIMS) == "None yet."
-    assert table(claims=CLAIMS).count("\n") == 1 + len(CLAIMS)
+    assert claims_table(claims=CLAIMS).count("\n") == 1 + len(CLAIMS)
 
 
 @pytest.mark.parametrize("line", ["It reaches 25.00 dB.", "a gain of 5 dB", "off by 12.2 px", "right in 75.6% of parts",
@@ -50,7 +50,7 @@ def test_what_is_no_result_is_left_alone(line):
 
 
 def test_pages_and_notebooks_are_filled_where_the_book_is_bound(tmp_path):
-    write(CLAIMS, (tmp_path / "results").mkdir() or tmp_path / "results" / "ledger.json")
+    write_ledger(CLAIMS, (tmp_path / "results").mkdir() or tmp_path / "results" / "ledger.json")
     pages = tmp_path / "pages"
     (pages / "notebooks").mkdir(parents=True)
     (pages / "a.md").write_text("{claim}`a.psnr`\n")
@@ -66,7 +66,7 @@ def test_a_book_with_typed_figures_has_problems(tmp_path):
     for folder in ("results", "book", "notebooks/src"):
         (tmp_path / folder).mkdir(parents=True)
     assert problems(tmp_path) == []  # no results, and nothing drawn from them
-    write(CLAIMS, tmp_path / "results" / "ledger.json")
+    write_ledger(CLAIMS, tmp_path / "results" / "ledger.json")
     (tmp_path / "book" / "p.md").write_text("25.00 dB\n{claim}`c.psnr`")
     (tmp_path / "notebooks" / "src" / "n.py").write_text("# %% [markdown]\n# It is 25.00 dB.\n")
     assert [line.split(":")[0] for line in problems(tmp_path)] == [
@@ -79,5 +79,5 @@ def test_every_number_of_this_book_is_in_its_ledger():
 
 
 def test_every_claim_of_this_checkout_can_be_printed():
-    printed = table(claims=checkout_ledger())
+    printed = claims_table(claims=checkout_ledger())
     assert printed.count("\n") == 1 + len(checkout_ledger())

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from puppetmaster_core.drag_a_move import clip_files, read_released
+from puppetmaster_core.drag_a_move import clip_files, read_drag_a_move
 from puppetmaster_core.drags import DragError
 from puppetmaster_core.evaluation.suites import drag_a_move_clip, open_suite
 from puppetmaster_core.restricted_pickle import PickleRefused, read_arrays
@@ -73,7 +73,7 @@ def test_published_clips_are_read():
     """Shapes and numbers of drags are those of the index."""
     index, files = json.loads((DRAG_A_MOVE / "index.json").read_text()), clip_files(DRAG_A_MOVE)
     assert [entry["id"] for entry in index] == list(files) and len(index) == 51
-    assert [len(read_released(path)) for path in files.values()] == [entry["n_drags"] for entry in index]
+    assert [len(read_drag_a_move(path)) for path in files.values()] == [entry["n_drags"] for entry in index]
     assert drag_a_move_clip(DRAG_A_MOVE, index[0]["id"]).frames.shape == (14, 256, 256, 3)
 
 
@@ -91,7 +91,7 @@ def test_published_clips_are_read():
 def test_other_arrays_are_refused(tmp_path, change, message):
     np.savez(tmp_path / "a.npz", drags=change(clip()["drags"].numpy()))
     with pytest.raises(DragError, match=message):
-        read_released(tmp_path / "a.npz")
+        read_drag_a_move(tmp_path / "a.npz")
 
 
 # ---- what must not happen ------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_a_malicious_pickle_is_refused_and_nothing_runs(path, tmp_path, protocol
     with pytest.raises(PickleRefused):
         read_arrays(path)
     with pytest.raises(DragError, match="expected a Drag-a-Move clip"):
-        read_released(path)
+        read_drag_a_move(path)
     assert not os.path.exists(mark)
 
 
@@ -160,7 +160,7 @@ def test_a_malicious_pickle_is_refused_and_nothing_runs(path, tmp_path, protocol
 def test_odd_pickles_are_refused(path, data):
     path.write_bytes(data)
     with pytest.raises(DragError, match="expected a Drag-a-Move clip"):
-        read_released(path)
+        read_drag_a_move(path)
 
 
 def test_a_tensor_larger_than_its_numbers_is_refused(path):
@@ -192,7 +192,7 @@ def test_damaged_files_are_one_error_or_drags(path, kind):
             damaged[rng.randrange(min(len(damaged), 600))] = rng.choice((0, 255, rng.randrange(256)))
         path.write_bytes(damaged)
         try:
-            read_released(path)
+            read_drag_a_move(path)
         except DragError as error:
             refused += 1
             assert "\n" not in str(error) and "expected" in str(error)

@@ -8,7 +8,7 @@ import pytest
 from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.claims import claims_of, paper_claims, rebuild
-from puppetmaster_core.evaluation.ledger import Claim, LedgerError, as_text, ledger, read, write
+from puppetmaster_core.evaluation.ledger import Claim, LedgerError, ledger, ledger_text, read_ledger, write_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = {"command": "puppetmaster evaluate", "commit": "abc", "device": "cpu", "seconds": 3.0, "seed": 0}
@@ -41,16 +41,16 @@ def test_a_claim_is_printed_in_its_digits():
 
 def test_a_ledger_is_written_and_read_whole(tmp_path):
     claims = ledger([claim(ours=1.0, seeds=(0, 1), note="n"), Claim("a", "another", paper=2.0)])
-    write(claims, tmp_path / "ledger.json")
-    assert read(tmp_path) == claims and list(claims) == ["a", "x"]
-    assert as_text(claims) == (tmp_path / "ledger.json").read_text()
+    write_ledger(claims, tmp_path / "ledger.json")
+    assert read_ledger(tmp_path) == claims and list(claims) == ["a", "x"]
+    assert ledger_text(claims) == (tmp_path / "ledger.json").read_text()
     unknown = '{"format": "puppetmaster.ledger/1", "claims": [{"id": "x", "ow": 1}]}'
     for text in ("", '{"format": "other", "claims": []}', unknown):
         (tmp_path / "ledger.json").write_text(text)
         with pytest.raises(LedgerError, match=r"ledger\.json"):
-            read(tmp_path)
+            read_ledger(tmp_path)
     with pytest.raises(LedgerError, match="claims --update"):
-        read(tmp_path / "nowhere.json")
+        read_ledger(tmp_path / "nowhere.json")
 
 
 def test_a_result_takes_the_place_of_a_claim_not_run_and_of_no_other():
@@ -124,26 +124,26 @@ def test_the_command_makes_and_shows_the_ledger(tmp_path, capsys):
     (tmp_path / "r.json").write_text("{")
     assert main(["claims", "--results", str(tmp_path), "--update"]) == 2
     assert "r.json: cannot be read" in capsys.readouterr().err
-    assert read(tmp_path)["x"].ours == 1.0  # the old one stays
+    assert read_ledger(tmp_path)["x"].ours == 1.0  # the old one stays
 
 
 # ---- this checkout ---------------------------------------------------------------------------------------------------
 
 
 def test_the_ledger_is_what_the_results_make():
-    made = as_text(rebuild(ROOT / "results"))
+    made = ledger_text(rebuild(ROOT / "results"))
     assert (ROOT / "results" / "ledger.json").read_text(encoding="utf-8") == made, "run `puppetmaster claims --update`"
 
 
 def test_the_references_agree_with_an_independent_measurement_of_all_100_clips():
     """PSNR of the static copy, 22.50 dB, and of the blend, 25.40 dB, measured elsewhere on all clips; ours are of 51 of them."""
-    claims = read(ROOT / "results")
+    claims = read_ledger(ROOT / "results")
     for row, anchor in (("static_copy", 22.50), ("first_last_blend", 25.40)):
         one = claims[f"drag_a_move.{row}.psnr"]
         assert one.low < anchor < one.high and one.clips == 51
 
 
 def test_every_number_of_the_ledger_says_how_it_was_made():
-    for one in read(ROOT / "results").values():
+    for one in read_ledger(ROOT / "results").values():
         if one.ours is not None:
             assert one.command and one.device and one.seconds and one.commit, f"{one.id} does not say how it was made"

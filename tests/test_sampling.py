@@ -11,7 +11,7 @@ from torch._dynamo.utils import counters
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
-from puppetmaster_core.cli.arguments import load
+from puppetmaster_core.cli.arguments import load_pipeline
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, SOLVERS, Sampling, ays_sigmas, make_solver
@@ -191,7 +191,7 @@ def test_on_a_gpu_the_network_is_in_half_precision_and_pictures_are_not(picture,
     made().save_pretrained(tmp_path / "model")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(PuppetMasterPipeline, "to", lambda self, device: self)
-    pipe = load(str(tmp_path / "model"))
+    pipe = load_pipeline(str(tmp_path / "model"))
     assert pipe.unet.dtype == torch.bfloat16 and pipe.vae.dtype == pipe.image_encoder.dtype == torch.float32
     monkeypatch.undo()
     monkeypatch.setattr("puppetmaster_core.pipeline.check_precision", lambda *_: None)

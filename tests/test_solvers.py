@@ -5,7 +5,7 @@ import json
 import pytest
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, network_videos, table
+from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, network_videos, solvers_table
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.sampling import SOLVERS
@@ -36,7 +36,7 @@ def test_calls_are_what_the_network_is_called_with(pipeline):
     assert [row["name"] for row in rows] == list(settings) and [row["clips"] for row in rows] == [2, 2]
     assert 2 * sum(row["calls"] for row in rows) == sum(seen)
     assert all(row["seconds"] > 0 and row["moving"]["low"] <= row["moving"]["mean"] <= row["moving"]["high"] for row in rows)
-    assert "one" in table(rows) and "direction" in table(rows)
+    assert "one" in solvers_table(rows) and "direction" in solvers_table(rows)
 
 
 def test_the_command_writes_what_it_prints(pipeline, tmp_path, capsys):

@@ -29,7 +29,7 @@ from puppetmaster_core.latents.pictures import encode
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.presets import MINI, SMOKE
-from puppetmaster_core.training.checkpoint import alone
+from puppetmaster_core.training.checkpoint import lock_run
 from puppetmaster_core.training.config import Recipe, RunSettings, TrainingError
 from puppetmaster_core.training.denoiser import PictureItems
 from puppetmaster_core.training.export import export, scalars
@@ -296,7 +296,7 @@ def test_a_disk_without_room_is_said_and_nothing_is_lost(trained, clips, tmp_pat
 
 
 def test_a_run_folder_in_use_is_left_alone(tmp_path):
-    with alone(tmp_path), pytest.raises(JobError, match="another run is at work here"):
+    with lock_run(tmp_path), pytest.raises(JobError, match="another run is at work here"):
         train(TRAINED, str(tmp_path), data=["none"])
 
 

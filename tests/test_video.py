@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.overlay import draw_drags
+from puppetmaster_core.overlay import overlay_drags
 from puppetmaster_core.video import OutputError, Video, check_output, enlarge
 
 DRAGS = Drags([[[0.2, 0.2], [0.8, 0.8]]])
@@ -47,7 +47,7 @@ def test_gif_loops_at_its_rate_and_still_parts_do_not_flicker(video, tmp_path):
 
 def test_gif_keeps_the_colours_of_the_overlay(video, tmp_path):
     large = enlarge(video.frames, 4)
-    drawn = draw_drags(large, DRAGS)
+    drawn = overlay_drags(large, DRAGS)
     path = video.save(tmp_path / "a.gif", overlay=True, upscale=4)
     error = np.abs(gif_frames(path).astype(int) - drawn).max(-1)[(drawn != large).any(-1)]
     assert np.quantile(error, 0.99) < 24
@@ -84,7 +84,7 @@ def test_overlay_and_upscale(video, tmp_path):
     for overlay, drags in ((True, DRAGS), (other := Drags([[[0.9, 0.1], [0.1, 0.1]]]), other)):
         folder = video.save(tmp_path / f"drawn{overlay is True}", overlay=overlay, upscale=3)
         frames = np.stack([np.asarray(Image.open(path)) for path in sorted(folder.iterdir())])
-        assert np.array_equal(frames, draw_drags(large, drags))
+        assert np.array_equal(frames, overlay_drags(large, drags))
     without = Video(video.frames).save(tmp_path / "plain", overlay=True)
     assert np.array_equal(np.asarray(Image.open(without / "frame_001.png")), video.frames[0])
 

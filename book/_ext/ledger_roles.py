@@ -6,7 +6,7 @@ On a page or in a notebook's text, {claim}`ID` becomes our figure with its inter
     ```
 
 becomes a table of the claims whose ids begin with one of the prefixes; "run" and "not run" narrow it down. The pages keep these
-words; `make book` fills them in. In a notebook's code `claim(id)` and `table(prefix)` of `evaluation.ledger` are the same.
+words; `make book` fills them in. In a notebook's code `claim(id)` and `claims_table(prefix)` of `evaluation.ledger` are the same.
 `problems` finds ids that the ledger lacks, and figures that somebody typed.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from puppetmaster_core.evaluation.ledger import Ledger, LedgerError, claim, read, table
+from puppetmaster_core.evaluation.ledger import Ledger, LedgerError, claim, claims_table, read_ledger
 
 RESULTS = "results"
 ROLE = re.compile(r"\{(claim|paper)\}`([^`\n]+)`")
@@ -43,7 +43,7 @@ def _block(words: str, claims: Ledger) -> str:
         narrow, keep = words.removeprefix("not run"), lambda one: one.ours is None
     elif words.split()[:1] == ["run"]:
         narrow, keep = words.removeprefix("run"), lambda one: one.ours is not None
-    return table(*narrow.split(), keep=keep, claims=claims)
+    return claims_table(*narrow.split(), keep=keep, claims=claims)
 
 
 def typed_figures(text: str) -> list[str]:
@@ -78,7 +78,7 @@ def problems(root: Path) -> list[str]:
 
 def _ledger_of(root: Path) -> Ledger:
     """A book without results has an empty ledger: only what it draws from one is missing."""
-    return read(root / RESULTS) if (root / RESULTS / "ledger.json").exists() else {}
+    return read_ledger(root / RESULTS) if (root / RESULTS / "ledger.json").exists() else {}
 
 
 def fill_pages(folder: Path, root: Path) -> None:

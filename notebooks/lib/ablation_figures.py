@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from lib.figures import TEXT, done, plain
 from puppetmaster_core.ablations.arms import ARMS, AblationError
-from puppetmaster_core.ablations.grid import COPY, TRUTH, read, read_strip
-from puppetmaster_core.ablations.tables import interval, values
+from puppetmaster_core.ablations.grid import COPY, TRUTH, read_run, read_strip
+from puppetmaster_core.ablations.tables import interval_over_seeds, values
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.video import Video
@@ -25,7 +25,7 @@ def films(results: Path, arms: Sequence[str], clip: int) -> dict[str, Video]:
 
     Raises AblationError for an arm that has not run there, or a clip that is not kept.
     """
-    kept = read(results / f"{TRUTH}.json")["drags"]
+    kept = read_run(results / f"{TRUTH}.json")["drags"]
     if not 0 <= clip < len(kept):
         raise AblationError(f"got clip {clip}, expected 0 to {len(kept) - 1}: the videos of these are kept")
     paths = {"truth": results / f"{TRUTH}.webp"}
@@ -70,11 +70,11 @@ def doses(loaded: Mapping, scores: Mapping[str, str]) -> Figure:
     arms = [arm for arm in ("D", *(name for name in ARMS if ARMS[name].bad)) if arm in loaded]
     figure, axes = plt.subplots(1, len(scores), figsize=(3 * len(scores), 2.6), squeeze=False)
     for axis, (score, called) in zip(axes[0], scores.items(), strict=True):
-        told = [interval(values(loaded[arm], score)) for arm in arms]
+        told = [interval_over_seeds(values(loaded[arm], score)) for arm in arms]
         shares, means = [100 * ARMS[arm].bad for arm in arms], [one["mean"] for one in told]
         around = np.abs([[one["mean"] - one["low"], one["high"] - one["mean"]] for one in told]).T
         axis.errorbar(shares, means, around, fmt="o-", color=COLOURS[0], lw=1, ms=3, capsize=2)
-        copy = interval(values(loaded[COPY], score))
+        copy = interval_over_seeds(values(loaded[COPY], score))
         axis.axhline(copy["mean"], color=TEXT, lw=0.8, ls=":")
         plain(axis, called, "bad animations [%]", "")
     return done(figure)

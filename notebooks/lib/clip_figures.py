@@ -20,7 +20,7 @@ from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.curation.pictures import front_camera
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.editor import Player
-from puppetmaster_core.overlay import COLOURS, draw_drags
+from puppetmaster_core.overlay import COLOURS, overlay_drags
 from puppetmaster_core.render import Camera, Rendering, render
 from puppetmaster_core.video import enlarge
 
@@ -160,7 +160,7 @@ def paths_over(frame: np.ndarray, panels: dict[str, tuple[np.ndarray, Sequence[s
     large = enlarge(frame[None], max(1, round(size / frame.shape[0])))
     figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.7), squeeze=False)
     for axis, (name, (paths, tints)) in zip(axes[0], panels.items(), strict=True):
-        axis.imshow(draw_drags(large, Drags(paths), colours=tints)[0] if len(paths) else large[0])
+        axis.imshow(overlay_drags(large, Drags(paths), colours=tints)[0] if len(paths) else large[0])
         axis.set_title(name, fontsize=9, color=TEXT)
         axis.set_axis_off()
     return done(figure)

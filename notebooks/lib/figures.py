@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.editor import Player
-from puppetmaster_core.overlay import draw_drags
+from puppetmaster_core.overlay import overlay_drags
 from puppetmaster_core.video import enlarge
 
 TEXT = "gray"  # legible on light and dark pages
@@ -43,7 +43,7 @@ def strip(rows: Mapping[str, np.ndarray], count: int = 7, width: float = 10.0, *
 def with_drags(picture, drags: Drags, size: int = 256) -> np.ndarray:
     """A picture (Pillow image or (H, W, 3) uint8), enlarged to about `size` pixels, with its drags drawn on it."""
     frame = np.asarray(picture.convert("RGB") if hasattr(picture, "convert") else picture)[None]
-    return draw_drags(enlarge(frame, max(1, round(size / max(frame.shape[1:3])))), drags)[0]
+    return overlay_drags(enlarge(frame, max(1, round(size / max(frame.shape[1:3])))), drags)[0]
 
 
 def moving(videos, *, overlay: bool = True, tracks: bool = False, size: int = 256, alt: str = "", made: str = "",

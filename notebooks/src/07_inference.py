@@ -177,10 +177,10 @@ assert 50 < calls["Euler 50, guidance at σ 0.2 to 20"] < calls["Euler 50"] == 1
 # little a few clips tell.
 
 # %%
-from puppetmaster_core.evaluation.solvers import compare_settings, table
+from puppetmaster_core.evaluation.solvers import compare_settings, solvers_table
 
 rows = compare_settings(pipe, clips, compared, seed)
-print(table(rows))
+print(solvers_table(rows))
 assert [row["name"] for row in rows] == list(compared) and all(
     row["seconds"] > 0 for row in rows
 )
@@ -247,8 +247,7 @@ moving(shown, alt="the same drawer at several qualities")
 # in double precision. Times are medians on this machine, in this run, and noisy; operations are counted and exact.
 
 # %%
-from puppetmaster_core.bench import count_step, guided_step
-from puppetmaster_core.bench import table as bench_table
+from puppetmaster_core.bench import bench_table, count_step, guided_step
 from puppetmaster_core.presets import SVD, TINY
 
 timed = guided_step(TINY, repeats)

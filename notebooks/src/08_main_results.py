@@ -27,10 +27,10 @@ seed = 0
 # %%
 from IPython.display import Markdown
 
-from puppetmaster_core.evaluation.ledger import checkout_ledger, table
+from puppetmaster_core.evaluation.ledger import checkout_ledger, claims_table
 
 ledger = checkout_ledger()
-Markdown(table("cabinets.", keep=lambda claim: claim.ours is not None))
+Markdown(claims_table("cabinets.", keep=lambda claim: claim.ours is not None))
 
 # %% [markdown]
 # ## Every category
@@ -43,7 +43,7 @@ Markdown(table("cabinets.", keep=lambda claim: claim.ours is not None))
 # true one; what the latents make of the true motion is scored beside it, as the model's ceiling.
 
 # %%
-Markdown(table("library.", keep=lambda claim: claim.ours is not None))
+Markdown(claims_table("library.", keep=lambda claim: claim.ours is not None))
 
 # %% [markdown]
 # ## Table 1
@@ -95,7 +95,7 @@ Markdown(
 # Claims of the paper that nothing here has tested yet. They are in the ledger so that they are not forgotten.
 
 # %%
-Markdown(table(keep=lambda claim: claim.ours is None))
+Markdown(claims_table(keep=lambda claim: claim.ours is None))
 
 # %% [markdown]
 # ## From picture to number

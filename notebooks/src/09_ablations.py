@@ -55,7 +55,8 @@ size = Size(steps=steps_now, clips=clips_now, judged=judged_now, pretraining=1)
 small = Grid(Path(scratch.name, "results"), Path(scratch.name, "work"), size)
 for path, _ in small.run(chosen(arms=arms_now), seeds=[0]):
     print(path.name)
-print(tables.text(tables.load(small.results), "drags", ("right", "psnr_moving")))
+loaded = tables.load_runs(small.results)
+print(tables.table_text(loaded, "drags", ("right", "psnr_moving")))
 
 # %% [markdown]
 # A run is one file, done or not: a killed grid goes on with the same command, and one whose settings have changed is refused.
@@ -93,8 +94,8 @@ table(heads, [(row, *map(str, figures)) for row, figures in paper.TABLE_2.items(
 
 # %%
 results = CHECKOUT / "results" / "ablations"
-loaded = tables.load(results)
-Markdown(tables.text(loaded, "drags"))
+loaded = tables.load_runs(results)
+Markdown(tables.table_text(loaded, "drags"))
 
 # %% [markdown]
 # The paper's A nearly fails: its PSNR lies ten decibels below B's. An arm that is a fine-tuned video model can be thrown off by
@@ -130,9 +131,9 @@ loss_curves(loaded, TABLES["drags"])
 # twice the steps, and were judged on twice the clips (`--arms A D --steps 500 --judged 256 --results results/ablations-500`).
 
 # %%
-longer = tables.load(CHECKOUT / "results" / "ablations-500")
+longer = tables.load_runs(CHECKOUT / "results" / "ablations-500")
 columns = ("right", "wrong", "travel", "off_place", "end_point_error", "psnr_moving")
-Markdown(tables.text(longer, "drags", columns))
+Markdown(tables.table_text(longer, "drags", columns))
 
 # %%
 Markdown(tables.orderings_text(longer, whole=False))
@@ -161,7 +162,7 @@ strip(
 )
 
 # %%
-Markdown(tables.text(loaded, "attention"))
+Markdown(tables.table_text(loaded, "attention"))
 
 # %% [markdown]
 # Figure 8 asks what the pre-trained network makes of another resolution before any fine-tuning; Figure 6, which frames suffer
@@ -193,7 +194,7 @@ moving(
 # And the same arms from nothing, where there is no domain to shift from.
 
 # %%
-Markdown(tables.text(loaded, "attention-from-nothing"))
+Markdown(tables.table_text(loaded, "attention-from-nothing"))
 
 # %%
 frame_by_frame(loaded, TABLES["attention-from-nothing"])
@@ -218,7 +219,7 @@ frame_by_frame(loaded, TABLES["attention-from-nothing"])
 
 # %%
 columns = ("travel", "off_place", "right", "end_point_error", "psnr_moving")
-Markdown(tables.text(loaded, "mechanisms", columns))
+Markdown(tables.table_text(loaded, "mechanisms", columns))
 
 # %%
 rows = tables.summary(loaded, "mechanisms")

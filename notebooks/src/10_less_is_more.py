@@ -67,7 +67,8 @@ small = Grid(Path(scratch.name, "results"), Path(scratch.name, "work"), size)
 two = TABLES["less-is-more"][:2]
 for path, _ in small.run(chosen(arms=two), seeds=[0]):
     print(path.name)
-print(tables.text(tables.load(small.results), "less-is-more", ("right", "psnr")))
+loaded = tables.load_runs(small.results)
+print(tables.table_text(loaded, "less-is-more", ("right", "psnr")))
 
 # %% [markdown]
 # ## Table 3
@@ -88,8 +89,8 @@ table(
 
 # %%
 results = CHECKOUT / "results" / "ablations"
-loaded = tables.load(results)
-Markdown(tables.text(loaded, "less-is-more"))
+loaded = tables.load_runs(results)
+Markdown(tables.table_text(loaded, "less-is-more"))
 
 # %% [markdown]
 # ## Figure 7: does training collapse?
@@ -132,9 +133,9 @@ moving(
 # ## What the claims say
 
 # %%
-from puppetmaster_core.evaluation.ledger import table as claims
+from puppetmaster_core.evaluation.ledger import claims_table
 
-Markdown(claims("table3."))
+Markdown(claims_table("table3."))
 
 # %% [markdown]
 # On three seeds the paper's ordering holds: at its share of bad animations quality suffers, and most of all what should stay,

@@ -130,7 +130,7 @@ paper.curation_strips(
 
 # %%
 from puppetmaster_core.evaluation.metrics import first_last_blend, static_copy
-from puppetmaster_core.evaluation.videos import read_video, spread, squared
+from puppetmaster_core.evaluation.videos import evenly_spaced, read_video, squared
 
 # chosen by what is asked for, not by what came out
 scene = max(unseen, key=scenes.reach)
@@ -143,7 +143,7 @@ rows = {
     "first into last": first_last_blend(scene.clip.frames),
 }
 rows |= {
-    name: squared(spread(read_video(path), pipe.config.frames), pipe.config.size)
+    name: squared(evenly_spaced(read_video(path), pipe.config.frames), pipe.config.size)
     for name, path in methods.items()
 }
 strip(rows, count=5, width=7.5, made=made)

@@ -17,17 +17,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from puppetmaster_core.ablations.arms import AblationError
-from puppetmaster_core.clips import rendering
 from puppetmaster_core.clips.rules import draw_paths
 from puppetmaster_core.clips.shards import ClipStore
-from puppetmaster_core.clips.sources import find_source
-from puppetmaster_core.clips.studio import Filming
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.training.batches import row_rng
 from puppetmaster_core.training.denoiser import random_drags
+from puppetmaster_core.training.samples import render_source
 
 SETS = 4  # of drags, drawn once for each clip
 LOOK = 4  # pixels a side of the small picture that stands for CLIP's embedding
@@ -72,14 +70,6 @@ def masks_of(parts: np.ndarray, points: Tensor, present: Tensor, grid: int) -> T
     return F.adaptive_avg_pool2d(mask, grid) * present[:, None, None]
 
 
-def render_clips(folder: Path, source: str, assets: int) -> ClipStore:
-    """Clips of the first assets of a source, rendered where they are not there yet."""
-    plan = rendering.RenderPlan(find_source(source, assets), Filming(size=ABLATION.size, frames=ABLATION.frames))
-    for _ in tqdm(rendering.render_clips(folder, plan), total=assets, desc=f"rendering {source}", mininterval=5):
-        pass
-    return ClipStore(folder)
-
-
 def make_code(store: ClipStore) -> LinearCode:
     """Of frames of up to 1000 clips."""
     some = np.stack([store.frames(i)[i % ABLATION.frames] for i in range(min(len(store), 1000))])
@@ -111,11 +101,11 @@ def _coded(store: ClipStore, code: LinearCode, number: int) -> dict[str, np.ndar
 
 def training_clips(folder: Path, count: int, bad: bool = False) -> tuple[LinearCode, TrainingClips]:
     """The code, and the good or the bad clips, all made on first use."""
-    good = render_clips(folder / f"cabinets-{count}", "cabinets", count)
+    good = ClipStore(render_source(folder / f"cabinets-{count}", "cabinets", count, ABLATION))
     code = make_code(good)
     if not bad:
         return code, coded(good, code, len(good), folder / f"cabinets-{count}.npz")
-    assets = render_clips(folder / f"bad-{count}", "library:bad", round(BAD_ASSETS * count))
+    assets = ClipStore(render_source(folder / f"bad-{count}", "library:bad", round(BAD_ASSETS * count), ABLATION))
     return code, coded(assets, code, min(len(assets), len(good)), folder / f"bad-{count}.npz")
 
 

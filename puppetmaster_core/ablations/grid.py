@@ -21,7 +21,7 @@ from puppetmaster_core.ablations.arms import AblationError, Arm
 from puppetmaster_core.ablations.data import TrainingClips, training_clips
 from puppetmaster_core.ablations.pretraining import pretrained
 from puppetmaster_core.ablations.subjects import JudgedClip, judged_clips
-from puppetmaster_core.ablations.train import Task, scores, settings_of, timed, train, videos
+from puppetmaster_core.ablations.train import Task, run_settings, scores, timed, train_network, videos
 from puppetmaster_core.evaluation.metrics import static_copy
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode
@@ -74,7 +74,7 @@ class Grid:
     def check(self) -> None:
         """Raise AblationError where the folder holds results of other settings."""
         for path in sorted(self.results.glob("*.json")):
-            was, now = read(path)["settings"], self.settings()
+            was, now = read_run(path)["settings"], self.settings()
             if was == now:
                 continue
             group = next(name for name in now if was.get(name) != now[name])
@@ -114,8 +114,8 @@ class Grid:
         task = Task.of(good, arm.residual)  # one scale, whatever the clips
         task = Task(clips, task.space)
         with tempfile.TemporaryDirectory() as folder:
-            settings = settings_of(Path(folder), seed=seed, steps=self.size.steps)
-            curve, seconds = timed(lambda: train(network, task, settings, Recipe(**ABLATION.training["recipe"])))
+            settings = run_settings(Path(folder), seed=seed, steps=self.size.steps)
+            curve, seconds = timed(lambda: train_network(network, task, settings, Recipe(**ABLATION.training["recipe"])))
         made = videos(network, task, code, self.judged, seed)
         if seed == SEEDS[0]:
             save_strip(self.path(arm.name, seed).with_suffix(".webp"), made[:SHOWN])
@@ -133,7 +133,7 @@ class Grid:
             partial.write_text(json.dumps({**about, **record}) + "\n", encoding="utf-8")
 
 
-def read(path: Path) -> dict:
+def read_run(path: Path) -> dict:
     """A file of the grid. Raises AblationError."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -29,7 +29,7 @@ SCORES: dict[str, Metric] = {
 WHITE = 255
 
 
-def score(video: np.ndarray, clip: JudgedClip) -> dict[str, float]:
+def judge_video(video: np.ndarray, clip: JudgedClip) -> dict[str, float]:
     """Every one of SCORES; NaN where the clip cannot tell. video (N, 64, 64, 3) uint8. "frame 1" to "frame N": PSNR."""
     shown, truth = video / 255.0, clip.frames / 255.0
     moving, alike = moving_region(truth), similarity(shown, truth)

@@ -15,7 +15,7 @@ from torch import Tensor
 from puppetmaster_core.ablations.data import TrainingClips, look_of
 from puppetmaster_core.ablations.shapes import shapes_videos
 from puppetmaster_core.ablations.subjects import JudgedClip
-from puppetmaster_core.ablations.train import Task, sampled, scores, settings_of, timed, train, videos
+from puppetmaster_core.ablations.train import Task, run_settings, sampled, scores, timed, train_network, videos
 from puppetmaster_core.evaluation.metrics import psnr_of_frames
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode
@@ -40,9 +40,9 @@ def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, ju
         size = LARGER * ABLATION.size
         task = Task(coded_shapes(shapes_videos(VIDEOS, ABLATION.frames, size), code), space)
         with tempfile.TemporaryDirectory() as folder:
-            settings = settings_of(Path(folder), seed=0, steps=steps, batch_size=8, warmup_steps=steps // 10,
-                                   decay_steps=steps // 2)
-            curve, seconds = timed(lambda: train(network, task, settings, Recipe(**ABLATION.training["recipe"])))
+            settings = run_settings(Path(folder), seed=0, steps=steps, batch_size=8, warmup_steps=steps // 10,
+                                    decay_steps=steps // 2)
+            curve, seconds = timed(lambda: train_network(network, task, settings, Recipe(**ABLATION.training["recipe"])))
         unseen = shapes_videos(HELD_OUT, ABLATION.frames, size, seed=1)
         smaller = unseen.reshape(*unseen.shape[:2], ABLATION.size, LARGER, ABLATION.size, LARGER, 3).mean((3, 5)).astype(np.uint8)
         made = {name: (sampled(network, task, code, shown[:, 0], 0), shown)

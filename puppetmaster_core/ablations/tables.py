@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from puppetmaster_core.ablations.arms import ARMS, TABLES, TITLES, AblationError
-from puppetmaster_core.ablations.grid import COPY, SEEDS, read
+from puppetmaster_core.ablations.grid import COPY, SEEDS, read_run
 from puppetmaster_core.ablations.judge import SCORES
 from puppetmaster_core.evaluation import paper
 from puppetmaster_core.evaluation.tables import cell, markdown
@@ -67,17 +67,17 @@ ORDERINGS = (
 )
 
 
-def load(results: Path) -> dict[str, dict[int, dict]]:
+def load_runs(results: Path) -> dict[str, dict[int, dict]]:
     """{arm: {seed: record}} of what is there, the static copy's under seed 0. Raises AblationError."""
     found: dict[str, dict[int, dict]] = {}
     for name in ARMS:
         for path in sorted(results.glob(f"{name}-[0-9].json")):
-            found.setdefault(name, {})[int(path.stem.rpartition("-")[2])] = read(path)
+            found.setdefault(name, {})[int(path.stem.rpartition("-")[2])] = read_run(path)
     copy = results / f"{COPY}.json"
     if not found or not copy.is_file():
         raise AblationError(f"{results}: got no runs of the grid, expected some: puppetmaster reproduce --scale ablation makes "
                             "them")
-    return {COPY: {0: read(copy)}, **found}
+    return {COPY: {0: read_run(copy)}, **found}
 
 
 def values(runs: dict[int, dict], score: str, seeds: Sequence[int] | None = None) -> np.ndarray:
@@ -85,7 +85,7 @@ def values(runs: dict[int, dict], score: str, seeds: Sequence[int] | None = None
     return np.array([runs[seed]["scores"][score] for seed in (sorted(runs) if seeds is None else seeds)], float)
 
 
-def interval(table: np.ndarray) -> dict | None:
+def interval_over_seeds(table: np.ndarray) -> dict | None:
     """The mean of (seeds, clips) with a 95 % interval: clips are drawn anew, and seeds where there are several."""
     there = np.isfinite(table)
     if not there.any():
@@ -111,7 +111,7 @@ def summary(loaded: dict, table: str) -> dict[str, dict]:
             continue
         runs = loaded[name]
         rows[name] = {"label": ARMS[name].label if name in ARMS else "static copy", "seeds": sorted(runs) if name in ARMS else [],
-                      **{score: interval(values(runs, score)) for score in SCORES}}
+                      **{score: interval_over_seeds(values(runs, score)) for score in SCORES}}
         if name in ARMS:
             first = next(iter(runs.values()))
             rows[name] |= {"parameters": first["parameters"], "seconds": round(sum(run["seconds"] for run in runs.values()), 1)}
@@ -124,7 +124,8 @@ def order(loaded: dict, one: Ordering) -> dict | None:
     if not seeds:
         return None
     sign = 1 if SCORES[one.score].better == "higher" else -1
-    gain = interval(sign * (values(loaded[one.better], one.score, seeds) - values(loaded[one.worse], one.score, seeds)))
+    better, worse = (values(loaded[arm], one.score, seeds) for arm in (one.better, one.worse))
+    gain = interval_over_seeds(sign * (better - worse))
     if gain is None:
         return None
     verdict = "holds" if gain["low"] >= ABOVE else "does not" if gain["high"] < 0 else "unresolved"
@@ -139,7 +140,7 @@ def missing(loaded: dict, arms: Sequence[str]) -> str:
     return f"incomplete ({'; '.join(words)})" if words else ""
 
 
-def text(loaded: dict, table: str, columns: Iterable[str] = SCORES) -> str:
+def table_text(loaded: dict, table: str, columns: Iterable[str] = SCORES) -> str:
     """A table in Markdown, with its title and what is missing."""
     about = {name: SCORES[name] for name in columns}
     lines = [["", "seeds", *(one.heading for one in about.values())]]

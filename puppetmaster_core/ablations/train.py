@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from puppetmaster_core.ablations.data import TrainingClips, look_of, shuffled
-from puppetmaster_core.ablations.judge import score
+from puppetmaster_core.ablations.judge import judge_video
 from puppetmaster_core.ablations.subjects import JudgedClip, told
 from puppetmaster_core.diffusion import draw_noise, sample_sigmas
 from puppetmaster_core.latents.linear import LinearCode
@@ -45,7 +45,7 @@ class Task:
         return cls(clips, LatentSpace(residual_scale(clips.z.numpy(), residual), residual))
 
 
-def train(network: DragUNet, task: Task, settings: RunSettings, recipe: Recipe) -> list[list[float]]:
+def train_network(network: DragUNet, task: Task, settings: RunSettings, recipe: Recipe) -> list[list[float]]:
     """Train in place, to EMA weights; the curve of the loss, [step, mean since the last point] a point."""
     clips, losses = task.clips, []
     order = shuffled(len(clips), settings.steps, settings.batch_size, settings.seed)
@@ -122,11 +122,11 @@ def sampled(network: DragUNet, task: Task, code: LinearCode, pictures: np.ndarra
 
 def scores(made: list[np.ndarray], clips: list[JudgedClip]) -> dict[str, list[float | None]]:
     """By name, one number a clip."""
-    rows = [score(video, clip) for video, clip in zip(made, clips, strict=True)]
+    rows = [judge_video(video, clip) for video, clip in zip(made, clips, strict=True)]
     return {name: [round(row[name], 4) if np.isfinite(row[name]) else None for row in rows] for name in rows[0]}
 
 
-def settings_of(folder: Path, **changes) -> RunSettings:
+def run_settings(folder: Path, **changes) -> RunSettings:
     """The scale's, with changes, for a run that leaves nothing in its folder but logs."""
     never = dict.fromkeys(("checkpoint_every", "log_every", "sample_every"), 10**8)
     return Plan(ABLATION, folder, changes={"workers": 1, **never, **changes}).settings("denoiser")

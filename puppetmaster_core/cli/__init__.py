@@ -1,7 +1,7 @@
 """`puppetmaster …`: one file per command.
 
 A command's module has a docstring with an example, HELP (one line), add_arguments(parser) and run(arguments), which gives its
-report, for --json; beside it the same as text, where `as_text` is not good enough; or None where it has printed all itself. It
+report, for --json; beside it the same as text, where `_as_text` is not good enough; or None where it has printed all itself. It
 imports PyTorch only inside `run`, once the arguments are known to be good. What a user can mend, an exception class of this
 package or a file that the system refuses, becomes exit code 2 and one line.
 """
@@ -49,7 +49,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         if shown := arguments.run(arguments):
-            report, text = shown if isinstance(shown, tuple) else (shown, "\n".join(as_text(shown)))
+            report, text = shown if isinstance(shown, tuple) else (shown, "\n".join(_as_text(shown)))
             print(json.dumps(report, ensure_ascii=False) if arguments.json else text)
         return 0
     except KeyboardInterrupt:
@@ -63,12 +63,12 @@ def main(words: list[str] | None = None) -> int:
         return 2
 
 
-def as_text(report: Mapping, indent: str = "") -> Iterator[str]:
+def _as_text(report: Mapping, indent: str = "") -> Iterator[str]:
     """A report in lines: "name: value"; of a long list how long it is, and its first."""
     for name, value in report.items():
         if isinstance(value, Mapping) and any(isinstance(one, Mapping | list) for one in value.values()):
             yield f"{indent}{name}:"
-            yield from as_text(value, indent + "  ")
+            yield from _as_text(value, indent + "  ")
         elif isinstance(value, list) and value:
             yield f"{indent}{name}: {len(value)}, the first: {_flat(value[0])}"
         else:

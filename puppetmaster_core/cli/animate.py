@@ -17,7 +17,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load, number, whole
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load_pipeline, number, whole
 from puppetmaster_core.isolation import stderr_to
 
 HELP = "move the parts of a picture along drags"
@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     clock = [time.perf_counter()]
-    picture, drags = check(arguments)
+    picture, drags = _check(arguments)
     clock.append(time.perf_counter())
-    pipeline = load(arguments.model)
+    pipeline = load_pipeline(arguments.model)
     clock.append(time.perf_counter())
     try:
         least, most = pipeline.sampling(arguments.quality).min_guidance, arguments.guidance
@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     return report, f"{arguments.output}: {count} frames of {size} pixels, in {sum(seconds):.1f} s"
 
 
-def check(arguments: argparse.Namespace):
+def _check(arguments: argparse.Namespace):
     """The opened picture and the drags, once all input is known to be good. PyTorch is imported last."""
-    from puppetmaster_core.checkpoints import find_model, read_index
+    from puppetmaster_core.checkpoints import find_model, read_model_index
     from puppetmaster_core.drags import DragError
     from puppetmaster_core.pictures import open_picture
     from puppetmaster_core.video import check_output
@@ -82,7 +82,7 @@ def check(arguments: argparse.Namespace):
         picture = open_picture(arguments.image)
     folder, frames = find_model(arguments.model), 14  # of a model on the hub the settings are not known yet
     if not isinstance(folder, str):
-        frames = read_index(folder).get("frames", frames)
+        frames = read_model_index(folder).get("frames", frames)
     drags = read_drags(arguments.drags, frames, picture.size)
     try:
         drags.check_inside(picture.size)
@@ -96,9 +96,9 @@ def read_drags(path: Path, frames: int, picture: tuple[int, int]):
     from puppetmaster_core.drags import Drags
 
     if path.suffix.lower() in (".npz", ".pkl"):
-        from puppetmaster_core.drag_a_move import read_released
+        from puppetmaster_core.drag_a_move import read_drag_a_move
 
-        return read_released(path).resample(frames)
+        return read_drag_a_move(path).resample(frames)
     drags = Drags.from_json(path, frames)
     drawn_on = json.loads(path.read_text(encoding="utf-8-sig"))["image_size"]
     if abs(drawn_on[0] * picture[1] / (drawn_on[1] * picture[0]) - 1) > SAME_SHAPE:

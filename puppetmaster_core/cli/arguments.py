@@ -29,7 +29,7 @@ def add_run(command: argparse.ArgumentParser, run: Callable) -> None:
     command.add_argument("--json", action="store_true", help="print what was done or found as JSON")
 
 
-def ranged(kind: type, least: float, most: float) -> Callable[[str], float]:
+def _ranged(kind: type, least: float, most: float) -> Callable[[str], float]:
     """An argparse type: a number from `least` to `most`. NaN is none."""
 
     def parse(text: str) -> float:
@@ -45,7 +45,7 @@ def ranged(kind: type, least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
-whole, number = partial(ranged, int), partial(ranged, float)
+whole, number = partial(_ranged, int), partial(_ranged, float)
 
 
 def check_file(path: Path | None) -> None:
@@ -80,7 +80,7 @@ def made_now() -> dict:
     return {"command": shlex.join(["puppetmaster", *sys.argv[1:]]), "commit": commit()}
 
 
-def load(model: str, quiet: bool = False):
+def load_pipeline(model: str, quiet: bool = False):
     """The pipeline; on the GPU where there is one, with the network in bfloat16 and pictures in float32. Raises ModelError.
 
     quiet: its calls show no progress bar.

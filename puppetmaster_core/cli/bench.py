@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> tuple[dict, str]:
     import torch
 
-    from puppetmaster_core.bench import count_step, guided_step, table
+    from puppetmaster_core.bench import bench_table, count_step, guided_step
     from puppetmaster_core.model import DragUNet
     from puppetmaster_core.model.released import RELEASED
     from puppetmaster_core.model.svd import explain_sizes
@@ -51,5 +51,5 @@ def run(arguments: argparse.Namespace) -> tuple[dict, str]:
         dtype = torch.bfloat16 if device == "cuda" else torch.float32
         rows = guided_step(SCALES[scale], arguments.repeats, device, dtype, arguments.compile)
         report |= {"precision": str(dtype), "guided step": [asdict(row) for row in rows]}
-        lines += ["", f"one guided step, {dtype}", table(rows)]
+        lines += ["", f"one guided step, {dtype}", bench_table(rows)]
     return report, "\n".join(lines)

@@ -19,7 +19,7 @@ import argparse
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import SEEDS, BadInput, check_file, load, made_now, whole
+from puppetmaster_core.cli.arguments import SEEDS, BadInput, check_file, load_pipeline, made_now, whole
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.files import write_json
 from puppetmaster_core.provenance import commit
@@ -96,7 +96,7 @@ def _exact(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, str
 
     (model,), kinds, count = arguments.model or ["tiny"], arguments.kinds or "cabinets", arguments.clips or 64
     unseen_source(kinds)  # before a model is loaded
-    pipeline = load(model, quiet=True)
+    pipeline = load_pipeline(model, quiet=True)
     sampling = {"steps": arguments.steps or pipeline.config.steps, "solver": arguments.solver}
     settings = {"kind": "library", "kinds": kinds, "model": model, "seed": arguments.seed, "straight": arguments.straight,
                 **sampling}
@@ -122,7 +122,7 @@ def _table_1(arguments: argparse.Namespace, progress: Progress) -> tuple[dict, s
     judges = Judges.load(arguments.tracker, arguments.tracker_weights, arguments.perceptual)
     rows = [table1.STATIC_COPY, table1.BLEND, *(table1.folder_rows(arguments.methods) if arguments.methods else [])]
     table1.check_names([*(row.name for row in rows), *models])  # before a model is loaded
-    pipelines = {name: load(name, quiet=True) for name in models}
+    pipelines = {name: load_pipeline(name, quiet=True) for name in models}
     record = table1.table_1(suite, rows, pipelines, judges, seed=arguments.seed, sampling=sampling, progress=progress,
                             videos=arguments.videos and arguments.videos.resolve())
     return record, table_1_text(record)

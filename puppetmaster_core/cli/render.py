@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import BadInput, check_folder, load, need, number, whole
+from puppetmaster_core.cli.arguments import BadInput, check_folder, load_pipeline, need, number, whole
 from puppetmaster_core.files import write_json
 
 HELP = "render animated 3D objects to training clips"
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> dict:
     filming = Filming(**{name: getattr(arguments, name) for name in FILMING})
     plan = RenderPlan(find_source(arguments.source, arguments.count, arguments.first), filming, arguments.assets_a_shard)
     # first, so that hours are not spent before a wrong name is found
-    model = load(arguments.cache_features) if arguments.cache_features else None
+    model = load_pipeline(arguments.cache_features) if arguments.cache_features else None
     settle(folder, plan.to_dict())
     with alone(folder / "plan.json"):
         report = _make(folder, plan, arguments)

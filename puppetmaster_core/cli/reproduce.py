@@ -73,9 +73,9 @@ def _ablation(arguments: argparse.Namespace) -> tuple[dict, str]:
     else:
         for path, made in whole_grid.run(chosen, arguments.seeds or grid.SEEDS):
             print(f"{path}: {'made now' if made else 'there already'}", file=sys.stderr)
-    loaded = tables.load(results)
+    loaded = tables.load_runs(results)
     report = tables.result(loaded, "puppetmaster reproduce --scale ablation")
     if not size and not arguments.show:  # the ledger takes its claims from runs of the scale's own size
         write_json(results.with_suffix(".json"), report)
-    shown = [tables.text(loaded, name) for name in arguments.table or arms.TABLES]
+    shown = [tables.table_text(loaded, name) for name in arguments.table or arms.TABLES]
     return report, "\n\n".join([*shown, tables.orderings_text(loaded)])

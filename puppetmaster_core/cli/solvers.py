@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, check_file, load, made_now, whole
+from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, check_file, load_pipeline, made_now, whole
 from puppetmaster_core.files import write_json
 
 HELP = "compare solvers, steps and guidance: quality against time"
@@ -29,15 +29,15 @@ def run(arguments: argparse.Namespace) -> tuple[list, str]:
 
     import torch
 
-    from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, table
+    from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, solvers_table
 
     settings = {name: how for name, how in SETTINGS.items() if name.startswith(tuple(arguments.only or [""]))}
     if not settings:
         raise BadInput(f"got --only {' '.join(arguments.only)}, expected the beginning of one of: {'; '.join(SETTINGS)}")
-    pipeline = load(arguments.model, quiet=True)
+    pipeline = load_pipeline(arguments.model, quiet=True)
     rows = compare_settings(pipeline, arguments.clips, settings, arguments.seed)
     if arguments.output:
         write_json(arguments.output, {
             "model": arguments.model, **made_now(), "device": str(pipeline.device), "threads": torch.get_num_threads(),
             "seed": arguments.seed, "rows": rows})
-    return rows, table(rows)
+    return rows, solvers_table(rows)

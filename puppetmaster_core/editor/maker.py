@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event, RLock
 
-from puppetmaster_core.checkpoints import find_model, read_config, read_index
+from puppetmaster_core.checkpoints import find_model, read_config, read_model_index
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.pictures import Placement
 from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP
@@ -86,7 +86,7 @@ class Maker:
             folder = find_model(source)
             self.at_hand = not isinstance(folder, str)
             self.facts = Facts() if isinstance(folder, str) else Facts.of(
-                read_index(folder), read_config(folder, "unet"), read_config(folder, "vae"))
+                read_model_index(folder), read_config(folder, "unet"), read_config(folder, "vae"))
         else:
             self.facts = _facts_of(source)
 

@@ -31,7 +31,7 @@ MODEL, COPY = "model", "static copy"
 class Results:
     """What `evaluate` found; as text, a table."""
 
-    summary: dict  # by row (model, static copy, ceilings) and score: mean, low, high; and more, see `summarise`
+    summary: dict  # by row (model, static copy, ceilings) and score: mean, low, high; and more, see `exact_summary`
     clips: list[dict]  # the scores of each clip
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ def evaluate(pipeline, clips: Iterable[Subject | Clip], *, seed: int = 0, progre
         scores.append({"clip": subject.name, **progress.once(subject.name, judge)})
     if not scores:
         raise ValueError("got no clips, expected at least one")
-    return Results(summarise(scores), scores)
+    return Results(exact_summary(scores), scores)
 
 
 def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, videos: Path | None = None, **sampling) -> dict:
@@ -63,12 +63,12 @@ def evaluate_subject(pipeline, subject: Subject, *, seed: int = 0, videos: Path 
     how = {"seed": clip_seed(seed, subject.name), **sampling}
     made = pipeline(clip.frames[0], drags, **how)
     keep_video(videos, subject.name, made)
-    found = score(subject, drags, {MODEL: made.frames, COPY: static_copy(clip.frames), **ceilings(pipeline, clip, drags)})
+    found = exact_scores(subject, drags, {MODEL: made.frames, COPY: static_copy(clip.frames), **ceilings(pipeline, clip, drags)})
     masks = mask_overlap(pipeline, clip, drags, **how)
     return found if masks is None else {**found, "mask IoU": masks}
 
 
-def score(subject: Subject, drags: Drags, shown: Mapping[str, np.ndarray]) -> dict:
+def exact_scores(subject: Subject, drags: Drags, shown: Mapping[str, np.ndarray]) -> dict:
     """The scores of videos (N, S, S, 3) uint8 of a clip, by row."""
     truth, parts = subject.clip.frames, subject.dragged_parts(drags)
     moving, away, travel = moving_region(truth), subject.off_place(shown, parts), subject.travel(shown, parts)
@@ -79,7 +79,7 @@ def score(subject: Subject, drags: Drags, shown: Mapping[str, np.ndarray]) -> di
             "scores": {row: {name: plain(value) for name, value in own.items()} for row, own in scores.items()}}
 
 
-def summarise(scores: list[dict]) -> dict:
+def exact_summary(scores: list[dict]) -> dict:
     """Means over clips with 95 % bootstrap intervals; the same of what the model gains on the static copy, and by group.
 
     "rows": their names, the ceiling last. "right direction": the share of dragged parts whose travel is above 0, of those that

@@ -113,7 +113,7 @@ def ledger(claims: Iterable[Claim]) -> Ledger:
     return dict(sorted(found.items()))
 
 
-def read(path: str | Path) -> Ledger:
+def read_ledger(path: str | Path) -> Ledger:
     """The ledger of a file, or of a folder with a ledger.json. Raises LedgerError."""
     path = Path(path)
     path = path / FILE if path.is_dir() else path
@@ -130,7 +130,7 @@ def read(path: str | Path) -> Ledger:
 @cache
 def checkout_ledger() -> Ledger:
     """The ledger of this checkout. Raises LedgerError."""
-    return read(CHECKOUT / "results")
+    return read_ledger(CHECKOUT / "results")
 
 
 def claim(name: str, claims: Ledger | None = None) -> Claim:
@@ -142,7 +142,7 @@ def claim(name: str, claims: Ledger | None = None) -> Claim:
     return claims[name]
 
 
-def table(*prefixes: str, keep: Callable[[Claim], bool] = lambda claim: True, claims: Ledger | None = None) -> str:
+def claims_table(*prefixes: str, keep: Callable[[Claim], bool] = lambda claim: True, claims: Ledger | None = None) -> str:
     """The claims whose ids begin with a prefix (none: all), in Markdown: the paper's figure, ours, and whether it holds."""
     claims = checkout_ledger() if claims is None else claims
     kept = [c for name, c in claims.items() if (not prefixes or name.startswith(prefixes)) and keep(c)]
@@ -162,17 +162,17 @@ def _cells(one: Claim) -> list[str]:
             str(one.clips or ""), " · ".join(filter(None, made))]
 
 
-def as_text(claims: Ledger) -> str:
+def ledger_text(claims: Ledger) -> str:
     """The file's text, equal for equal claims. Fields that say nothing are left out."""
     everything = map(asdict, claims.values())
     plain = [{name: value for name, value in claim.items() if value not in (None, "", (), [])} for claim in everything]
     return json.dumps({"format": FORMAT, "claims": plain}, indent=1, ensure_ascii=False) + "\n"
 
 
-def write(claims: Ledger, path: str | Path) -> None:
+def write_ledger(claims: Ledger, path: str | Path) -> None:
     """Write the ledger whole or not at all."""
     with whole_file(path) as partial:
-        partial.write_text(as_text(claims), encoding="utf-8")
+        partial.write_text(ledger_text(claims), encoding="utf-8")
 
 
 def value_at(record: Mapping, place: str):

@@ -74,7 +74,7 @@ class Followed:
         return cls(points, tracker(clip.frames, points), len(origins))
 
 
-def score(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
+def score_video(video: np.ndarray, clip: TestClip, judges: Judges, followed: Followed | None) -> dict:
     """All scores of one video (N, S, S, 3) uint8 of a clip. Raises VideoError where it is not of the clip's shape."""
     if video.shape != clip.frames.shape or video.dtype != np.uint8:
         raise VideoError(f"got a video as {video.dtype} {video.shape}, expected uint8 {clip.frames.shape}")

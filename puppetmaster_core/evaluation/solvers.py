@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from tqdm import tqdm
 
-from puppetmaster_core.evaluation.exact import right_direction, score
+from puppetmaster_core.evaluation.exact import exact_scores, right_direction
 from puppetmaster_core.evaluation.intervals import interval
 from puppetmaster_core.evaluation.subjects import unseen_subjects
 from puppetmaster_core.evaluation.table1 import clip_seed
@@ -44,7 +44,7 @@ def compare_settings(pipeline, count: int, settings: Mapping[str, Mapping] = SET
             began = time.perf_counter()
             shown[name] = pipeline(subject.clip.frames[0], drags, seed=noise, **how).frames
             seconds[name].append(time.perf_counter() - began)  # the frames are on the CPU, so nothing is left to wait for
-        scores.append(score(subject, drags, shown))
+        scores.append(exact_scores(subject, drags, shown))
     generator = np.random.default_rng(0)
     return [{"name": name, "settings": dict(how), "seconds": statistics.median(seconds[name]), "calls": calls[name],
              "clips": len(scores), **_told(name, scores, generator)} for name, how in settings.items()]
@@ -66,7 +66,7 @@ def network_videos(pipeline, how: Mapping) -> int:
     return len(sigmas) + (sampling.max_guidance != 1) * sum(low <= sigma <= high for sigma in sigmas)
 
 
-def table(rows: list[dict]) -> str:
+def solvers_table(rows: list[dict]) -> str:
     """The rows as text."""
     lines = [f"{rows[0]['clips']} unseen clips; PSNR of the moving region in dB, 95 % interval; direction: share of parts",
              f"{'':45} {'seconds':>8} {'calls':>6} {'moving':>24} {'direction':>10}"]

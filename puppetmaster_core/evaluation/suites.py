@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import binary_fill_holes
 
-from puppetmaster_core.drag_a_move import clip_files, read_released
+from puppetmaster_core.drag_a_move import clip_files, read_drag_a_move
 from puppetmaster_core.drags import DragError, Drags
-from puppetmaster_core.evaluation.videos import SUFFIXES, VideoError, find_video, read_video, resize, spread, squared
+from puppetmaster_core.evaluation.videos import SUFFIXES, VideoError, evenly_spaced, find_video, read_video, resize, squared
 from puppetmaster_core.pictures import PictureError, Placement, open_picture
 
 WHITE_WITHIN = 8  # grey levels: a pixel is background while every channel is that close to white
@@ -89,7 +89,7 @@ def drag_a_move_clip(folder: Path, name: str, size: int = 256) -> TestClip:
 
     Its background is white, so its foreground is the rest, holes filled. Raises DragError or VideoError.
     """
-    drags = read_released(clip_files(folder).get(name, folder / f"{name}.npz"))
+    drags = read_drag_a_move(clip_files(folder).get(name, folder / f"{name}.npz"))
     frames = resize(read_video(folder / f"{name}.gif"), size)
     if len(frames) != drags.frames:
         raise DragError(f"{folder / name}: got a video of {len(frames)} frames and drags over {drags.frames}, expected as many")
@@ -119,4 +119,4 @@ def video_clip(folder: Path, name: str, size: int = 256, frames: int = 14) -> Te
         foreground = np.zeros((size, size), bool)
         resized = np.asarray(mask.convert("L").resize((place.width, place.height)))
         foreground[place.top : place.top + place.height, place.left : place.left + place.width] = resized > 127
-    return TestClip(name, squared(spread(film, frames), size), drags, foreground)
+    return TestClip(name, squared(evenly_spaced(film, frames), size), drags, foreground)

@@ -19,7 +19,7 @@ from puppetmaster_core.drags import DragError
 from puppetmaster_core.evaluation.intervals import fvd, interval, minus, shares
 from puppetmaster_core.evaluation.metrics import METRICS, first_last_blend, static_copy
 from puppetmaster_core.evaluation.progress import Progress
-from puppetmaster_core.evaluation.scores import DEVICE, Followed, Judges, score
+from puppetmaster_core.evaluation.scores import DEVICE, Followed, Judges, score_video
 from puppetmaster_core.evaluation.suites import Suite, TestClip
 from puppetmaster_core.evaluation.videos import (
     VideoError,
@@ -171,7 +171,7 @@ def _score_row(row: Row, name: str, clip: TestClip | str, judges: Judges, follow
         video = row.make(clip)
         if row.given_last:
             video, clip = video[:-1], clip.without_last()
-        return {**record, **score(video, clip, judges, followed())}
+        return {**record, **score_video(video, clip, judges, followed())}
     except (VideoError, DragError, FloatingPointError) as error:
         return {**record, "failed": str(error)}
 

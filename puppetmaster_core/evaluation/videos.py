@@ -138,11 +138,11 @@ class VideoForm:
         if len(frames) < count or not whole:
             raise VideoError(f"got {len(frames)} frames, expected {self.frames or count}: was the video cut, or is it a GIF, "
                              f"which keeps one of frames that are alike? Else correct {FORM_FILE}")
-        picked = frames[:count] if self.keep == "first" else spread(frames, count)
+        picked = frames[:count] if self.keep == "first" else evenly_spaced(frames, count)
         return resize(unpad(picked), size)
 
 
-def spread(frames: np.ndarray, count: int) -> np.ndarray:
+def evenly_spaced(frames: np.ndarray, count: int) -> np.ndarray:
     """`count` frames, evenly spaced from the first to the last."""
     return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
 

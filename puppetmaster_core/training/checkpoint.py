@@ -38,7 +38,7 @@ PARTS = ("size", "frames", "vae", "image_encoder", "unet", "residual")  # of a p
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "numpy")  # that decide what a run computes
 
 
-def save(folder: Path, step: int, model: nn.Module, optimizer: dict, ema: dict) -> None:
+def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: dict, ema: dict) -> None:
     """Write the checkpoint of `step`; optimizer and ema: their states. Raises TrainingError where it cannot be written; the one
     before is kept."""
     final = folder / "checkpoints" / f"step-{step:08d}"
@@ -59,7 +59,7 @@ def save(folder: Path, step: int, model: nn.Module, optimizer: dict, ema: dict) 
         shutil.rmtree(old)
 
 
-def load(folder: Path, model: nn.Module) -> tuple[int, dict, dict]:
+def load_checkpoint(folder: Path, model: nn.Module) -> tuple[int, dict, dict]:
     """Load the newest checkpoint's weights; its step, and the states of optimiser and EMA, which are empty where there is none.
 
     Nothing in it can run code: weights are safetensors, the rest is read as plain tensors and numbers. Raises TrainingError where
@@ -89,7 +89,7 @@ def finished(settings: RunSettings) -> bool:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock_run(folder: Path) -> Iterator[None]:
     """Keep other runs out of `folder` while this one works there; its main process does. Raises JobError."""
     (folder / ".lock").touch()
     with jobs.alone(folder / ".lock") if this_process().is_main_process else nullcontext():

@@ -79,17 +79,17 @@ def parts_of(whole: Tensor, like: Tensor) -> Tensor:
     return distribute_tensor(whole.detach().to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
-def whole(record):
+def unshard(record):
     """A state as of an optimiser, nested in dictionaries and lists, with whole tensors on the CPU. All processes call it."""
     if isinstance(record, DTensor):
         return record.detach().full_tensor().cpu()
     if isinstance(record, dict):
-        return {name: whole(value) for name, value in record.items()}
-    return type(record)(map(whole, record)) if isinstance(record, list | tuple) else record
+        return {name: unshard(value) for name, value in record.items()}
+    return type(record)(map(unshard, record)) if isinstance(record, list | tuple) else record
 
 
 @torch.no_grad()
 def fill(model: nn.Module, parts: list[Tensor]) -> None:
     """Set a whole model's parameters to what the processes hold of them, in its own order. All processes call it."""
     for own, part in zip(model.parameters(), parts, strict=True):
-        own.copy_(whole(part))
+        own.copy_(unshard(part))

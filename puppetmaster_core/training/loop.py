@@ -24,7 +24,7 @@ from tqdm import tqdm
 from puppetmaster_core.training import checkpoint
 from puppetmaster_core.training.batches import Batch, prefetch
 from puppetmaster_core.training.config import RunSettings
-from puppetmaster_core.training.distributed import fill, make_accelerator, parts_of, share_out, wait_for_main, whole
+from puppetmaster_core.training.distributed import fill, make_accelerator, parts_of, share_out, unshard, wait_for_main
 from puppetmaster_core.training.meter import Meter, flops_of, peak_flops
 from puppetmaster_core.training.muon import Muon
 
@@ -46,7 +46,7 @@ def fit(model: nn.Module, make: Make, loss: Loss, settings: RunSettings, *, reco
     folder, record = Path(settings.output), {"settings": asdict(settings), **(record or {})}
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = make_accelerator(folder, settings)
-    with checkpoint.alone(folder):
+    with checkpoint.lock_run(folder):
         checkpoint.check_same_run(folder, record)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
@@ -77,7 +77,7 @@ class _Run:
         self.folder, self.main = Path(settings.output), accelerator.is_main_process
         processes, device = accelerator.num_processes, accelerator.device
         self.shared = settings.shard and processes > 1
-        self.step, *states = checkpoint.load(self.folder, model)
+        self.step, *states = checkpoint.load_checkpoint(self.folder, model)
         model.to(device).train()
         rows, flops = settings.rows(0, accelerator.process_index, processes), 0.0
         if self.step < settings.steps:
@@ -142,7 +142,7 @@ class _Run:
 
     def update(self, used: list[Batch]) -> Tensor:
         """One step of the optimiser and the EMA; the gradient's norm."""
-        norm = whole(self.accelerator.clip_grad_norm_(self.trained.parameters(), self.settings.clip_norm))
+        norm = unshard(self.accelerator.clip_grad_norm_(self.trained.parameters(), self.settings.clip_norm))
         self.check_finite("gradient's norm", norm, used)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.settings.rate(self.step)
@@ -219,10 +219,10 @@ class _Run:
         optimizer, average = self.optimizer.state_dict(), self.ema.state_dict()
         if self.shared:
             fill(self.model, list(self.trained.parameters()))
-            optimizer, average = whole(optimizer), whole(average)
+            optimizer, average = unshard(optimizer), unshard(average)
         if self.main:
             self._tensorboard().flush()  # what was logged up to here is not logged again after a kill
-            checkpoint.save(self.folder, self.step, self.model, optimizer, average)
+            checkpoint.save_checkpoint(self.folder, self.step, self.model, optimizer, average)
         wait_for_main()
 
     def _tensorboard(self):

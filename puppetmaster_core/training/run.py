@@ -24,14 +24,14 @@ from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import Preset
 from puppetmaster_core.training.beginning import first_model, record_of
-from puppetmaster_core.training.checkpoint import alone, check_same_run, finished, keep_log, save_pipeline
+from puppetmaster_core.training.checkpoint import check_same_run, finished, keep_log, lock_run, save_pipeline
 from puppetmaster_core.training.config import STAGES, Plan, TrainingError
 from puppetmaster_core.training.denoiser import Denoiser, PictureItems, denoiser_loss, picture_target, residual_scale
 from puppetmaster_core.training.distributed import this_process
 from puppetmaster_core.training.loop import fit
 from puppetmaster_core.training.motion import MotionItems, motion_target
 from puppetmaster_core.training.motion_stages import load_modules, open_motion, stage_painter, stage_parts
-from puppetmaster_core.training.samples import render_clips, sampler
+from puppetmaster_core.training.samples import procedural_clips, sampler
 from puppetmaster_core.training.shard_clips import ShardClips
 from puppetmaster_core.training.vae import final_of, stage_vae, trained_vae
 
@@ -41,7 +41,7 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
           **changes) -> bool:
     """Train `preset` into the folder `output`; True when all asked for is done, False when time ran out.
 
-    data: folders of clips that `puppetmaster render` made, at the preset's size; none: `clips` procedural ones (`render_clips`),
+    data: folders of clips that `puppetmaster render` made, at the preset's size; none: `procedural_clips`, `clips` of them,
     None for the recipe's number. weights: the model to begin with; a scale that trains from nothing goes on from a model of its
     own (a VAE stays). config: values that replace the recipe's, stage by stage; `changes` replace values of every stage's
     RunSettings (seed, mixed_precision, …), where not None. Raises TrainingError where settings are unknown or conflict, or an
@@ -58,12 +58,12 @@ def train(preset: Preset, output: str, *, stages: Sequence[str] = STAGES, clips:
     if data and clips:
         raise TrainingError(f"got clips={clips} and folders of clips, which say how many there are: leave one out")
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with alone(plan.folder):
+    with lock_run(plan.folder):
         if weights and {"vae", "painter"} & plan.recipe.keys():
             first_model(plan)  # refused before anything is rendered
             keep_log(find_model(weights), plan.folder)
         with this_process().main_process_first():
-            folders = list(map(Path, data or render_clips(plan, clips)))
+            folders = list(map(Path, data or procedural_clips(plan, clips)))
             if preset.latents == "motion":
                 found, large = open_motion(plan, folders, untextured)
             else:
