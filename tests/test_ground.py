@@ -1,5 +1,6 @@
 """What the house stands on: versions that agree, imports that run one way, nothing of one machine in the files."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -108,6 +109,17 @@ def test_a_core_file_is_one_idea():
     files = [path for folder in ("puppetmaster_core", "data_cards") for path in (ROOT / folder).rglob("*.py")]
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}
     assert not (long := {name: count for name, count in lines.items() if count > 260}), f"more than 260 lines: {long}"
+
+
+def test_a_public_name_of_the_core_stands_for_one_thing():
+    found, of_commands = {}, {"add_arguments", "run"}  # which every command's file has, for the command line to call
+    for path in sorted((ROOT / "puppetmaster_core").rglob("*.py")):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        for name in names:
+            if not name.startswith("_") and not (path.parent.name == "cli" and name in of_commands):
+                found.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert not (twice := {name: files for name, files in found.items() if len(files) > 1}), f"one word, one thing: {twice}"
 
 
 def test_every_make_command_in_the_readme_is_a_target():
