@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import shortened, whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -249,8 +249,7 @@ def _image_size(size) -> np.ndarray:
 
 def _show(value) -> str:
     """A value on one short line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"
+    return shortened(repr(value), 60)
 
 
 def _xy(point) -> str:

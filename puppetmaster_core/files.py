@@ -37,7 +37,12 @@ def write_json(path, value) -> None:
 
 def one_line(error: Exception, most: int = 160) -> str:
     """What an error of a library says, in a line of at most so many characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    return shortened(str(error), most) or type(error).__name__
+
+
+def shortened(text: str, most: int) -> str:
+    """A text in a line of at most so many characters."""
+    text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
+from puppetmaster_core.files import one_line
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -54,7 +56,7 @@ def open_picture(source) -> Image.Image:
     except PictureError as error:
         raise PictureError(f"{name}: {error}") from None
     except Exception as error:  # damaged bytes raise nearly anything in Pillow: struct.error, NotImplementedError, …
-        reason = " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:120]
+        reason = getattr(error, "strerror", None) or one_line(error, 120)
         raise PictureError(f"{name}: cannot be read ({reason}), expected a whole PNG, JPEG, GIF or so: save it again") from None
 
 

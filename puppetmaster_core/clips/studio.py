@@ -5,16 +5,13 @@ Letters: N frames, V vertices. Every clip has random numbers of its own, drawn f
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version
 
 import numpy as np
 
-from puppetmaster_core import __version__
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.displacement import Displacement
@@ -22,6 +19,7 @@ from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
 from puppetmaster_core.clips.rules import RULES
 from puppetmaster_core.clips.sources import Source, asset_rng, content_sha256
+from puppetmaster_core.provenance import versions
 from puppetmaster_core.render import SETTINGS, BlenderError, Rendering, make_background, render, render_blender
 
 DAY = 86400.0  # seconds
@@ -176,8 +174,7 @@ def _provenance(asset: AnimatedAsset, name: str, how: Filming) -> dict:
 
 
 def _tools(how: Filming) -> dict:
-    return {"puppetmaster_core": __version__, "renderer": how.renderer, "python": platform.python_version(),
-            **{package: version(package) for package in ("numpy", "numba", "pillow")}}
+    return {"renderer": how.renderer, **versions("numpy", "numba", "pillow")}
 
 
 def _row(key: str, clip: Clip, name: str, how: Filming) -> dict:

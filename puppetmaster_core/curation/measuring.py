@@ -19,6 +19,7 @@ from puppetmaster_core.clips.sources import Source, content_sha256
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
 from puppetmaster_core.curation.prefilter import POOR, Categories
 from puppetmaster_core.curation.tables import ASSETS, MEASURED, read_rows, write_table
+from puppetmaster_core.files import one_line
 from puppetmaster_core.isolation import Outcome, restart_time_limit
 from puppetmaster_core.jobs import is_done, parts
 
@@ -102,7 +103,7 @@ def measure_asset(source: Source, number: int) -> dict:
         try:
             about |= motion_metrics(asset, index) | {"error": None}
         except ValueError as error:
-            about |= dict.fromkeys(METRICS) | {"error": " ".join(str(error).split())}
+            about |= dict.fromkeys(METRICS) | {"error": one_line(error)}
         animations.append(about | _since(began))
     return {"asset": row, "animations": animations}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from puppetmaster_core.files import shortened
+
 VERSION = "puppetmaster.realism/1"
 
 PROMPT = """\
@@ -47,12 +49,7 @@ def parse_answer(text) -> Answer:
     try:
         said = json.loads(text[start : end + 1])
     except ValueError:
-        raise MalformedAnswer(f"got {_short(text)}, expected JSON with realistic and reason") from None
+        raise MalformedAnswer(f"got {shortened(text, 80)!r}, expected JSON with realistic and reason") from None
     if not isinstance(said, dict) or not isinstance(said.get("realistic"), bool) or not isinstance(said.get("reason"), str):
-        raise MalformedAnswer(f'got {_short(text)}, expected {{"realistic": true or false, "reason": "…"}}')
-    return Answer(said["realistic"], " ".join(said["reason"].split())[:500])
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return repr(flat if len(flat) <= 80 else flat[:79] + "…")
+        raise MalformedAnswer(f'got {shortened(text, 80)!r}, expected {{"realistic": true or false, "reason": "…"}}')
+    return Answer(said["realistic"], shortened(said["reason"], 500))

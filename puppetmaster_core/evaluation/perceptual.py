@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from puppetmaster_core.files import one_line
+from puppetmaster_core.pictures import to_tensor
 
 FOLDER_VARIABLE = "PUPPETMASTER_WEIGHTS"
 INSTALL = "pip install 'puppetmaster-core[perceptual]' and the torchvision that belongs to your PyTorch"
@@ -68,7 +69,7 @@ class Lpips:
 
 def later_frames(video: np.ndarray, truth: np.ndarray, device: str) -> list[torch.Tensor]:
     """Frames 2 to N of both (N, S, S, 3) uint8, as (N − 1, 3, S, S) in [−1, 1]."""
-    return [torch.tensor(frames[1:]).permute(0, 3, 1, 2).float().to(device) / 127.5 - 1 for frames in (video, truth)]
+    return [to_tensor(frames[1:]).to(device) for frames in (video, truth)]
 
 
 def _fill_trunk(net, state: dict) -> None:

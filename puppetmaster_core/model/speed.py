@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from puppetmaster_core.files import one_line
+
 
 def compile_network(net: nn.Module, backend: str = "inductor") -> str | None:
     """Compile a network in place, into one graph; None, or in one line why it stays as it was.
@@ -19,6 +21,6 @@ def compile_network(net: nn.Module, backend: str = "inductor") -> str | None:
         # An exponential, so that a kernel must be built, of a length that no other kernel in a cache has by chance.
         torch.compile(lambda x: x.exp() + 1, backend=backend, dynamic=False)(torch.ones(37, device=device))
     except Exception as error:  # whatever a backend raises: no compiler, no Triton, no place to write to, …
-        return " ".join(str(error).split())[:200] or type(error).__name__
+        return one_line(error, 200)
     net.compile(backend=backend, dynamic=False)
     return None

@@ -13,6 +13,8 @@ from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.utils import logging as diffusers_log
 from torch import nn
 
+from puppetmaster_core.files import one_line
+
 CACHE_LINE = 64  # bytes
 NAME = "UNetSpatioTemporalConditionModel"
 ADVICE = "expected Stable Video Diffusion's U-Net in safetensors: check the path and the variant, or get it again"
@@ -57,8 +59,7 @@ def read_svd(source: str | PathLike, variant: str | None, dtype: torch.dtype, **
             raise ValueError(f"a {config['_class_name']}")
         net, info = UNetSpatioTemporalConditionModel.from_pretrained(source, torch_dtype=dtype, output_loading_info=True, **where)
     except Exception as error:  # whatever the libraries raise: no file, no network, broken JSON, a header cut off, …
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{source}: got {reason}, {ADVICE}") from error
+        raise ValueError(f"{source}: got {one_line(error, 200)}, {ADVICE}") from error
     finally:
         diffusers_log.set_verbosity(level)
     for problem, names in (("no tensor", info["missing_keys"]), ("an unknown tensor", info["unexpected_keys"]),

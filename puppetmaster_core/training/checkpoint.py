@@ -11,12 +11,10 @@ What a step draws at random follows from its number, so there is no more to keep
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -25,8 +23,8 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from puppetmaster_core import jobs
-from puppetmaster_core.files import one_line, whole_file, write_json
-from puppetmaster_core.provenance import commit
+from puppetmaster_core.files import one_line, whole_file, whole_folder, write_json
+from puppetmaster_core.provenance import commit, versions
 from puppetmaster_core.training.config import FREE, RunSettings, TrainingError
 from puppetmaster_core.training.distributed import this_process, wait_for_main
 
@@ -44,17 +42,12 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: dict, 
     final = folder / "checkpoints" / f"step-{step:08d}"
     if final.exists():
         return
-    partial = final.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        with saving(final, "the checkpoint before it is kept"):
-            partial.mkdir(parents=True)
+    with saving(final, "the checkpoint before it is kept"):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(final) as partial:
             save_model(model, str(partial / MODEL))
             torch.save(optimizer, partial / OPTIMIZER)
             torch.save(ema, partial / EMA)
-            os.replace(partial, final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     for old in sorted(final.parent.glob("step-????????"))[:-KEPT]:
         shutil.rmtree(old)
 
@@ -127,8 +120,7 @@ def write_record(folder: Path, record: dict) -> None:
     path = folder / "settings.json"
     earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     starts = earlier.pop("starts", []) + ([earlier] if earlier else [])
-    versions = {name: metadata.version(name) for name in LIBRARIES}
-    write_json(path, {**record, "commit": commit(), "versions": versions, "starts": starts})
+    write_json(path, {**record, "commit": commit(), "versions": versions(*LIBRARIES), "starts": starts})
 
 
 def check_same_run(folder: Path, record: dict) -> None:
