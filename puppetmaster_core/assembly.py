@@ -14,10 +14,9 @@ from puppetmaster_core.checkpoints import PLAIN, SVD_CLASS, ModelError, read_mod
 from puppetmaster_core.latents.field import CHANNELS
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
-from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet, svd
 from puppetmaster_core.model.svd import align_weights
-from puppetmaster_core.presets import SVD, Preset
+from puppetmaster_core.presets import SVD, Preset, cell_size
 from puppetmaster_core.sampling import make_solver, rehearse
 
 MODULES = ("vae", "image_encoder", "unet", "scheduler")
@@ -121,8 +120,8 @@ def _check_pictures(vae, unet, size: int) -> None:
     if unet.config.in_channels != wanted:
         raise ModelError(f"got a U-Net of {unet.config.in_channels} input channels, expected {wanted} for these and those "
                          "of the picture: use the VAE it was trained with")
-    if size % downscale(vae):
-        raise ModelError(f"got size={size}, expected a multiple of {downscale(vae)}, the pixels of a latent cell")
+    if size % (cell := cell_size(vae.config)):
+        raise ModelError(f"got size={size}, expected a multiple of {cell}, the pixels of a latent cell")
 
 
 def _check_motion(codec: MotionCodec, unet, size: int) -> None:

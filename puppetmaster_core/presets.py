@@ -5,9 +5,21 @@ A preset holds constructor arguments only; `pipeline.build` and the training sta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
+MOTION_GRID = 8  # cells a side of motion latents, `latents.field.GRID`, which needs PyTorch
+
+
+def patch_size(vae: Mapping) -> int:
+    """Pixels a side that a VAE of this configuration takes as one: 12 input channels are patches of 2×2. 1 for SVD."""
+    return round((vae.get("in_channels", 3) / 3) ** 0.5)
+
+
+def cell_size(vae: Mapping) -> int:
+    """Pixels a side of one latent cell of such a VAE, its patches and halvings: 8 for SVD."""
+    return patch_size(vae) * 2 ** (len(vae["block_out_channels"]) - 1)
 
 
 @dataclass(frozen=True)
@@ -34,10 +46,8 @@ class Preset:
 
     @property
     def cell(self) -> int:
-        """Pixels a side of one latent cell: the VAE's patches and halvings; motion's grid has 8 cells a side."""
-        if self.latents == "motion":
-            return self.size // 8
-        return round((self.vae["in_channels"] / 3) ** 0.5) * 2 ** (len(self.vae["block_out_channels"]) - 1)
+        """Pixels a side of one latent cell."""
+        return self.size // MOTION_GRID if self.latents == "motion" else cell_size(self.vae)
 
     @property
     def max_drags(self) -> int:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
 
-from puppetmaster_core.latents.pictures import LatentSpace, decode, decode_anchored, downscale, encode, patch_size, still_weight
-from puppetmaster_core.presets import PRESETS, SMOKE, SVD
+from puppetmaster_core.latents.pictures import LatentSpace, decode, decode_anchored, encode, still_weight
+from puppetmaster_core.presets import PRESETS, SMOKE, SVD, cell_size, patch_size
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ OF_PICTURES = [preset for preset in (*PRESETS.values(), SVD) if preset.latents =
 def test_a_latent_cell_is_as_large_as_the_preset_says(preset):
     with torch.device("meta"):
         model = AutoencoderKLTemporalDecoder(**preset.vae)
-    assert patch_size(model) ** 2 * 3 == preset.vae["in_channels"]
-    assert downscale(model) == preset.cell == 8
+    assert patch_size(model.config) ** 2 * 3 == preset.vae["in_channels"]
+    assert cell_size(model.config) == preset.cell == 8
 
 
 def test_pictures_keep_their_size(vae):

@@ -20,10 +20,10 @@ from puppetmaster_core.drags import Drags
 from puppetmaster_core.encoding import cells
 from puppetmaster_core.latents.field import GRID
 from puppetmaster_core.latents.motion import MotionCodec
-from puppetmaster_core.latents.pictures import downscale
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.modulation import modulate
 from puppetmaster_core.model.transformer import DragTransformer
+from puppetmaster_core.presets import cell_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def _watch_layer(layer: DragTransformer, name: str, passes: deque) -> list:
 
 def grid(pipe) -> tuple[int, int]:
     """(h, w) of what a pipeline diffuses, for pictures of its own size."""
-    side = GRID if isinstance(pipe.vae, MotionCodec) else pipe.config.size // downscale(pipe.vae)
+    side = GRID if isinstance(pipe.vae, MotionCodec) else pipe.config.size // cell_size(pipe.vae.config)
     return side, side
 
 

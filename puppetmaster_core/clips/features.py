@@ -25,8 +25,9 @@ from transformers import CLIPVisionModelWithProjection
 from puppetmaster_core.clips.records import ClipError
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.files import whole_file
-from puppetmaster_core.latents.pictures import downscale, encode
+from puppetmaster_core.latents.pictures import encode
 from puppetmaster_core.pictures import clip_pixels, to_tensor
+from puppetmaster_core.presets import cell_size
 
 
 def model_digest(vae: AutoencoderKLTemporalDecoder, image_encoder: CLIPVisionModelWithProjection | None = None) -> str:
@@ -52,9 +53,9 @@ def cache_features(folder: str | os.PathLike, vae: AutoencoderKLTemporalDecoder,
     ClipError where clips cannot be encoded by this model.
     """
     store = ClipStore(folder)
-    wrong = sorted({size for size in store.column("size") if size % downscale(vae)})
-    if wrong:
-        raise ClipError(f"{folder}: got clips of {wrong[0]} pixels, this model's VAE expects multiples of {downscale(vae)}")
+    cell = cell_size(vae.config)
+    if wrong := sorted({size for size in store.column("size") if size % cell}):
+        raise ClipError(f"{folder}: got clips of {wrong[0]} pixels, this model's VAE expects multiples of {cell}")
     target = Path(folder, "features", model_digest(vae, image_encoder))
     target.mkdir(parents=True, exist_ok=True)
     shards = np.array(store.column("shard"))

@@ -13,10 +13,8 @@ from threading import Event, RLock
 from puppetmaster_core.checkpoints import find_model, read_config, read_model_index
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.pictures import Placement
-from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP
+from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP, MOTION_GRID, cell_size
 from puppetmaster_core.video import Video
-
-MOTION_GRID = 8  # cells a side of motion latents, `latents.field.GRID`, which needs PyTorch
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +45,7 @@ class Facts:
     def of(cls, index: Mapping, unet: Mapping, vae: Mapping) -> Facts:
         """From the configurations of the pipeline, the U-Net and the VAE."""
         if "block_out_channels" in vae:
-            patch = round((vae.get("in_channels", 3) / 3) ** 0.5)  # a VAE on patches of pixels has more channels
-            latent = index.get("size", cls.size) // (patch * 2 ** (len(vae["block_out_channels"]) - 1))
+            latent = index.get("size", cls.size) // cell_size(vae)
         else:
             latent = MOTION_GRID
         down, up = unet.get("down_block_types", ()), unet.get("up_block_types", ())

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor
 
+from puppetmaster_core.presets import patch_size
+
 
 @dataclass(frozen=True)
 class LatentSpace:
@@ -35,19 +37,9 @@ class LatentSpace:
         return z + z_first[:, None] if self.residual else z
 
 
-def patch_size(vae: AutoencoderKLTemporalDecoder) -> int:
-    """Pixels a side that the VAE takes as one: 12 input channels are patches of 2×2. 1 for SVD."""
-    return round((vae.config.in_channels / 3) ** 0.5)
-
-
-def downscale(vae: AutoencoderKLTemporalDecoder) -> int:
-    """Pixels a side of one latent cell: 8 for SVD."""
-    return patch_size(vae) * 2 ** (len(vae.config.block_out_channels) - 1)
-
-
 def encode_distribution(vae: AutoencoderKLTemporalDecoder, pictures: Tensor):
     """The VAE's posterior of pictures (B, 3, H, W)."""
-    return vae.encode(F.pixel_unshuffle(pictures, patch_size(vae))).latent_dist
+    return vae.encode(F.pixel_unshuffle(pictures, patch_size(vae.config))).latent_dist
 
 
 def encode(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> Tensor:
@@ -58,7 +50,7 @@ def encode(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> Tensor:
 def decode(vae: AutoencoderKLTemporalDecoder, z: Tensor) -> Tensor:
     """Pictures (B, N, 3, H, W) of latents z (B, N, C, h, w)."""
     flat = vae.decode(z.flatten(0, 1), num_frames=z.shape[1]).sample
-    return F.pixel_shuffle(flat, patch_size(vae)).unflatten(0, z.shape[:2])
+    return F.pixel_shuffle(flat, patch_size(vae.config)).unflatten(0, z.shape[:2])
 
 
 NEIGHBOURHOOD = 5  # pixels a side, over which a change is averaged: a stray pixel is not motion

@@ -17,7 +17,7 @@ from diffusers.models.resnet import ResnetBlock2D, TemporalResnetBlock
 from torch import Tensor, nn
 
 from puppetmaster_core.latents.linear import LinearCode
-from puppetmaster_core.latents.pictures import patch_size
+from puppetmaster_core.presets import patch_size
 
 LEVEL = 30.0  # of the constant features beside the signals, in standard deviations of a signal: far above all of them
 LOG_VARIANCE = -6.0  # of the posterior at the start, where latents have about unit variance
@@ -37,7 +37,7 @@ def start_principal(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> None
     pictures (B, 3, H, W) in [−1, 1]: some hundred of the training set. Latents have unit variance on average. Only for a VAE of
     which `can_start_principal` is true.
     """
-    linear = LinearCode.of(pictures, vae.config.latent_channels, patch_size(vae))
+    linear = LinearCode.of(pictures, vae.config.latent_channels, patch_size(vae.config))
     axes, mean, scale = linear.axes, linear.mean, linear.encode(pictures).square().mean().sqrt()  # (L, D), (D,)
     for module in vae.modules():  # residual branches begin silent
         if isinstance(module, ResnetBlock2D | TemporalResnetBlock):

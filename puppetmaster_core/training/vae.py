@@ -10,7 +10,7 @@ from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 
 from puppetmaster_core.files import whole_folder
-from puppetmaster_core.latents.pictures import decode, downscale, encode, encode_distribution
+from puppetmaster_core.latents.pictures import decode, encode, encode_distribution
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.training.batches import as_pictures, row_noise, row_rng
@@ -56,7 +56,7 @@ def stage_vae(plan: Plan, clips: ShardClips, _=None) -> bool:
         start_principal(vae, to_tensor(some).to(vae.device))
     order, frames = clips.mixture(settings.seed), plan.preset.frames
     length = min(WINDOW, frames)
-    shape = (length, vae.config.latent_channels, *[plan.preset.size // downscale(vae)] * 2)
+    shape = (length, vae.config.latent_channels, *[plan.preset.size // plan.preset.cell] * 2)
 
     def make(step, rows):
         numbers = order.draws(step * settings.batch_size + rows[0], len(rows))
