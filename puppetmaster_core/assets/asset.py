@@ -24,6 +24,13 @@ def linear(shown: np.ndarray) -> np.ndarray:
     return np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
 
 
+def finite(positions: np.ndarray) -> np.ndarray:
+    """Places of vertices as they are; ValueError where they are none."""
+    if not np.isfinite(positions).all():
+        raise ValueError("got vertices that are no numbers, expected finite places")
+    return positions
+
+
 @dataclass(frozen=True)
 class Material:
     """A surface's colour: `color` RGB as displayed, in [0, 1], multiplied by `texture` (h, w, 3 or 4) uint8 where there is one.

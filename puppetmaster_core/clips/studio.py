@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from puppetmaster_core.assets import AnimatedAsset
+from puppetmaster_core.assets.asset import AnimatedAsset, finite
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.displacement import Displacement
 from puppetmaster_core.clips.labels import label
@@ -84,7 +84,8 @@ def filmed(source: Source, how: Filming) -> Iterator[Clip]:
 def _film_animation(asset, number, name, animation, lights, how, time_limit) -> Iterator[Shot]:
     """Shots without a row; their clips know of their view only."""
     duration = asset.clips[animation].duration
-    move = lru_cache(maxsize=2)(lambda times: _positions(asset, animation, np.array(times)))  # views mostly share their times
+    # views mostly share their times
+    move = lru_cache(maxsize=2)(lambda times: finite(asset.trajectories(animation, np.array(times))))
     for view in range(how.views):
         key = f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}"
         if not (np.isfinite(duration) and duration > 0):
@@ -150,14 +151,6 @@ def sample_times(asset: AnimatedAsset, animation: int, how: Filming, rng: np.ran
     start = rng.uniform(0, duration - (how.frames - 1) / how.fps)
     times = start + np.arange(0, (duration - start) * how.fps + 1e-9) / how.fps
     return times[: how.frames], times[how.frames :]
-
-
-def _positions(asset: AnimatedAsset, animation: int, times: np.ndarray) -> np.ndarray:
-    """Vertices (N, V, 3) at times (N,). Raises ValueError."""
-    positions = asset.trajectories(animation, times)
-    if not np.isfinite(positions).all():
-        raise ValueError("got vertices that are no numbers, expected finite positions")
-    return positions
 
 
 def _plain(name: str) -> str:

@@ -10,9 +10,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from puppetmaster_core.assets import AnimatedAsset
+from puppetmaster_core.assets.asset import AnimatedAsset, finite
 from puppetmaster_core.render import Camera, render
-from puppetmaster_core.render.camera import FOCAL
+from puppetmaster_core.render.camera import framing
 
 QUARTERS = (0.25, 0.5, 0.75, 1.0)  # of the animation. The paper says "corresponding to the four quarters" and no more
 FILL = 0.9  # of the picture's width that the motion may take
@@ -20,20 +20,13 @@ FILL = 0.9  # of the picture's width that the motion may take
 
 def front_camera(positions: np.ndarray) -> Camera:
     """A camera straight in front (+z) that keeps all of positions (N, V, 3) in the picture."""
-    points = positions.reshape(-1, 3)
-    low, high = points.min(0), points.max(0)
-    middle = (low + high) / 2
-    away = np.abs(points - middle)[:, :2].max(1) * FOCAL / (FILL / 2) + (points - middle)[:, 2]
-    distance = max(float(away.max()), 1e-6)
-    return Camera(0.0, 0.0, distance, tuple(float(c) for c in middle))
+    return framing(positions, 0.0, 0.0, FILL)
 
 
 def quarters(asset: AnimatedAsset, animation: int = 0, size: int = 192) -> np.ndarray:
     """The four pictures (4, H, W, 3) uint8 of an animation, drawn by the fast renderer. Raises ValueError."""
     duration = asset.clips[asset.clip_index(animation)].duration
-    positions = np.stack([asset.vertices(animation, share * duration) for share in QUARTERS])
-    if not np.isfinite(positions).all():
-        raise ValueError("got vertices that are no numbers, expected finite places")
+    positions = finite(asset.trajectories(animation, np.array(QUARTERS) * duration))
     return render(asset, positions, front_camera(positions), size).frames
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from puppetmaster_core.assets.asset import AnimatedAsset
+from puppetmaster_core.assets.asset import AnimatedAsset, finite
 from puppetmaster_core.clips.tracks import SurfacePoints
 
 POINTS = 1024  # P
@@ -75,9 +75,7 @@ def poses(asset: AnimatedAsset, clip: int | str, times: np.ndarray) -> Iterator[
     together = max(1, MOST // (int(asset.faces.max(initial=0)) + 1))
     for i in range(0, len(times), together):
         for vertices in asset.trajectories(clip, times[i : i + together]):
-            if not np.isfinite(vertices).all():
-                raise ValueError("got vertices that are no numbers, expected finite places")
-            yield vertices
+            yield finite(vertices)
 
 
 def _surface_points(poses: Iterable[np.ndarray], faces: np.ndarray) -> SurfacePoints:

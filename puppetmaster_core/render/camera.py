@@ -45,16 +45,18 @@ class Camera:
                 "target": list(self.target), "focal": self.focal}
 
 
+def framing(points: np.ndarray, azimuth: float, elevation: float, fill: float) -> Camera:
+    """A camera in whose picture the farthest of points (..., 3) from the centre lies at `fill` of the way to the edge."""
+    points = points.reshape(-1, 3)
+    target = (points.min(0) + points.max(0)) / 2
+    seen = (points - target) @ Camera(azimuth, elevation, 1.0).rotation.T
+    distance = max(float((np.abs(seen[:, :2]).max(1) * FOCAL / (fill / 2) - seen[:, 2]).max()), 1e-6)
+    return Camera(float(azimuth), float(elevation), distance, tuple(float(c) for c in target))
+
+
 def drag_a_move_camera(rng: np.random.Generator, points: np.ndarray) -> Camera:
     """A view as in Drag-a-Move's clips: mostly from above, the object about two thirds of the frame.
 
     `points` (..., 3): every position the object takes, so that moving parts seldom leave the picture.
     """
-    low, high = points.reshape(-1, 3).min(0), points.reshape(-1, 3).max(0)
-    azimuth, elevation = rng.uniform(-60, 60), rng.uniform(5, 45)
-    target, fill = (low + high) / 2, rng.uniform(0.72, 0.95)
-    probe = Camera(azimuth, elevation, 1.0, tuple(target))
-    seen = (points.reshape(-1, 3) - target) @ probe.rotation.T
-    # The distance at which the farthest point from the picture's centre lies at fill / 2.
-    distance = (np.abs(seen[:, :2]).max(1) * FOCAL / (fill / 2) - seen[:, 2]).max()
-    return Camera(float(azimuth), float(elevation), float(distance), tuple(float(c) for c in target))
+    return framing(points, rng.uniform(-60, 60), rng.uniform(5, 45), rng.uniform(0.72, 0.95))
