@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,13 +15,11 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.attention import first_frames
 from puppetmaster_core.model.released import RELEASED
-from puppetmaster_core.model.speed import compile_network
+from puppetmaster_core.model.speed import compile_network, counted, now
 from puppetmaster_core.presets import Preset
 
 
@@ -35,33 +32,18 @@ class Timing:
     flops: int
 
 
-def counted(work: Callable[[], object]) -> tuple[object, int]:
-    """What `work` returns, and its floating-point operations."""
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # a fused kernel counts as 0 on CPUs
-        result = work()
-    return result, counter.get_total_flops()
-
-
 def side_by_side(ways: dict[str, Callable[[], object]], repeats: int = 5) -> list[Timing]:
     """Time several ways of doing the same work, taking turns, and count them."""
     flops, seconds = {}, {name: [] for name in ways}
     for name, work in ways.items():
         work()  # warm up
-        with torch.compiler.set_stance("force_eager"):  # compiled code cannot be counted
-            flops[name] = counted(work)[1]
+        flops[name] = counted(work)[1]
     for _ in range(repeats):
         for name, work in ways.items():
             began = now()
             work()
             seconds[name].append(now() - began)
     return [Timing(name, statistics.median(seconds[name]), flops[name]) for name in ways]
-
-
-def now() -> float:
-    """Seconds, once a GPU has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 # ---- the slow ways ---------------------------------------------------------------------------------------------------

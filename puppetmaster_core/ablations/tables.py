@@ -13,6 +13,7 @@ from puppetmaster_core.ablations.arms import ARMS, TABLES, TITLES, AblationError
 from puppetmaster_core.ablations.grid import COPY, SEEDS, read_run
 from puppetmaster_core.ablations.judge import SCORES
 from puppetmaster_core.evaluation import paper
+from puppetmaster_core.evaluation.claims import WRONG_WAY
 from puppetmaster_core.evaluation.tables import cell, markdown
 
 RESAMPLES = 4000
@@ -169,9 +170,8 @@ def result(loaded: dict, command: str) -> dict:
     claims = [_claim(one, settled[one.id]) for one in ORDERINGS if settled[one.id]]
     tables = {name: summary(loaded, name) for name in TABLES}
     if tables["drags"].get("D"):
-        claims.append({"id": "table2.wrong_direction", "what": "drags that move the wrong way, row D", "unit": "%",
-                       "better": "lower", "digits": 0, "place": "Table 2", "paper": 1, "scale": "ablation",
-                       "at": "tables/drags/D/wrong", "note": "the paper counts by hand; ours, by what parts look like"})
+        claims.append(WRONG_WAY | {"scale": "ablation", "at": "tables/drags/D/wrong",
+                                   "note": "the paper counts by hand; ours, by what parts look like"})
     return {"kind": "ablations", "command": command, "commit": runs[0]["commit"], "device": runs[0]["device"],
             "seconds": round(sum(run["seconds"] for run in runs), 1), "seeds": sorted({run["seed"] for run in runs}),
             "tables": tables, "orderings": {name: gain for name, gain in settled.items() if gain}, "claims": claims}

@@ -1,9 +1,15 @@
-"""The same network, faster: compiled."""
+"""A network compiled, its work counted, and the clock that waits for a GPU."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from puppetmaster_core.files import one_line
 
@@ -24,3 +30,18 @@ def compile_network(net: nn.Module, backend: str = "inductor") -> str | None:
         return one_line(error, 200)
     net.compile(backend=backend, dynamic=False)
     return None
+
+
+def counted(work: Callable[[], object], fused: bool = False) -> tuple[object, int]:
+    """What `work` returns, and its floating-point operations (1 multiply-add = 2). fused: attention as the device has it."""
+    plain = nullcontext() if fused else sdpa_kernel(SDPBackend.MATH)  # a fused kernel counts as 0 on CPUs
+    with FlopCounterMode(display=False) as counter, plain, torch.compiler.set_stance("force_eager"):  # nor can compiled code be
+        result = work()
+    return result, counter.get_total_flops()
+
+
+def now() -> float:
+    """Seconds, once a GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()

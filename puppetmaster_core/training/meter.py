@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+
+from puppetmaster_core.model.speed import counted, now
 
 # Dense FLOP/s of tensor cores as the makers state them: in bf16, and in float32 by way of TF32.
 PEAKS = {"H200": (989e12, 494e12), "H100": (989e12, 494e12), "A100": (312e12, 156e12), "A6000": (155e12, 77e12),
@@ -29,20 +28,17 @@ def peak_flops(device: torch.device, mixed_precision: str = "no") -> float:
     side, best = 512 if device.type == "cpu" else 8192, 0.0
     a = torch.ones(side, side, device=device, dtype=torch.bfloat16 if half else torch.float32)
     for _ in range(4):
-        began = _now(device)
+        began = now()
         a @ a
-        best = max(best, 2 * side**3 / (_now(device) - began))
+        best = max(best, 2 * side**3 / (now() - began))
     return best
 
 
 def flops_of(model: nn.Module, loss: Callable[[], Tensor], device: torch.device) -> float:
     """Floating-point operations (1 multiply-add = 2) of a loss and its gradients, which are thrown away; NaN where there is no
     memory to count them."""
-    plain = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()  # a fused kernel counts as 0 on CPUs
     try:
-        with FlopCounterMode(display=False) as counter, plain, torch.compiler.set_stance("force_eager"):
-            loss().backward()
-        return counter.get_total_flops()
+        return counted(lambda: loss().backward(), fused=device.type != "cpu")[1]
     except torch.OutOfMemoryError:
         return float("nan")
     finally:
@@ -61,15 +57,9 @@ class Meter:
 
     def read(self) -> dict[str, float]:
         """Clips a second, MFU where it is known, and the share of time spent waiting."""
-        now = time.perf_counter()
-        seconds, rate = now - self._since, self.clips / (now - self._since)
+        seconds = time.perf_counter() - self._since
+        rate = self.clips / seconds
         rates = {"clips per second": rate, "MFU": rate * self.flops_a_clip / self.peak,
                  "share of time waiting for data": self.waited / seconds}
-        self.clips, self.waited, self._since = 0, 0.0, now
+        self.clips, self.waited, self._since = 0, 0.0, self._since + seconds
         return {name: rate for name, rate in rates.items() if rate == rate}
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
