@@ -18,9 +18,9 @@ MAX_GUIDANCE = 5.0  # App. C.2
 SIGMA_MIN, SIGMA_MAX = 0.002, 700.0  # SVD's sampling range
 
 
-def sample_sigmas(count: int, generator: torch.Generator | None = None, mean: float = P_MEAN, std: float = P_STD) -> Tensor:
-    """Noise levels in training, App. C.1: (count,) of them with log σ ~ N(mean, std²)."""
-    return (mean + std * torch.randn(count, generator=generator)).exp()
+def sample_sigmas(count: int, generator: torch.Generator | None = None, mean: float = P_MEAN) -> Tensor:
+    """Noise levels in training, App. C.1: (count,) of them with log σ ~ N(mean, P_STD²)."""
+    return (mean + P_STD * torch.randn(count, generator=generator)).exp()
 
 
 def draw_noise(shape: Sequence[int], generators: Sequence[torch.Generator | None]) -> Tensor:

@@ -79,14 +79,14 @@ class LivePicture:
         return self.placement.cut(to_frames(pipe.vae.paint(self.first[0], motion, self.guide)[-1:].float().clamp(-1, 1)))[0]
 
     @torch.no_grad()
-    def suggest(self, most: int | None = None) -> list[Suggestion]:
-        """The parts that look movable, the surest first, at most `most` (None: as many as the model takes drags).
+    def suggest(self) -> list[Suggestion]:
+        """The parts that look movable, the surest first, at most as many as the model takes drags.
 
         Which of the two ways along its axis a part goes cannot be seen: the arrow points down, towards whoever looks, or right.
         """
         movable = F.avg_pool2d(self.look.told("movable").float().sigmoid(), 5, 1, 2)[0, 0]
         axis, found, left = self.look.told("axis")[0].float(), [], torch.ones_like(movable)
-        for _ in range(most or self.pipeline.unet.config.max_drags):
+        for _ in range(self.pipeline.unet.config.max_drags):
             likely = movable * left
             row, column = divmod(int(likely.argmax()), SIDE)
             if likely[row, column] < SURE:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from puppetmaster_core.baselines.maps import PLAIN, blur, displacement_maps
 from puppetmaster_core.model import DragUNet
 
-SIDE = 64  # cells a side of the maps
+SIDE, GRID = 64, 8  # cells a side of the maps and of the latents
 SIGMA = 0.0625  # of the blur, in picture widths: 16 pixels at 256
 WIDTH = 32  # channels of the pyramid
 
@@ -46,9 +46,9 @@ class Gate(nn.Module):
 class TrajectoryMaps(DragUNet):
     """config: `DragUNet`'s. Its drag layers are off; gates follow the first residual block of each encoder and decoder level."""
 
-    def __init__(self, grid: int = 8, **config):
+    def __init__(self, **config):
         super().__init__(**config | PLAIN)
-        steps = (SIDE // grid).bit_length() - 1  # halvings from the maps to the latents
+        steps = (SIDE // GRID).bit_length() - 1  # halvings from the maps to the latents
         self.before = nn.ModuleList(Level(2 if i == 0 else WIDTH, 2) for i in range(steps))
         levels = len(self.down_blocks)
         self.pyramid = nn.ModuleList(Level(WIDTH, 2 if i else 1) for i in range(levels))

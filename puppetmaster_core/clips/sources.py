@@ -16,7 +16,6 @@ import numpy as np
 from puppetmaster_core.assets import AnimatedAsset, AssetSourceError, asset_source, load_asset
 
 ENDINGS = (".glb", ".gltf")
-KINDS = ("library", "files")
 # Procedural assets with a seed from here on are never trained on: a training run shows its progress on the first, and models are
 # judged on the second.
 WATCH_SEEDS, TEST_SEEDS = 900_000, 1_000_000
@@ -30,7 +29,7 @@ class SourceError(ValueError):
 class Source:
     """Assets 0 … len − 1. Small and made of plain values, so it goes into the plan of a run and to its workers."""
 
-    kind: str  # of KINDS
+    kind: str  # "library" or "files"
     names: tuple[str, ...]  # files below `root`, or the library's categories, taken in turn
     count: int
     first: int = 0  # seed of the first procedural asset

@@ -10,6 +10,7 @@ import io
 import numpy as np
 from PIL import Image
 
+LARGEST = 1024  # pixels a side of a picture for the page
 LOSSLESS = 160  # pixels: films of frames up to this size stay exact, larger ones are WebP of high quality
 
 
@@ -42,12 +43,12 @@ def motion_colours(offset: np.ndarray) -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(one, "HSV").convert("RGB")) for one in hsv])
 
 
-def png(picture: Image.Image, largest: int = 1024) -> bytes:
-    """A picture for the page, no larger than `largest` pixels a side."""
+def png(picture: Image.Image) -> bytes:
+    """A picture for the page, no larger than LARGEST pixels a side."""
     picture = picture.convert("RGB")
-    if max(picture.size) > largest:
+    if max(picture.size) > LARGEST:
         picture = picture.copy()
-        picture.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+        picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()

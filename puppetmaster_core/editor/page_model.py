@@ -45,10 +45,10 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
         return c8, found.fine, found.about, c4, c2, full, embedding
 
     def masks(deep, fine, about, c4, c2, full, points):
-        return [codec.parts.masks(Look(deep, c2, fine, about), (deep, c4, c2, full), points).sigmoid()]
+        return [codec.parts.masks(Look(deep, fine, about), (deep, c4, c2, full), points).sigmoid()]
 
     def given(deep, about, masks, drags):
-        dragged = codec.dragged(Look(deep, deep, deep, about), masks, drags)
+        dragged = codec.dragged(Look(deep, deep, about), masks, drags)
         return dragged.given, dragged.guessed
 
     def clean(x, sigma, given, embedding, points, present, numbers):

@@ -176,7 +176,7 @@ def _score_row(row: Row, name: str, clip: TestClip | str, judges: Judges, follow
         return {**record, "failed": str(error)}
 
 
-def summarise(records: list[dict], seed: int = 0) -> dict[str, dict]:
+def summarise(records: list[dict]) -> dict[str, dict]:
     """For each row: its clips, each metric's mean with a 95 % interval, and the same of what it gains on the static copy.
 
     A row's gain is taken over its own clips, so a row that lacks some is compared on equal ground.
@@ -186,7 +186,7 @@ def summarise(records: list[dict], seed: int = 0) -> dict[str, dict]:
     table = {}
     for row in dict.fromkeys(r["row"] for r in records if r["row"] != TRUTH):
         own = [r for r in records if r["row"] == row and "scores" in r]
-        generator = np.random.default_rng(seed)
+        generator = np.random.default_rng(0)
         found = {name: interval([r["scores"].get(name) for r in own], generator) for name in METRICS}
         found |= directions([r["directions"] for r in own if "directions" in r], generator)
         for network in sorted({name for r in own for name in r.get("features", {})}):

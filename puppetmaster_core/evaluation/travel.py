@@ -19,13 +19,14 @@ from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.render import Camera, render
 
 POSITIONS = np.linspace(-1.0, 1.25, 19)  # steps of an eighth of the true travel
+JUDGED = 7  # frames of a video, at the most
 TELLING = 8  # grey levels: a pixel tells shares apart where its colour differs by more between them
 RIGID = 1e-3  # of a part's size: a part is rigid where no vertex leaves the best rigid motion by more
 
 
-def judged_frames(frames: int, most: int = 7) -> np.ndarray:
+def judged_frames(frames: int) -> np.ndarray:
     """Which frames of a video are looked at: the last one, and before it some evenly spread, never the first."""
-    return np.unique(np.linspace(1, frames - 1, most).round().astype(int))
+    return np.unique(np.linspace(1, frames - 1, JUDGED).round().astype(int))
 
 
 def part_travel(videos: Sequence[np.ndarray], asset: AnimatedAsset, positions: np.ndarray, camera: Camera,

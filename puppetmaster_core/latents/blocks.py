@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+HEADS = 4  # of self-attention
+
 
 class ResBlock(nn.Module):
     """Two 3×3 convolutions beside the identity; the second begins at zero."""
@@ -26,15 +28,15 @@ class ResBlock(nn.Module):
 class SelfAttention(nn.Module):
     """Every cell of a small grid looks at all others; positions are learned for a grid of `side` cells."""
 
-    def __init__(self, channels: int, side: int, heads: int = 4):
+    def __init__(self, channels: int, side: int):
         super().__init__()
-        self.heads, self.norm = heads, nn.GroupNorm(8, channels)
+        self.norm = nn.GroupNorm(8, channels)
         self.position = nn.Parameter(0.02 * torch.randn(1, channels, side, side))
         self.qkv, self.out = nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.qkv(self.norm(x) + self.position).flatten(2)  # (B, 3·C, cells)
-        q, k, v = (one.unflatten(1, (self.heads, -1)).transpose(2, 3) for one in h.chunk(3, 1))
+        q, k, v = (one.unflatten(1, (HEADS, -1)).transpose(2, 3) for one in h.chunk(3, 1))
         h = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).flatten(1, 2)
         return x + self.out(h.view_as(x))
 

@@ -24,16 +24,12 @@ class Look:
     """What was seen of B pictures."""
 
     deep: Tensor  # (B, C8, S/8, S/8), for the denoiser
-    coarse: Tensor  # (B, C2, S/2, S/2)
     fine: Tensor  # (B, HIDDEN, S, S), from which masks are drawn
     about: Tensor  # (B, Σ AUXILIARY, S, S), logits and numbers
 
     def told(self, name: str) -> Tensor:
         """One of AUXILIARY, (B, its channels, S, S)."""
         return self.about.split(list(AUXILIARY.values()), 1)[list(AUXILIARY).index(name)]
-
-    def of(self, rows: Tensor) -> Look:
-        return Look(self.deep[rows], self.coarse[rows], self.fine[rows], self.about[rows])
 
 
 class PartsNet(nn.Module):
@@ -59,7 +55,7 @@ class PartsNet(nn.Module):
         c8, c4, c2 = unet_pass(self.levels, self.middle, self.ups, self.stem(F.pixel_unshuffle(pictures, 2)))
         doubled = F.interpolate(c2, scale_factor=2.0, mode="bilinear", align_corners=False)
         full = self.refine(torch.cat([doubled, self.sharp(pictures)], 1))
-        return Look(c8, c2, self.fine(full), self.about(full)), (c8, c4, c2, full)
+        return Look(c8, self.fine(full), self.about(full)), (c8, c4, c2, full)
 
     def masks(self, look: Look, levels: tuple[Tensor, ...], points: Tensor) -> Tensor:
         """Logits (B, K, S, S) of the part that each of points (B, K, 2), xy in [0, 1], lies on."""

@@ -60,7 +60,7 @@ def unseen(preset: Preset) -> list[Clip]:
 def sampler(pipeline: PuppetMasterPipeline, preset: Preset):
     """The `sample` of a training run (`loop.fit`): in all processes or in none."""
     shown = unseen(preset) if this_process().is_main_process else []
-    return (lambda: strips(pipeline, shown)) if SHOWN else None
+    return lambda: strips(pipeline, shown)
 
 
 def strips(pipeline: PuppetMasterPipeline, clips: list[Clip]) -> dict[str, torch.Tensor]:
