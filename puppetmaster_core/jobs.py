@@ -69,9 +69,11 @@ def settle(folder: Path, plan: Mapping) -> None:
             known = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             raise JobError(f"{path}: cannot be read, expected the plan of a run: choose another folder") from None
-        wanted = json.loads(json.dumps(plan))
-        if known != wanted:
-            raise JobError(f"{folder}: {_difference(known, wanted)}: choose another folder")
+        if found := difference(known, json.loads(json.dumps(plan))):
+            name, *both = found
+            was, now = (f"{len(value)} names" if isinstance(value, list) else repr(value) for value in both)
+            said = f"was made from other files under {name}" if now == was else f"got {name} {now}, was made with {was}"
+            raise JobError(f"{folder}: {said}: choose another folder")
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise JobError(f"{folder}: something else is there, expected a new folder or one that this command made: choose another")
@@ -90,14 +92,13 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _difference(known, wanted, name: str = "plan") -> str:
-    """The first thing in which two plans differ."""
-    if isinstance(known, dict) and isinstance(wanted, dict):
-        for key in {**known, **wanted}:
-            if known.get(key) != wanted.get(key):
-                return _difference(known.get(key), wanted.get(key), key)
-    now, was = (f"{len(value)} names" if isinstance(value, list) else repr(value) for value in (wanted, known))
-    return f"was made from other files under {name}" if now == was else f"got {name} {now}, was made with {was}"
+def difference(was, now, name: str = "plan") -> tuple | None:
+    """The first thing in which two plans, as JSON has them, differ: its name, and what it was and is. None: they are equal."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in {**was, **now}:
+            if was.get(key) != now.get(key):
+                return difference(was.get(key), now.get(key), key)
+    return None if was == now else (name, was, now)
 
 
 # ---- the work ------------------------------------------------------------------------------------------------------------

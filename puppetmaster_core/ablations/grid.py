@@ -24,6 +24,7 @@ from puppetmaster_core.ablations.subjects import JudgedClip, judged_clips
 from puppetmaster_core.ablations.train import Task, run_settings, scores, timed, train_network, videos
 from puppetmaster_core.evaluation.metrics import static_copy
 from puppetmaster_core.files import whole_file
+from puppetmaster_core.jobs import difference
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.provenance import commit
@@ -74,13 +75,10 @@ class Grid:
     def check(self) -> None:
         """Raise AblationError where the folder holds results of other settings."""
         for path in sorted(self.results.glob("*.json")):
-            was, now = read_run(path)["settings"], self.settings()
-            if was == now:
-                continue
-            group = next(name for name in now if was.get(name) != now[name])
-            name = next(n for n in now[group] if was.get(group, {}).get(n) != now[group][n])
-            raise AblationError(f"{path} was made with {name}={was.get(group, {}).get(name)}, this grid has {now[group][name]}: "
-                                "use the same settings, or another folder of results")
+            if found := difference(read_run(path)["settings"], self.settings()):
+                name, was, now = found
+                raise AblationError(f"{path} was made with {name}={was}, this grid has {now}: use the same settings, or another "
+                                    "folder of results")
 
     def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> Iterator[tuple[Path, bool]]:
         """Every arm with every seed, seed by seed: its file, and whether it was made now. What is there stays."""
