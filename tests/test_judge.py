@@ -11,10 +11,9 @@ from jsonschema import ValidationError, validate
 
 from procedural_library import make_asset
 from puppetmaster_core.cli import main
-from puppetmaster_core.curation.judge import KEY, MODEL, URL, Judge, JudgeError
+from puppetmaster_core.curation.judge import KEY, MODEL, PROMPT, SCHEMA, URL, Judge, JudgeError, MalformedAnswer, parse_answer
 from puppetmaster_core.curation.judging import BudgetSpent, Judging, Price
 from puppetmaster_core.curation.pictures import front_camera, quarters, strip, to_png, unstrip
-from puppetmaster_core.curation.prompt import PROMPT, SCHEMA, MalformedAnswer, parse_answer
 from puppetmaster_core.curation.tables import read_rows
 
 SECRET = "sk-very-secret-1234"

@@ -8,11 +8,10 @@ import pytest
 from tiny_eyes import NO, YES, save_idefics3, save_qwen2_vl, teach
 
 from puppetmaster_core.cli import main
-from puppetmaster_core.curation.judge import JudgeError
+from puppetmaster_core.curation.judge import PROMPT, JudgeError
 from puppetmaster_core.curation.judging import Judging, Price
 from puppetmaster_core.curation.local_judge import LocalJudge, inputs_for
 from puppetmaster_core.curation.pictures import to_png
-from puppetmaster_core.curation.prompt import PROMPT
 
 
 def pictures(*levels):

@@ -249,7 +249,7 @@ labeller
 # paper's prompt was not published, ours is this:
 
 # %%
-from puppetmaster_core.curation.prompt import PROMPT, VERSION
+from puppetmaster_core.curation.judge import PROMPT, VERSION
 
 print(f"[{VERSION}]\n\n{PROMPT}")
 

@@ -13,9 +13,8 @@ import numpy as np
 from PIL import Image
 
 from puppetmaster_core.clips.sources import Source
-from puppetmaster_core.curation.judge import Judge, JudgeError, NoAnswer, Reply
+from puppetmaster_core.curation.judge import PROMPT, VERSION, Judge, JudgeError, MalformedAnswer, NoAnswer, Reply
 from puppetmaster_core.curation.pictures import quarters, strip, to_png, unstrip
-from puppetmaster_core.curation.prompt import PROMPT, VERSION, MalformedAnswer
 from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.isolation import restart_time_limit, run_isolated
 

@@ -16,8 +16,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from puppetmaster_core.curation.judge import JudgeError, NoAnswer, Reply
-from puppetmaster_core.curation.prompt import PROMPT
+from puppetmaster_core.curation.judge import PROMPT, JudgeError, NoAnswer, Reply
 from puppetmaster_core.files import one_line
 
 LONGEST = 300  # tokens of an answer, as from a server
