@@ -27,8 +27,8 @@ from puppetmaster_core.latents.protocol import Latents, MotionLatents, PictureLa
 from puppetmaster_core.model import DragConditioning, DragUNet
 from puppetmaster_core.model.speed import compile_network
 from puppetmaster_core.pictures import Placement, clip_pixels, open_picture, to_frames, to_tensor
-from puppetmaster_core.presets import Preset
-from puppetmaster_core.sampling import QUALITIES, Guidance, Sampling, Scheduler, one_each, sample
+from puppetmaster_core.presets import QUALITIES, Preset
+from puppetmaster_core.sampling import Guidance, Sampling, Scheduler, one_each, sample
 from puppetmaster_core.video import Video
 
 

@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
 MOTION_GRID = 8  # cells a side of motion latents, `latents.field.GRID`, which needs PyTorch
 
+STAGES = ("vae", "painter", "parts", "denoiser")  # of training; a scale has those of its latents
+SOLVERS = ("euler", "dpm++", "ays")
+# What `quality` names where a model says nothing of its own. The paper's is App. C.2's.
+QUALITIES = {
+    "draft": {"solver": "dpm++", "steps": 10},
+    "good": {"solver": "dpm++", "steps": 25},
+    "paper": {"solver": "euler", "steps": 50},
+}
+
 
 def patch_size(vae: Mapping) -> int:
     """Pixels a side that a VAE of this configuration takes as one: 12 input channels are patches of 2×2. 1 for SVD."""
@@ -39,7 +48,7 @@ class Preset:
     steps: int = 50  # sampling steps, App. C.2
     min_guidance: float = 1.0
     max_guidance: float = 5.0  # App. C.2
-    qualities: dict | None = None  # arguments of `Sampling` by the name of a quality, None: `sampling.QUALITIES`
+    qualities: dict | None = None  # arguments of `Sampling` by the name of a quality, None: QUALITIES
     # RunSettings of each stage by its name; "recipe", values of the denoiser's Recipe; "clips", how many are rendered.
     # Without a stage for the VAE, training has to begin with a whole model's weights.
     training: dict = field(default_factory=dict)

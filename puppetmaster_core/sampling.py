@@ -1,6 +1,6 @@
 """Sampling (App. C.2): from noise to the latents of a video, by SVD's Euler steps or a solver of fewer.
 
-How to sample is data: a `Sampling`, of which every model has several under names (`QUALITIES`, or the model's own).
+How to sample is data: a `Sampling`, of which every model has several under names (`presets.QUALITIES`, or the model's own).
 Letters: B videos, N frames, C latent channels, (h, w) latent grid, D width of the CLIP embedding.
 """
 
@@ -21,18 +21,12 @@ from torch import Tensor
 from puppetmaster_core.diffusion import SIGMA_MAX, SIGMA_MIN, frame_guidance, guide
 from puppetmaster_core.drags import DragError, Drags
 from puppetmaster_core.model import DragConditioning, DragUNet
+from puppetmaster_core.presets import SOLVERS
 
 RANGE = (SIGMA_MIN, SIGMA_MAX)  # of noise levels σ, SVD's
 SVD = {
     "use_karras_sigmas": True, "timestep_type": "continuous", "timestep_spacing": "leading", "steps_offset": 1,
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
-}
-SOLVERS = ("euler", "dpm++", "ays")
-# What `quality` names where a model says nothing of its own. The paper's is App. C.2's.
-QUALITIES = {
-    "draft": {"solver": "dpm++", "steps": 10},
-    "good": {"solver": "dpm++", "steps": 25},
-    "paper": {"solver": "euler", "steps": 50},
 }
 # Align-Your-Steps (Sabour et al. 2024): the noise levels of 10 steps found best for SVD; zero follows.
 AYS_SIGMAS = AysSchedules["StableDiffusionVideoSigmas"][:-1]

@@ -13,7 +13,7 @@ from puppetmaster_core.editor.bundle import BundleError, script
 from puppetmaster_core.editor.film import png, sprite_sheet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline
-from puppetmaster_core.sampling import QUALITIES
+from puppetmaster_core.presets import QUALITIES
 from puppetmaster_core.video import Video
 
 PICTURE = Image.fromarray(np.arange(30 * 40 * 3, dtype=np.uint8).reshape(30, 40, 3))

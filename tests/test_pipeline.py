@@ -17,8 +17,8 @@ from puppetmaster_core.latents.pictures import decode
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import PictureError
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
-from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import SOLVERS, Sampling, sample
+from puppetmaster_core.presets import SMOKE, SOLVERS
+from puppetmaster_core.sampling import Sampling, sample
 from puppetmaster_core.video import Video
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])

@@ -13,8 +13,8 @@ from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.cli.arguments import load_pipeline
 from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import AYS_SIGMAS, QUALITIES, SOLVERS, Sampling, ays_sigmas, make_solver
+from puppetmaster_core.presets import QUALITIES, SMOKE, SOLVERS
+from puppetmaster_core.sampling import AYS_SIGMAS, Sampling, ays_sigmas, make_solver
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
 DOWN = Drags([[[0.3, 0.4], [0.3, 0.9]], [[0.7, 0.2], [0.7, 0.6]]])

@@ -7,8 +7,7 @@ import pytest
 from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, network_videos, solvers_table
 from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE
-from puppetmaster_core.sampling import SOLVERS
+from puppetmaster_core.presets import SMOKE, SOLVERS
 
 
 @pytest.fixture(scope="module")

@@ -192,8 +192,8 @@ assert [row["name"] for row in rows] == list(compared) and all(
 # whatever lies to the right of it only costs time.
 
 # %%
+from puppetmaster_core.presets import QUALITIES
 from puppetmaster_core.provenance import CHECKOUT
-from puppetmaster_core.sampling import QUALITIES
 
 found = figures.measured(
     Path(results) if results else CHECKOUT / "results" / f"solvers_{model}.json"

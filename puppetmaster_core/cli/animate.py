@@ -19,6 +19,7 @@ from pathlib import Path
 
 from puppetmaster_core.cli.arguments import MODEL, SEEDS, BadInput, load_pipeline, number, whole
 from puppetmaster_core.isolation import stderr_to
+from puppetmaster_core.presets import QUALITIES, SOLVERS
 
 HELP = "move the parts of a picture along drags"
 SHOWN = 256  # pixels; videos of small models are enlarged to about this
@@ -31,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--drags", type=Path, required=True, metavar="D.json", help="drags on the picture, .json or .npz")
     add("--output", type=Path, required=True, metavar="OUT.gif", help="NAME.gif, NAME.mp4, or a new folder for one PNG a frame")
     add("--model", default="tiny", help=MODEL)
-    add("--quality", choices=("draft", "good", "paper"), help="a measured solver, steps and guidance")
+    add("--quality", choices=QUALITIES, help="a measured solver, steps and guidance")
     add("--steps", type=whole(1, 1000), help="sampling steps (default: the quality's, or the model's)")
     add("--guidance", type=number(1, 100), metavar="W",
         help="how firmly the last frame follows the drags, from 1 (default: the model's)")
-    add("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: likewise)")
+    add("--solver", choices=SOLVERS, help="sampling method (default: likewise)")
     add("--seed", type=whole(0, SEEDS - 1), default=0, help="another seed, another video (default: 0)")
     add("--overlay", action="store_true", help="draw the drags over the video")
     add("--upscale", type=whole(1, 16), metavar="TIMES", help=f"enlarge the frames (default: to about {SHOWN} pixels)")

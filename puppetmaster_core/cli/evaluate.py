@@ -22,6 +22,7 @@ from pathlib import Path
 from puppetmaster_core.cli.arguments import SEEDS, BadInput, check_file, load_pipeline, made_now, whole
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.files import write_json
+from puppetmaster_core.presets import SOLVERS
 from puppetmaster_core.provenance import commit
 
 HELP = "score a model on unseen clips, and make Table 1"
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
              "`puppetmaster assets make --help` (default: cabinets)")
     add("--straight", action="store_true", help="straight drags, as Drag-a-Move's, instead of true paths")
     add("--steps", type=whole(1, 1000), help="sampling steps (default: the model's)")
-    add("--solver", choices=("euler", "dpm++", "ays"), help="sampling method (default: the model's)")
+    add("--solver", choices=SOLVERS, help="sampling method (default: the model's)")
     add("--seed", type=whole(0, SEEDS - 1), default=0, help="of the noise (default: 0)")
     add("--data", type=Path, metavar="FOLDER", help="make Table 1 on the clips of this folder")
     add("--methods", type=Path, metavar="FOLDER", help="with --data: other methods' videos")

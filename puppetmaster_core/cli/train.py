@@ -21,7 +21,7 @@ import tomllib
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, check_folder, number, whole
-from puppetmaster_core.presets import PRESETS, SVD
+from puppetmaster_core.presets import PRESETS, STAGES, SVD
 
 HELP = "train a model"
 SCALES = {name: preset for name, preset in {**PRESETS, "svd": SVD}.items() if preset.training}
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", metavar="MODEL", help="what to begin with: for svd a folder in diffusers' layout, or OWNER/NAME; for "
         "another scale a model of it: a VAE stays, the parts of motion latents go on (default: nothing)")
     add("--config", type=Path, metavar="FILE.toml", help="settings instead of the scale's, in tables named as stages, and recipe")
-    add("--stage", choices=("all", "vae", "painter", "parts", "denoiser"), default="all",
+    add("--stage", choices=("all", *STAGES), default="all",
         help="one of those that the scale has (default: all)")
     add("--steps", type=whole(1, 10**8), help="steps of each stage (default: the scale's)")
     add("--batch-size", type=whole(1, 4096), help="clips a step, of all processes (default: the scale's)")
@@ -65,7 +65,6 @@ def run(arguments: argparse.Namespace) -> dict | None:
         raise BadInput(f"{target}: something else is there, expected a new folder or one with a model: choose another name")
     output.mkdir(parents=True, exist_ok=True)
 
-    from puppetmaster_core.training.config import STAGES
     from puppetmaster_core.training.distributed import this_process
     from puppetmaster_core.training.run import train
 

@@ -13,7 +13,7 @@ from threading import Event, RLock
 from puppetmaster_core.checkpoints import find_model, read_config, read_model_index
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.pictures import Placement
-from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP, MOTION_GRID, cell_size
+from puppetmaster_core.presets import CROSS_DOWN, CROSS_UP, MOTION_GRID, QUALITIES, cell_size
 from puppetmaster_core.video import Video
 
 
@@ -39,7 +39,7 @@ class Facts:
     levels: tuple[tuple[int, int], ...] = ((32, 32), (16, 16), (8, 8), (4, 4))  # grids on which drags are encoded
     convention: str = "paper"
     fps: float = 7.0
-    qualities: tuple[str, ...] = ("draft", "good", "paper")  # those of sampling.py, which needs PyTorch
+    qualities: tuple[str, ...] = tuple(QUALITIES)
 
     @classmethod
     def of(cls, index: Mapping, unet: Mapping, vae: Mapping) -> Facts:

@@ -10,9 +10,8 @@ from numbers import Real
 from pathlib import Path
 
 from puppetmaster_core.diffusion import P_MEAN, SIGMA_MIN
-from puppetmaster_core.presets import Preset
+from puppetmaster_core.presets import STAGES, Preset
 
-STAGES = ("vae", "painter", "parts", "denoiser")  # a scale has those of its latents
 KINDS = {"int": (int, "a whole number"), "float": (Real, "a number"), "bool": (bool, "true or false"), "str": (str, "a text")}
 LEAST = 1e-12  # above 0
 

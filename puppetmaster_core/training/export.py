@@ -11,8 +11,8 @@ import torch
 from puppetmaster_core.checkpoints import quiet
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.pipeline import PuppetMasterPipeline
+from puppetmaster_core.presets import STAGES
 from puppetmaster_core.training.checkpoint import EARLIER_LOG, LOG, SHARD_SIZE, saving
-from puppetmaster_core.training.config import STAGES
 
 POINTS = 200  # of each curve in the log
 

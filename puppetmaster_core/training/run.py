@@ -22,10 +22,10 @@ from torch import nn
 from puppetmaster_core.checkpoints import find_model
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import Preset
+from puppetmaster_core.presets import STAGES, Preset
 from puppetmaster_core.training.beginning import first_model, record_of
 from puppetmaster_core.training.checkpoint import check_same_run, finished, keep_log, lock_run, save_pipeline
-from puppetmaster_core.training.config import STAGES, Plan, TrainingError
+from puppetmaster_core.training.config import Plan, TrainingError
 from puppetmaster_core.training.denoiser import Denoiser, PictureItems, denoiser_loss, picture_target, residual_scale
 from puppetmaster_core.training.distributed import this_process
 from puppetmaster_core.training.loop import fit
