@@ -29,10 +29,10 @@ def whole_file(path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_json(path, value) -> None:
-    """Write a value as JSON for people and programs to read; the file appears whole. Raises OSError."""
+def write_json(path, value, indent: int | None = 1) -> None:
+    """Write a value as JSON for people and programs to read, None: in one line; the file appears whole. Raises OSError."""
     with whole_file(path) as partial:
-        partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(value, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def one_line(error: Exception, most: int = 160) -> str:

@@ -23,7 +23,7 @@ from puppetmaster_core.ablations.pretraining import pretrained
 from puppetmaster_core.ablations.subjects import JudgedClip, judged_clips
 from puppetmaster_core.ablations.train import Task, run_settings, scores, timed, train_network, videos
 from puppetmaster_core.evaluation.metrics import static_copy
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.jobs import difference
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.presets import ABLATION
@@ -127,8 +127,7 @@ class Grid:
 
     def _write(self, path: Path, record: dict) -> None:
         about = {"kind": "ablation run", "commit": commit(), "device": "cpu", "settings": self.settings()}
-        with whole_file(path) as partial:
-            partial.write_text(json.dumps({**about, **record}) + "\n", encoding="utf-8")
+        write_json(path, {**about, **record}, indent=None)
 
 
 def read_run(path: Path) -> dict:

@@ -17,7 +17,7 @@ from puppetmaster_core.ablations.shapes import shapes_videos
 from puppetmaster_core.ablations.subjects import JudgedClip
 from puppetmaster_core.ablations.train import Task, run_settings, sampled, scores, timed, train_network, videos
 from puppetmaster_core.evaluation.metrics import psnr_of_frames
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import to_tensor
@@ -51,8 +51,7 @@ def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, ju
                  for name, both in made.items()}
         ours = scores(videos(network, task, code, judged, 0), judged)
         about = {"curve": curve, "seconds": seconds, "frames": found, "scores": ours}
-        with whole_file(told) as partial:
-            partial.write_text(json.dumps(about), encoding="utf-8")
+        write_json(told, about, indent=None)
         with whole_file(path) as partial:
             save_file(network.state_dict(), partial)
     record(json.loads(told.read_text(encoding="utf-8")))

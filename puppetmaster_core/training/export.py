@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from puppetmaster_core.checkpoints import quiet
-from puppetmaster_core.files import whole_file
+from puppetmaster_core.files import write_json
 from puppetmaster_core.pipeline import PuppetMasterPipeline
 from puppetmaster_core.presets import STAGES
 from puppetmaster_core.training.checkpoint import EARLIER_LOG, LOG, SHARD_SIZE, saving
@@ -32,8 +32,8 @@ def export(run: str | Path, target: str | Path) -> None:
         if (run / stage / "settings.json").is_file():
             times = sum(name.split()[0] == stage for name in log)
             log[f"{stage} {times + 1}" if times else stage] = curves(run / stage)
-    with saving(target / LOG), whole_file(target / LOG) as partial:
-        partial.write_text(json.dumps(log) + "\n", encoding="utf-8")
+    with saving(target / LOG):
+        write_json(target / LOG, log, indent=None)
 
 
 def scalars(stage: Path) -> dict[str, dict[int, float]]:
