@@ -1,7 +1,29 @@
-"""A page in a real browser, for the tests that want one, and the order of files."""
+"""For the tests that want one: a small model, in memory and on disk, a picture, a page in a real browser. The order of files."""
 
+import numpy as np
 import pytest
 from browser import browser
+from oracle import smoke
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def pipe():
+    """The model `smoke`, as if trained; a test that changes it makes its own."""
+    return smoke(trained=True)
+
+
+@pytest.fixture(scope="session")
+def picture():
+    y, x = np.mgrid[:64, :64]
+    return Image.fromarray(np.stack([4 * x, 4 * y, (x * y) // 16], -1).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def smoke_folder(tmp_path_factory):
+    """`smoke` with random weights as a folder; a test that changes it takes a copy."""
+    smoke().save_pretrained(folder := tmp_path_factory.mktemp("models") / "smoke")
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -3,37 +3,31 @@
 import torch
 import torch.nn.functional as F
 from diffusers import UNetSpatioTemporalConditionModel
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.modulation import DragModulation
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
-TWO_LEVELS = {
-    "in_channels": 6,
-    "out_channels": 3,
-    "down_block_types": (CROSS_DOWN, "DownBlockSpatioTemporal"),
-    "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP),
-    "block_out_channels": (32, 64),
-    "num_attention_heads": (2, 4),
-    "layers_per_block": 1,
-    "addition_time_embed_dim": 8,
-    "projection_class_embeddings_input_dim": 24,
-    "cross_attention_dim": 16,
+SMALL = {
+    "down_block_types": (CROSS_DOWN, "DownBlockSpatioTemporal"), "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP),
+    "block_out_channels": (32, 64), "num_attention_heads": (2, 4), "layers_per_block": 1, "cross_attention_dim": 16,
 }
+SMALL_TIMES = {"addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 24}
+SMALL_DRAGS = {"modulation_channels": (4, 8), "token_position_channels": 8}
+TWO_LEVELS = {"in_channels": 6, "out_channels": 3, **SMALL, **SMALL_TIMES}
 THREE_LEVELS = TWO_LEVELS | {
     "down_block_types": (CROSS_DOWN, CROSS_DOWN, "DownBlockSpatioTemporal"),
     "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP, CROSS_UP),
-    "block_out_channels": (32, 32, 64),
-    "num_attention_heads": (2, 2, 4),
+    "block_out_channels": (32, 32, 64), "num_attention_heads": (2, 2, 4),
 }
-DRAGS = {"modulation_channels": (4, 8), "token_position_channels": 8, "max_drags": 3}
 SHAPES = [(1, 1, 8, 8), (1, 3, 8, 8), (2, 14, 8, 8), (1, 25, 4, 6), (3, 3, 7, 10)]  # (B, N, h, w)
 
 
 def network(dtype=torch.float32, levels=TWO_LEVELS, **settings) -> DragUNet:
     torch.manual_seed(0)
-    net = DragUNet(**levels | DRAGS | settings)
+    net = DragUNet(**levels | SMALL_DRAGS | {"max_drags": 3} | settings)
     return nn.Module.to(net, dtype).eval()
 
 
@@ -91,3 +85,10 @@ def svd_like(net: DragUNet, frames: int, levels) -> UNetSpatioTemporalConditionM
         }
     )
     return nn.Module.to(svd, net.conv_in.weight.dtype).eval()
+
+
+def rewrite(path, change):
+    """change(tensors) done to a file of weights."""
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})

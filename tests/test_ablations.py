@@ -9,7 +9,6 @@ import torch
 from puppetmaster_core.ablations import judge, tables
 from puppetmaster_core.ablations.arms import AblationError, chosen
 from puppetmaster_core.ablations.grid import Grid, Size, read_strip
-from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation.metrics import static_copy
 from puppetmaster_core.latents.linear import LinearCode
 
@@ -96,21 +95,3 @@ def test_orderings_are_settled_by_pairs():
     loud = {seed: {"scores": {"right": np.random.default_rng(seed + 5).normal(0, 50, 60).tolist()}} for seed in (0, 1)}
     assert tables.order({"A": runs(0), "D": loud}, one)["verdict"] == "unresolved"
     assert tables.order({"A": runs(0)}, one) is None
-
-
-@pytest.mark.parametrize(("words", "said"), [
-    (["--arms", "E"], "got arm 'E', expected one of A, B, C, D"),
-    (["--table", "drag"], "did you mean 'drags'?"),
-    (["--show"], "got no runs of the grid, expected some"),
-])
-def test_bad_input_is_one_line(words, said, tmp_path, capsys):
-    given = ["--results", str(tmp_path), "--work", str(tmp_path)]
-    assert main(["reproduce", "--scale", "ablation", *given, *words]) == 2
-    line = capsys.readouterr().err
-    assert said in line and line.count("\n") == 1
-
-
-def test_a_damaged_run_is_named(tmp_path, capsys):
-    (tmp_path / "D-0.json").write_text('{"settings": ')
-    assert main(["reproduce", "--scale", "ablation", "--results", str(tmp_path), "--work", str(tmp_path), "--show"]) == 2
-    assert "D-0.json: cannot be read" in capsys.readouterr().err

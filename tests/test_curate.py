@@ -121,15 +121,3 @@ def test_ray_gives_the_same_tables(whole, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
     assert curate(*BAD[:1], tmp_path / "run", *BAD[1:], "--engine", "ray") == 0
     assert tables(tmp_path / "run") == tables(whole)
-
-
-@pytest.mark.parametrize(("words", "line"), [
-    (["/nowhere"], "no such folder"), (["cabinets"], "cabinets"), (["library:bat"], "did you mean"),
-    (["library", "--rank", "2", "--world-size", "2"], "ranks count from 0"),
-    (["library", "--forest", "/nowhere"], "make one with `puppetmaster forest`"),
-    (["library", "--categories", "/nowhere.json"], "cannot be read"),
-])
-def test_bad_input_is_one_line(tmp_path, capsys, words, line):
-    assert curate(words[0], tmp_path / "run", *words[1:]) == 2
-    error = capsys.readouterr().err
-    assert line in error and len(error.splitlines()) == 1 and not (tmp_path / "run").exists()

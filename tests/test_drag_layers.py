@@ -5,11 +5,7 @@ import torch
 from networks import drags, network
 from torch import nn
 
-from puppetmaster_core.model.attention import (
-    all_to_first,
-    all_to_first_reference,
-    spatial,
-)
+from puppetmaster_core.model.attention import all_to_first, all_to_first_reference, spatial
 from puppetmaster_core.model.modulation import DragModulation, Modulation, modulate
 from puppetmaster_core.model.tokens import drag_positions, embed_points, sample_features
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 from motion_models import SKETCH
-from oracle import Oracle, anchored_smoke
+from oracle import Oracle, quiet, smoke
 
+from puppetmaster_core import evaluate
 from puppetmaster_core.clips.displacement import moves
 from puppetmaster_core.clips.sources import TEST_SEEDS, SourceError
 from puppetmaster_core.evaluation.ceilings import ceilings, mask_overlap, overlap, reconstruct
 from puppetmaster_core.evaluation.claims import claims_of
-from puppetmaster_core.evaluation.exact import COPY, MODEL, evaluate, evaluate_subject
+from puppetmaster_core.evaluation.exact import COPY, MODEL, evaluate_subject
 from puppetmaster_core.evaluation.metrics import moving_region, psnr, static_copy
 from puppetmaster_core.evaluation.places import offsets_of_points
 from puppetmaster_core.evaluation.subjects import unseen_subjects
@@ -29,7 +30,7 @@ def subjects():
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return anchored_smoke()
+    return smoke(anchor=0.25)
 
 
 # ---- directions ----------------------------------------------------------------------------------------------------------
@@ -161,9 +162,7 @@ def test_the_pipelines_own_decoding_keeps_what_is_still(subjects, pipeline):
 
 @pytest.fixture(scope="module")
 def motion():
-    made = build(SKETCH)
-    made.set_progress_bar_config(disable=True)
-    return made
+    return quiet(build(SKETCH))
 
 
 def test_the_ceiling_of_motion_is_the_picture_moved_exactly(motion):

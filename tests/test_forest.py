@@ -124,18 +124,6 @@ def test_one_command_fits_it_and_the_same_command_fits_the_same(few_trees, tmp_p
     assert "is there already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("words", "line"), [
-    (["--labels", "x.csv"], "--labels or --official and --table go together"),
-    (["--table", "x.parquet"], "--labels or --official and --table go together"),
-    (["--files", "/nowhere/at/all"], "no such folder"),
-    (["--good", "3", "--bad", "8", "--workers", "1"], "3 objects with good animations"),
-])
-def test_bad_input_is_one_line(tmp_path, capsys, words, line):
-    assert main(["forest", "--output", str(tmp_path / "forest"), *words]) == 2
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert line in error and not (tmp_path / "forest").exists()
-
-
 # ---- reading -------------------------------------------------------------------------------------------------------------
 
 

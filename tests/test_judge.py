@@ -187,15 +187,3 @@ def test_the_run_asks_about_what_the_forest_kept_and_lists_hq(tmp_path, monkeypa
     assert report["judge"]["dollars"] == pytest.approx(3 * 0.0027) and "0.0081" in out
     everything = out + error + "".join(p.read_text() for p in (tmp_path / "run").rglob("*.json"))
     assert SECRET not in everything
-
-
-@pytest.mark.parametrize(("words", "line"), [
-    (["--judge"], "not set"), (["--price", "1,2"], "without --judge"), (["--judge", "--price", "cheap"], "two numbers"),
-    (["--judge", "--budget", "3"], "--budget without --price"),
-])
-def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, words, line):
-    for name in (URL, MODEL, KEY):
-        monkeypatch.delenv(name, raising=False)
-    assert main(["curate", "library", "--output", str(tmp_path / "run"), *words]) == 2
-    error = capsys.readouterr().err
-    assert line in error and len(error.splitlines()) == 1 and not (tmp_path / "run").exists()

@@ -89,17 +89,6 @@ def test_the_command_makes_assets(tmp_path, capsys):
     assert main(["assets", "inspect", str(folder / "laptop-000000.glb")]) == 0
 
 
-@pytest.mark.parametrize(("more", "line"), [
-    (["--category", "laptp"], "did you mean laptop"),
-    (["--category", "box,"], "got category ''"),
-])
-def test_bad_input_is_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys, more, line):
-    monkeypatch.chdir(tmp_path)
-    assert make("lib", *more) == 2
-    told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 1 and line in told[0] and not any(tmp_path.iterdir())
-
-
 def test_a_sheet_shows_each_asset_at_each_moment():
     assets = [("box", make_asset("box", 1)), ("static", make_asset("static", 0)), ("laptop", make_asset("laptop", 0))]
     sheet = contact_sheet(assets, columns=2, size=40, moments=(0.0, 1.0))

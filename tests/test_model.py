@@ -58,9 +58,10 @@ def test_any_frames_and_any_size(shape, levels):
     assert not torch.allclose(moved, net(*args).sample, atol=1e-4)
 
 
+@pytest.mark.parametrize("attention", ["all_to_first", "static_reference"])
 @torch.no_grad()
-def test_a_guided_pair_equals_its_halves():
-    net = trained(network(torch.float64))
+def test_a_guided_pair_equals_its_halves(attention):
+    net = trained(network(torch.float64, attention=attention))
     args = inputs(2, 3, 8, 6, torch.float64)
     some, none = net.condition(*drags(2, 3), (8, 6)), net.null_conditioning(2, 3, (8, 6))
     pair = net(*(torch.cat([x, x]) for x in args), DragConditioning.cat([none, some])).sample

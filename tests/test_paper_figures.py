@@ -7,15 +7,6 @@ from lib import exercises, scenes
 from lib import paper_figures as paper
 from puppetmaster_core import Drags
 from puppetmaster_core.clips.displacement import moves
-from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE
-
-
-@pytest.fixture(scope="module")
-def pipe():
-    made = build(SMOKE)
-    made.set_progress_bar_config(disable=True)
-    return made
 
 
 @pytest.fixture(scope="module")

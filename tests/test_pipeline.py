@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionModel
+from networks import rewrite
+from oracle import quiet, smoke
 from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
 
@@ -23,23 +25,6 @@ from puppetmaster_core.video import Video
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
 DOWN = Drags([[[0.3, 0.4], [0.3, 0.9]], [[0.7, 0.2], [0.7, 0.6]]])
-
-
-@pytest.fixture(scope="module")
-def pipe():
-    made = build(SMOKE)
-    made.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(1)
-    for name, parameter in made.unet.named_parameters():
-        if "conv_out" in name and "modulation" in name:  # starts at zero, where drags do little
-            parameter.data.normal_(std=0.1, generator=generator)
-    return made
-
-
-@pytest.fixture(scope="module")
-def picture():
-    y, x = np.mgrid[:64, :64]
-    return Image.fromarray(np.stack([4 * x, 4 * y, (x * y) // 16], -1).astype(np.uint8))
 
 
 def same(a, b):
@@ -234,8 +219,7 @@ def test_every_picture_keeps_its_shape(pipe):
 
 
 def test_anchored_decoding_returns_the_picture_as_frame_1(picture):
-    pipe = build(SMOKE, anchor=0.25, residual=True)
-    pipe.set_progress_bar_config(disable=True)
+    pipe = smoke(anchor=0.25, residual=True)
     assert np.array_equal(pipe(picture, RIGHT, seed=0).frames[0], picture)
     z = pipe(picture, RIGHT, seed=0, output_type="latent")
     with torch.no_grad():
@@ -244,8 +228,7 @@ def test_anchored_decoding_returns_the_picture_as_frame_1(picture):
 
 
 def test_residual_latents_start_from_the_picture(picture, monkeypatch):
-    pipe = build(SMOKE, residual=True, latent_scale=2.0)
-    pipe.set_progress_bar_config(disable=True)
+    pipe = smoke(residual=True, latent_scale=2.0)
     monkeypatch.setattr("puppetmaster_core.pipeline.sample", lambda unet, scheduler, noise, *_: torch.zeros_like(noise))
     z = pipe(picture, RIGHT, output_type="latent")
     assert torch.equal(z, z[:, :1].expand_as(z)) and z.abs().sum() > 0
@@ -321,28 +304,10 @@ def copy(saved, tmp_path):
 def test_a_saved_model_in_parts_is_the_same_model(pipe, saved, picture):
     parts = list(saved.glob("*/*.safetensors"))
     assert len(parts) > 6 and max(part.stat().st_size for part in parts) < 1.1e6
-    loaded = PuppetMasterPipeline.from_pretrained(saved)
-    loaded.set_progress_bar_config(disable=True)
+    loaded = quiet(PuppetMasterPipeline.from_pretrained(saved))
     assert {k: v for k, v in loaded.config.items() if k[0] != "_"} == {k: v for k, v in pipe.config.items() if k[0] != "_"}
     assert type(loaded.unet) is DragUNet and not loaded.unet.training
     assert same(loaded(picture, DOWN, seed=0), pipe(picture, DOWN, seed=0))
-
-
-def test_a_model_in_half_precision_loads_in_full(pipe, picture, tmp_path):
-    half = build(SMOKE, seed=0)
-    for name in ("vae", "image_encoder", "unet"):
-        getattr(half, name).load_state_dict(getattr(pipe, name).state_dict())
-        getattr(half, name).half()
-    half.save_pretrained(tmp_path / "half", variant="fp16", max_shard_size="1MB")
-    files = list((tmp_path / "half").glob("*/*.safetensors"))
-    assert files and all(".fp16" in path.name for path in files)
-    loaded = PuppetMasterPipeline.from_pretrained(tmp_path / "half")
-    loaded.set_progress_bar_config(disable=True)
-    assert {p.dtype for part in (loaded.vae, loaded.image_encoder, loaded.unet) for p in part.parameters()} == {torch.float32}
-    found, wanted = (each(picture, RIGHT, seed=0, output_type="pt") for each in (loaded, pipe))
-    assert (found - wanted).abs().mean() < 0.01
-    kept = PuppetMasterPipeline.from_pretrained(tmp_path / "half", dtype=torch.float16)
-    assert kept.unet.dtype == kept.image_encoder.dtype == torch.float16
 
 
 def test_saving_again_replaces_the_model_and_keeps_its_card(saved, copy):
@@ -384,32 +349,20 @@ def a_part_missing(folder):
 
 
 def a_tensor_missing(folder):
-    rewrite(folder, lambda tensors: tensors.pop("visual_projection.weight"))
-
-
-def rewrite(folder, change):
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "image_encoder" / "model.safetensors"
-    tensors = load_file(path)
-    change(tensors)
-    save_file(tensors, path, metadata={"format": "pt"})
+    rewrite(folder / "image_encoder" / "model.safetensors", lambda tensors: tensors.pop("visual_projection.weight"))
 
 
 def no_component(folder):
     shutil.rmtree(folder / "scheduler")
 
 
-def another_class(folder):
-    index = json.loads((folder / "model_index.json").read_text())
-    index["unet"] = ["diffusers", "UNetSpatioTemporalConditionModel"]
-    (folder / "model_index.json").write_text(json.dumps(index))
+def another_class(folder, unet=("diffusers", "UNetSpatioTemporalConditionModel")):
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"unet": unet}))
 
 
 def code_of_its_own(folder):
-    index = json.loads((folder / "model_index.json").read_text())
-    index["unet"] = ["os", "system"]
-    (folder / "model_index.json").write_text(json.dumps(index))
+    another_class(folder, ("os", "system"))
 
 
 DAMAGES = {

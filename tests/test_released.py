@@ -10,27 +10,17 @@ from pathlib import Path
 import parity
 import pytest
 import torch
-from diffusers import UNetSpatioTemporalConditionModel
+from networks import SMALL as LEVELS
+from networks import SMALL_DRAGS
 from safetensors.torch import load_file, save_file
 
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.released import RELEASED, released_config
+from puppetmaster_core.model.svd import explain_sizes
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "parity"
+SMALL = LEVELS | SMALL_DRAGS
 needs_fixtures = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the parity fixtures are not beside this checkout")
-CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
-SMALL = {
-    "down_block_types": (CROSS_DOWN, "DownBlockSpatioTemporal"),
-    "up_block_types": ("UpBlockSpatioTemporal", CROSS_UP),
-    "block_out_channels": (32, 64),
-    "num_attention_heads": (2, 4),
-    "layers_per_block": 1,
-    "cross_attention_dim": 16,
-    "modulation_channels": (4, 8),
-    "token_position_channels": 8,
-}
-
-
 def released() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     return DragUNet(**RELEASED | SMALL).to_released()
@@ -102,19 +92,16 @@ def test_arguments_of_the_authors_code():
 
 # --- The size ------------------------------------------------------------------------------------------------------
 def test_counts_at_svds_size():
-    def count(net, part=""):
-        return sum(parameter.numel() for name, parameter in net.named_parameters() if part in name)
-
+    """From SVD's network to the released one, and on to the paper's: drags in the middle too, tokens that read v^N."""
     with torch.device("meta"):
-        svd, theirs, ours = UNetSpatioTemporalConditionModel(), DragUNet(**RELEASED), DragUNet()
-    assert count(svd) == 1_524_623_082
-    assert count(theirs) == 1_675_809_962 and len(theirs.state_dict()) == 1_664
-    assert count(theirs, ".modulation.") == 113_147_840 and count(theirs, ".tokens.") == 40_663_040
-    # the paper's settings: drags in the middle too, tokens that read v^N, and SVD's embedding of the time ids
-    middle = sum(count(ours, f"mid_block.attentions.0.{part}.") for part in ("modulation", "tokens"))
-    final_place = count(ours, ".tokens.") - count(ours, "mid_block.attentions.0.tokens.") - 40_663_040
-    assert (middle, final_place, count(ours, "add_embedding")) == (15_795_648, 12_451_840, 2_624_000)
-    assert count(ours) == count(theirs) + middle + final_place + 2_624_000
+        theirs, ours = DragUNet(**RELEASED), DragUNet()
+    svd, modulation, tokens, times, middle, final = 1_524_623_082, 113_147_840, 40_663_040, 2_624_000, 15_795_648, 12_451_840
+    assert len(theirs.state_dict()) == 1_664
+    assert [number for _, number in explain_sizes(DragUNet, RELEASED)] == [
+        svd, modulation, tokens, -times, 1_675_809_962, times, middle, final, 1_706_681_450]
+    assert svd + modulation + tokens - times == 1_675_809_962 and 1_675_809_962 + times + middle + final == 1_706_681_450
+    of_tokens = {name: p.numel() for name, p in ours.named_parameters() if ".tokens." in name}
+    assert sum(n for name, n in of_tokens.items() if not name.startswith("mid_block")) == tokens + final
 
 
 # --- Files that are not what they should be ------------------------------------------------------------------------

@@ -2,43 +2,19 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
-from PIL import Image
+from oracle import smoke
 from torch._dynamo.utils import counters
 
 from puppetmaster_core import Drags, PuppetMasterPipeline
 from puppetmaster_core.checkpoints import ModelError
 from puppetmaster_core.cli.arguments import load_pipeline
-from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import QUALITIES, SMOKE, SOLVERS
+from puppetmaster_core.presets import QUALITIES, SOLVERS
 from puppetmaster_core.sampling import AYS_SIGMAS, Sampling, ays_sigmas, make_solver
 
 RIGHT = Drags([[[0.3, 0.4], [0.8, 0.4]]])
-DOWN = Drags([[[0.3, 0.4], [0.3, 0.9]], [[0.7, 0.2], [0.7, 0.6]]])
-
-
-def made(**settings) -> PuppetMasterPipeline:
-    pipe = build(SMOKE, **settings)
-    pipe.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(1)
-    for name, parameter in pipe.unet.named_parameters():
-        if "conv_out" in name and "modulation" in name:  # starts at zero, where drags do little
-            parameter.data.normal_(std=0.1, generator=generator)
-    return pipe
-
-
-@pytest.fixture(scope="module")
-def pipe():
-    return made()
-
-
-@pytest.fixture(scope="module")
-def picture():
-    y, x = np.mgrid[:64, :64]
-    return Image.fromarray(np.stack([4 * x, 4 * y, (x * y) // 16], -1).astype(np.uint8))
 
 
 def latents(pipe, picture, drags=RIGHT, **how):
@@ -75,7 +51,7 @@ def test_quality_picks_the_models_own_settings_which_are_saved_with_it(pipe, pic
     wanted = latents(pipe, picture, solver="dpm++", steps=10)
     assert torch.equal(latents(pipe, picture, quality="draft"), wanted)
     assert not torch.equal(latents(pipe, picture, quality="draft", steps=3), wanted)
-    other = made(qualities={"draft": {"solver": "ays", "steps": 4, "interval": (0.1, 50.0)}})
+    other = smoke(trained=True, qualities={"draft": {"solver": "ays", "steps": 4, "interval": (0.1, 50.0)}})
     other.save_pretrained(tmp_path / "model")
     loaded = PuppetMasterPipeline.from_pretrained(tmp_path / "model")
     assert loaded.sampling("draft") == Sampling("ays", 4, 1.0, 5.0, (0.1, 50.0))
@@ -131,7 +107,7 @@ def test_guidance_outside_of_the_interval_costs_nothing_and_changes_nothing(pipe
 
 
 def test_a_blank_null_sees_no_picture(picture):
-    pipe, calls = made(null_picture=False), []
+    pipe, calls = smoke(trained=True, null_picture=False), []
     pipe.unet.register_forward_pre_hook(lambda _, args: calls.append(args))
     latents(pipe, picture, steps=1)
     [(sample, _, embedding, _, conditioning)] = calls
@@ -143,7 +119,7 @@ def test_a_blank_null_sees_no_picture(picture):
 
 
 def test_the_denoising_loop_compiles_into_one_graph(picture):
-    pipe = made()
+    pipe = smoke(trained=True)
     wanted = latents(pipe, picture, steps=3)
     torch._dynamo.reset()
     counters.clear()
@@ -158,7 +134,7 @@ def test_without_a_compiler_all_stays_as_it_was(picture):
     def broken(graph, inputs):
         raise RuntimeError("no compiler\nanywhere")
 
-    pipe = made()
+    pipe = smoke(trained=True)
     wanted = latents(pipe, picture)
     torch._dynamo.reset()
     assert "no compiler anywhere" in pipe.compile(backend=broken)
@@ -177,7 +153,7 @@ class Waiting(ModelHook):
 
 
 def test_an_offloaded_network_is_fetched_for_its_drags_too():
-    unet = made().unet
+    unet = smoke(trained=True).unet
     points, present = torch.rand(1, 1, 4, 2), torch.ones(1, 1, dtype=torch.bool)
     for work in (lambda: unet.condition(points, present, (8, 8)), lambda: unet.null_conditioning(1, 4, (8, 8))):
         hook = Waiting()
@@ -188,19 +164,19 @@ def test_an_offloaded_network_is_fetched_for_its_drags_too():
 
 
 def test_on_a_gpu_the_network_is_in_half_precision_and_pictures_are_not(picture, tmp_path, monkeypatch):
-    made().save_pretrained(tmp_path / "model")
+    smoke(trained=True).save_pretrained(tmp_path / "model")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(PuppetMasterPipeline, "to", lambda self, device: self)
     pipe = load_pipeline(str(tmp_path / "model"))
     assert pipe.unet.dtype == torch.bfloat16 and pipe.vae.dtype == pipe.image_encoder.dtype == torch.float32
     monkeypatch.undo()
     monkeypatch.setattr("puppetmaster_core.pipeline.check_precision", lambda *_: None)
-    close = latents(pipe, picture) - latents(made(), picture)
-    assert close.std() < 0.05 * latents(made(), picture).std()
+    close = latents(pipe, picture) - latents(smoke(trained=True), picture)
+    assert close.std() < 0.05 * latents(smoke(trained=True), picture).std()
 
 
 def test_half_precision_is_refused_on_a_cpu(picture):
-    pipe = made()
+    pipe = smoke(trained=True)
     pipe.unet.to(torch.bfloat16)
     with pytest.raises(ModelError, match=r"bfloat16 to run on a CPU.*load it with dtype=torch\.float32, or move"):
         pipe(picture, RIGHT, seed=0)

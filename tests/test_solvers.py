@@ -2,35 +2,23 @@
 
 import json
 
-import pytest
-
 from puppetmaster_core.cli import main
 from puppetmaster_core.evaluation.solvers import SETTINGS, compare_settings, network_videos, solvers_table
-from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE, SOLVERS
+from puppetmaster_core.presets import SOLVERS
 
 
-@pytest.fixture(scope="module")
-def pipeline():
-    made = build(SMOKE)
-    made.set_progress_bar_config(disable=True)
-    return made
-
-
-def test_every_listed_setting_is_one_that_a_pipeline_takes(pipeline):
-    calls = {name: network_videos(pipeline, how) for name, how in SETTINGS.items()}
+def test_every_listed_setting_is_one_that_a_pipeline_takes(pipe):
+    calls = {name: network_videos(pipe, how) for name, how in SETTINGS.items()}
     assert calls["Euler 50"] == 100 and calls["DPM-Solver++ 2M 10"] == 20 and calls["DPM-Solver++ 2M 10, no guidance"] == 10
     assert 50 < calls["Euler 50, guidance at σ 0.2 to 20"] < 100
     assert {how["solver"] for how in SETTINGS.values()} == set(SOLVERS)
-    with pytest.raises(ValueError, match="steps=0"):
-        compare_settings(pipeline, 2, {"none": {"steps": 0}})
 
 
-def test_calls_are_what_the_network_is_called_with(pipeline):
+def test_calls_are_what_the_network_is_called_with(pipe):
     settings = {"one": {"solver": "dpm++", "steps": 4, "interval": (1.0, 50.0)}, "two": {"steps": 1, "max_guidance": 1.0}}
     seen = []
-    handle = pipeline.unet.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    rows = compare_settings(pipeline, 2, settings)
+    handle = pipe.unet.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    rows = compare_settings(pipe, 2, settings)
     handle.remove()
     assert [row["name"] for row in rows] == list(settings) and [row["clips"] for row in rows] == [2, 2]
     assert 2 * sum(row["calls"] for row in rows) == sum(seen)
@@ -38,11 +26,9 @@ def test_calls_are_what_the_network_is_called_with(pipeline):
     assert "one" in solvers_table(rows) and "direction" in solvers_table(rows)
 
 
-def test_the_command_writes_what_it_prints(pipeline, tmp_path, capsys):
-    pipeline.save_pretrained(tmp_path / "model")
+def test_the_command_writes_what_it_prints(pipe, tmp_path, capsys):
+    pipe.save_pretrained(tmp_path / "model")
     words = ["solvers", "--model", str(tmp_path / "model"), "--clips", "2", "--only", "DPM-Solver++ 2M 10, no", "--json"]
     assert main([*words, "--output", str(tmp_path / "rows.json")]) == 0
     written = json.loads((tmp_path / "rows.json").read_text())
     assert json.loads(capsys.readouterr().out) == written["rows"] and written["rows"][0]["calls"] == 10
-    assert main(["solvers", "--only", "Heun"]) == 2
-    assert "expected the beginning of one of: Euler 50;" in capsys.readouterr().err

@@ -16,17 +16,8 @@ from puppetmaster_core.evaluation.metrics import psnr
 from puppetmaster_core.evaluation.progress import Progress
 from puppetmaster_core.evaluation.scores import Judges
 from puppetmaster_core.evaluation.suites import drag_a_move_clip, not_white, open_suite, video_clip
-from puppetmaster_core.evaluation.table1 import (
-    BLEND,
-    STATIC_COPY,
-    Row,
-    evaluate_suite,
-    model_row,
-    summarise,
-)
+from puppetmaster_core.evaluation.table1 import BLEND, STATIC_COPY, Row, evaluate_suite, model_row, summarise
 from puppetmaster_core.evaluation.videos import VideoError, VideoForm, read_video
-from puppetmaster_core.pipeline import build
-from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.video import Video
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "drag_a_move"
@@ -65,14 +56,6 @@ def folder(tmp_path):
         Image.fromarray(255 * not_white(pictures[0]).astype(np.uint8)).save(place / f"{name}.mask.png")
     (place / "c.gif").write_bytes((place / "a.gif").read_bytes()[:200])
     return place
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """A small model with random weights, as a folder."""
-    place = tmp_path_factory.mktemp("models") / "smoke"
-    build(SMOKE).save_pretrained(place)
-    return str(place)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -186,10 +169,8 @@ def reversed_film(clip):
     return frames
 
 
-def test_a_models_noise_depends_on_the_clip_and_not_on_its_place(folder):
-    pipeline = build(SMOKE)
-    pipeline.set_progress_bar_config(disable=True)
-    seeds = []
+def test_a_models_noise_depends_on_the_clip_and_not_on_its_place(folder, pipe):
+    pipeline, seeds = pipe, []
     row = model_row("smoke", Told(pipeline, seeds), 64, steps=1)
     for ids in (("a", "b"), ("b",)):
         for _, clip in replace(open_suite(folder, 64, pipeline.config.frames), ids=ids):
@@ -228,17 +209,9 @@ def test_evaluate_makes_table_1_of_a_methods_videos(folder, tmp_path, capsys):
     assert not (tmp_path / "t.json.progress").exists() and record["device"] and "commit" in record
 
 
-def test_a_name_that_two_rows_have_gets_one_line(folder, tmp_path, capsys):
-    (tmp_path / "methods" / "some").mkdir(parents=True)
-    words = ["--data", str(folder), "--size", "64", "--methods", str(tmp_path / "methods"), "--model", "some"]
-    assert main(["evaluate", *words]) == 2
-    said = capsys.readouterr().err
-    assert "two rows with the name 'some'" in said and said.count("\n") == 1
-
-
-def test_a_model_is_not_scored_on_a_clip_that_brings_no_drags(folder, smoke, tmp_path):
+def test_a_model_is_not_scored_on_a_clip_that_brings_no_drags(folder, smoke_folder, tmp_path):
     (folder / "b.json").unlink()
-    out = tmp_path / "t.json"
+    out, smoke = tmp_path / "t.json", str(smoke_folder)
     assert main(["evaluate", "--data", str(folder), "--model", smoke, "--size", "64", "--frames", "4", "--output", str(out)]) == 0
     record = json.loads(out.read_text())
     assert record["summary"][smoke]["clips"] == 1 and record["summary"]["static copy"]["clips"] == 2

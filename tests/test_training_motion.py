@@ -7,7 +7,6 @@ from motion_models import SKETCH
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
-from puppetmaster_core.presets import SMOKE
 from puppetmaster_core.training.config import TrainingError
 from puppetmaster_core.training.motion_clips import Motion
 from puppetmaster_core.training.parts import about_of, pick_points
@@ -62,10 +61,9 @@ def test_the_painter_of_a_model_goes_on_by_itself(trained, clips, tmp_path):
     assert torch.equal(before.unet.conv_in.weight, after.unet.conv_in.weight)
 
 
-def test_what_cannot_train_is_refused_in_one_line(trained, clips, tmp_path):
-    build(SMOKE).save_pretrained(tmp_path / "pictures")
+def test_what_cannot_train_is_refused_in_one_line(smoke_folder, clips, tmp_path):
     for wanted, changes in (
-        ("latents=pictures, the scale 'sketch' has motion", {"data": clips, "weights": str(tmp_path / "pictures")}),
+        ("latents=pictures, the scale 'sketch' has motion", {"data": clips, "weights": str(smoke_folder)}),
         ("no clips of 64 pixels", {"data": clips[1:]}),
         ("run the stage 'painter' first", {"data": clips, "stages": ("denoiser",)}),
         ("has no stage 'vae': it has painter, parts, denoiser", {"data": clips, "stages": ("vae",)}),

@@ -12,17 +12,10 @@ from puppetmaster_core.presets import SMOKE
 MODULES = ("vae", "image_encoder", "unet")
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "plain"
-    build(SMOKE, seed=0).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def mixed(plain, tmp_path):
-    """As plain, but for its VAE in fp16 and its image encoder in bf16 only."""
-    folder = shutil.copytree(plain, tmp_path / "mixed")
+def mixed(smoke_folder, tmp_path):
+    """As `smoke`, but for its VAE in fp16 and its image encoder in bf16 only."""
+    folder = shutil.copytree(smoke_folder, tmp_path / "mixed")
     pipe = build(SMOKE, seed=0)
     for name, dtype, variant in (("vae", torch.float16, "fp16"), ("image_encoder", torch.bfloat16, "bf16")):
         for path in (folder / name).glob("*.safetensors"):
@@ -39,10 +32,12 @@ def test_each_module_is_read_in_the_precision_it_is_there(mixed):
         for key, wanted in states[1].items():
             assert states[0][key].dtype == wanted.dtype == torch.float32 or not wanted.is_floating_point()
             assert (states[0][key] - wanted).abs().max() <= digits * wanted.abs().max()
+    kept = PuppetMasterPipeline.from_pretrained(mixed, dtype=torch.float16)
+    assert kept.unet.dtype == kept.image_encoder.dtype == torch.float16
 
 
-def test_a_variant_asked_for_is_taken_where_it_is(plain, tmp_path):
-    folder = shutil.copytree(plain, tmp_path / "both")
+def test_a_variant_asked_for_is_taken_where_it_is(smoke_folder, tmp_path):
+    folder = shutil.copytree(smoke_folder, tmp_path / "both")
     vae = build(SMOKE, seed=1).vae.half()  # other weights, so that one sees which were read
     vae.save_pretrained(folder / "vae", variant="fp16")
     asked, unasked = (PuppetMasterPipeline.from_pretrained(folder, **options) for options in ({"variant": "fp16"}, {}))

@@ -7,8 +7,7 @@ import pytest
 from toys import cabinet
 
 from procedural_library import make_asset
-from puppetmaster_core.clips import SurfacePoints
-from puppetmaster_core.render import SETTINGS, Lights, make_background, released_lights, render
+from puppetmaster_core.render import SETTINGS, make_background, released_lights, render
 from puppetmaster_core.render.backgrounds import BACKGROUNDS
 
 DRAWN = Path(__file__).parent / "fixtures" / "cabinet_clips.npz"
@@ -92,13 +91,3 @@ def test_backgrounds_are_seeded_and_of_their_kind(kind):
     uneven = sum(picture.std((0, 1)).max() > 1 for picture in drawn)
     assert (different, uneven) == (1, 0) if kind == "white" else different == 20
     assert uneven == 0 if kind == "plain" else uneven >= (8 if kind == "random" else 0)
-
-
-def test_world_positions_project_to_their_pixels(film):
-    asset, positions = film
-    camera = SETTINGS["release"].cameras(np.random.default_rng(0), positions)[1]
-    drawn = render(asset, positions, camera, 32, lights=Lights())
-    row, column = np.nonzero(drawn.part_ids[0] >= 0)
-    seen = camera.project(SurfacePoints.visible(drawn).positions(asset, positions[:1])[0])
-    np.testing.assert_allclose(seen[:, :2] * 32, np.stack([column, row], -1) + 0.5, atol=2e-3)
-    np.testing.assert_allclose(seen[:, 2], drawn.depth[0, row, column], rtol=1e-5)
