@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import SHAPES, TWO_LEVELS, drags, inputs, network, svd_like, trained
+from networks import SHAPES, drags, inputs, network, trained
 
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.attention import ATTENTION_ARMS, SLOW_REFERENCES, static_reference
@@ -31,6 +31,7 @@ def test_every_arm_trains_and_is_saved(settings, tmp_path):
     with torch.no_grad():
         assert not torch.allclose(out, net(*args).sample)
         net.save_pretrained(tmp_path)
+        assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}
         back = DragUNet.from_pretrained(tmp_path, torch_dtype=torch.float64)
         torch.testing.assert_close(back(*args, back.condition(*drags(2, 3), (8, 6))).sample, out, rtol=0, atol=1e-12)
     assert {name: back.config[name] for name in settings} == settings
@@ -109,11 +110,6 @@ def test_the_reference_branch_is_an_ordinary_video_of_its_own(shape):
 def test_the_arms_have_the_same_parameters():
     shapes = [{n: p.shape for n, p in network(attention=arm).named_parameters()} for arm in ATTENTION]
     assert shapes[0] == shapes[1] == shapes[2]
-    net = network(torch.float64)
-    args = inputs(1, 1, 8, 8, torch.float64)  # with one frame, all-to-first is ordinary attention
-    plain = network(torch.float64, attention="spatial")
-    torch.testing.assert_close(net(*args).sample, plain(*args).sample, rtol=0, atol=1e-12)
-    torch.testing.assert_close(svd_like(net, 1, TWO_LEVELS)(*args).sample, plain(*args).sample, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,6 @@ def clip():
     return cabinet(TEST_SEEDS)
 
 
-def test_a_point_behind_the_cabinet_is_not_visible():
-    asset = make_asset("cabinet", 0)
-    positions = np.stack([asset.vertices(0, 0.0)] * 2)
-    camera = Camera(azimuth=0, elevation=10, distance=3.0)
-    front = SurfacePoints.visible(render(asset, positions, camera, 64)).positions(asset, positions)
-    behind = camera.position + 1.3 * (front - camera.position)  # on the same rays, farther away
-    assert visible(asset, positions, camera, front).all()
-    assert not visible(asset, positions, camera, behind).any()
-
-
 @pytest.mark.parametrize("hole", [False, True])
 def test_a_thin_door_hides_what_is_behind_it(hole):
     """A point 3 mm behind a pane of 1 m, seen from 3 m away, is hidden; one 3 mm before it, beside it or in a hole is not."""

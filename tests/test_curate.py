@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from kill_curate import Kill, Run, kill_until_done, tables
+from killing import Kill, Run, kill_until_done, left_by
 
 from procedural_library import GROUPS, make_asset
 from procedural_library.folder import describe
@@ -101,10 +101,10 @@ def test_parts_with_failed_assets_are_made_again_when_asked_and_no_others(models
 
 
 def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, tmp_path):
-    """SIGKILL after the first asset, after two more, and at the end; tests/kill_curate.py does it 200 times."""
-    kills = [Kill(1, 0.0), Kill(2, 0.01), Kill(None, 0.0)]
-    assert kill_until_done(Run("library:bad", 8, 3), tmp_path / "killed", kills) >= 1
-    assert tables(tmp_path / "killed") == tables(whole)
+    """SIGKILL after the first asset, after two more, and at the end; tests/killing.py does it 200 times."""
+    kills = [Kill(1), Kill(2, 0.01), Kill(None)]
+    assert kill_until_done(Run(("curate", "library:bad"), 8, 3), tmp_path / "killed", kills) >= 1
+    assert left_by(tmp_path / "killed") == left_by(whole)
 
 
 def test_ranks_share_the_work_and_the_last_writes_the_tables(whole, tmp_path, capsys):
@@ -113,11 +113,11 @@ def test_ranks_share_the_work_and_the_last_writes_the_tables(whole, tmp_path, ca
         if rank == 1:
             assert not (tmp_path / "run" / "animations.parquet").exists() and "rank 1 of 2 is done" in capsys.readouterr().out
             assert [path.stem for path in (tmp_path / "run").glob("index/assets-*")] == ["assets-000001"]
-    assert tables(tmp_path / "run") == tables(whole)
+    assert left_by(tmp_path / "run") == left_by(whole)
 
 
 @pytest.mark.slow  # Ray needs half a minute to start where processors are few
 def test_ray_gives_the_same_tables(whole, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
     assert curate(*BAD[:1], tmp_path / "run", *BAD[1:], "--engine", "ray") == 0
-    assert tables(tmp_path / "run") == tables(whole)
+    assert left_by(tmp_path / "run") == left_by(whole)

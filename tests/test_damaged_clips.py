@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from kill_render import digests
+from killing import left_by
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.features import Features, cache_features
@@ -71,7 +71,7 @@ def test_a_half_written_shard_is_made_again_by_the_command_that_the_error_names(
     captured = capsys.readouterr()
     assert "made now: 3" in captured.out
     assert f"shard 1 is made again, as {clips}/shard-000001.tar: got 5000 bytes, expected at least" in captured.err
-    assert digests(clips) == digests(whole)
+    assert left_by(clips) == left_by(whole)
     assert len(ShardClips([clips], SIZE, FRAMES, tmp_path)) == 6
 
 
@@ -80,7 +80,7 @@ def test_an_index_that_cannot_be_read_is_made_again(whole, clips):
     with pytest.raises(ClipError, match="expected an index: render again"):
         ClipStore(clips)
     assert main([*COMMAND, "--output", str(clips)]) == 0
-    assert digests(clips) == digests(whole) and ClipStore(clips).index.equals(ClipStore(whole).index)
+    assert left_by(clips) == left_by(whole) and ClipStore(clips).index.equals(ClipStore(whole).index)
 
 
 @pytest.mark.parametrize("name, damage", [
@@ -151,6 +151,9 @@ def test_a_clip_damaged_after_the_start_is_an_error_that_names_it(clips, tmp_pat
     overwrite(clips, 3, "00.webp")
     with pytest.raises(ClipError, match=f"clip {ClipStore(clips).column('key')[3]}: a clip cannot be read"):
         found.frames(3)
+    cut(clips / "shard-000000.tar")
+    with pytest.raises(ClipError, match="the shard is too short"):
+        found.frames(0)
 
 
 def test_clips_that_are_all_damaged_are_refused(clips, tmp_path):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from test_render import FRONT, slabs
+from test_render import slabs
+from toys import FRONT
 
 from puppetmaster_core.cli import main
 from puppetmaster_core.clips.displacement import Displacement

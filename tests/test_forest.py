@@ -12,15 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from procedural_library import GROUPS, make_asset
 from puppetmaster_core.cli import main
 from puppetmaster_core.curation import fitting
-from puppetmaster_core.curation.examples import (
-    BY_HAND,
-    LIBRARY,
-    PUBLISHED,
-    Example,
-    Examples,
-    examples_of,
-    object_of,
-)
+from puppetmaster_core.curation.examples import BY_HAND, LIBRARY, PUBLISHED, Example, Examples, examples_of, object_of
 from puppetmaster_core.curation.fitting import Judged, cross_validate, fit_forest
 from puppetmaster_core.curation.forest import Forest, ForestError, pushes
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from lib.exercises import bad_kinds
 from procedural_library import make_asset
 from procedural_library.folder import LibraryError, make_library, planned
 from procedural_library.sheet import CAPTION, contact_sheet
@@ -99,19 +98,3 @@ def test_a_sheet_shows_each_asset_at_each_moment():
     assert (sheet[54:, 80:] == 255).all()  # an empty place
     with pytest.raises(ValueError, match="0 assets"):
         contact_sheet([])
-
-
-def test_the_exercise_knows_right_from_wrong():
-    def right(positions):
-        some = positions[:, :: max(1, positions.shape[1] // 50)]
-        way = some - some[:1]
-        apart = np.linalg.norm(some[:, :, None] - some[:, None], axis=-1)
-        if np.abs(way).max() < 1e-6:
-            return "static"
-        if np.abs(way - way[:, :1]).max() < 1e-4:
-            return "translation"
-        return "spin" if np.abs(apart - apart[:1]).max() < 1e-4 else "scaling"
-
-    assert bad_kinds(right) == "All 20 are right."
-    assert bad_kinds(lambda positions: "spin").startswith("5 of 20 are right; static")
-    assert bad_kinds(lambda positions: "jitter").startswith("'jitter' came") and "not answered" in bad_kinds(None)

@@ -5,22 +5,15 @@ import base64
 import numpy as np
 import pytest
 from gltf_files import TURN_Z, File
+from toys import FRONT, GLOW, shown
 
 from puppetmaster_core.assets import load_asset
 from puppetmaster_core.render import Camera, Lights, Sun, render
 
-FRONT = Camera(azimuth=0, elevation=0, distance=4.0, focal=2.0)  # x = 1/2 + X/2 in the plane z = 0
-GLOW = Lights(suns=(), ambient=1.0)  # colours as they are
 DIM = (Lights((Sun((0, 0, 1), 0.3),), ambient=0.1), Lights((Sun((0, 0, 1), 0.3),), ambient=0.1, physical=True))
 SQUARE = [[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]
 CORNERS = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], float)  # their texture coordinates: v runs down
 FOUR = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
-
-
-def shown(linear):
-    """Linear light as displayed, 0 to 255 (IEC 61966-2-1)."""
-    linear = np.clip(linear, 0, 1)
-    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def light(level):

@@ -9,13 +9,7 @@ import torch
 
 from puppetmaster_core.evaluation import trackers
 from puppetmaster_core.evaluation.motion import direction_counts, end_point_error, foreground_points, motion_error, ways
-from puppetmaster_core.evaluation.trackers import (
-    CoTracker,
-    DenseFlow,
-    LucasKanade,
-    TrackerError,
-    load_tracker,
-)
+from puppetmaster_core.evaluation.trackers import CoTracker, DenseFlow, LucasKanade, TrackerError, load_tracker
 
 
 def path(*points):

@@ -1,15 +1,12 @@
 """The rasteriser against worked cases: where a square lands, what hides what, how much of a pixel is covered."""
 
 import numpy as np
+from toys import FRONT, GLOW
 
 from procedural_library import make_asset
 from procedural_library.articulated import Builder
 from puppetmaster_core.assets.asset import Material
 from puppetmaster_core.render import Camera, drag_a_move_camera, render
-from puppetmaster_core.render.lights import Lights
-
-FRONT = Camera(azimuth=0, elevation=0, distance=4.0, focal=2.0)  # x = 1/2 + X/2 in the plane z = 0
-PLAIN = Lights(suns=(), ambient=1.0)
 
 
 def slabs(*boxes):
@@ -34,7 +31,7 @@ def test_the_camera_projects_as_computed_by_hand():
 def test_a_square_covers_the_pixels_it_should():
     # The front face at z = 0 spans x, y in [-1/2, 1/2]: the middle half of the picture, pixels 2 to 5 of 8.
     asset, vertices = slabs(((-0.5, -0.5, -0.1), (0.5, 0.5, 0.0), (1.0, 0.0, 0.0)))
-    drawn = render(asset, vertices, FRONT, 8, lights=PLAIN)
+    drawn = render(asset, vertices, FRONT, 8, lights=GLOW)
     expected = np.zeros((8, 8), bool)
     expected[2:6, 2:6] = True
     np.testing.assert_array_equal(drawn.part_ids[0] == 0, expected)
@@ -49,14 +46,14 @@ def test_the_nearer_part_hides_the_farther():
     boxes = [((-0.5, -0.5, -1.1), (0.5, 0.5, -1.0), far), ((-0.2, -0.2, 0.0), (0.2, 0.2, 0.1), near)]
     for order in (boxes, boxes[::-1]):
         asset, vertices = slabs(*order)
-        drawn = render(asset, vertices, FRONT, 9, lights=PLAIN)
+        drawn = render(asset, vertices, FRONT, 9, lights=GLOW)
         np.testing.assert_array_equal(drawn.frames[0, 4, 4], [0, 0, 255])
 
 
 def test_a_half_covered_pixel_is_half_transparent():
     # The right edge at X = 1/8 is at x = 9/16, the middle of pixel 4 of 8, which spans 1/2 to 5/8 of the picture.
     asset, vertices = slabs(((-0.5, -0.5, -0.1), (0.125, 0.5, 0.0), (0.0, 0.0, 0.0)))
-    drawn = render(asset, vertices, FRONT, 8, lights=PLAIN)
+    drawn = render(asset, vertices, FRONT, 8, lights=GLOW)
     assert drawn.alpha[0, 4, 3] == 255 and drawn.alpha[0, 4, 4] == 128 and drawn.alpha[0, 4, 5] == 0
     assert drawn.frames[0, 4, 4, 0] == 128
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from kill_render import digests, kill_until_done
+from killing import Kill, Run, kill_until_done, left_by
 from toys import Baked, baked
 
 from procedural_library import make_asset
@@ -41,24 +41,24 @@ def test_clips_come_out(whole, capsys):
     assert store[0].frames.shape == (3, 16, 16, 3)
     report = json.loads((whole / "report.json").read_text())
     assert (report["clips"], report["assets"], report["shards"], report["failures"]) == (10, 10, 3, [])
-    assert sorted(p.name for p in whole.iterdir()) == ["index", "plan.json", "report.json", *sorted(digests(whole))]
+    assert sorted(p.name for p in whole.iterdir()) == [
+        "index", "plan.json", "report.json", *(f"shard-{i:06d}.tar" for i in range(3))]
 
 
 def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, tmp_path):
-    """SIGKILL after the first asset and, of the next run, after two more; tests/kill_render.py does it more often."""
-    assert kill_until_done(tmp_path / "killed", "cabinets", ["--count", "10", "--workers", "1"], kills=[1, 2]) == 2
-    assert digests(tmp_path / "killed") == digests(whole)
-    assert ClipStore(tmp_path / "killed").column("key") == ClipStore(whole).column("key")
+    """SIGKILL after the first asset and, of the next run, after two more; tests/killing.py does it more often."""
+    assert kill_until_done(Run(("render", "cabinets", *SMALL[:4]), 10, 4), tmp_path / "killed", [Kill(1), Kill(2)]) == 2
+    assert left_by(tmp_path / "killed") == left_by(whole)
 
 
 @pytest.mark.parametrize("lost", ["index/shard-000001.parquet", "shard-000001.tar"])
 def test_a_shard_without_its_index_or_an_index_without_its_shard_is_made_again(whole, lost):
     """What is left when the kill comes between the two."""
-    before = digests(whole)
+    before = left_by(whole)
     (whole / lost).unlink()
     (whole / ".shard-000001.tar.7-0.partial").write_bytes(b"half")
     assert render("cabinets", whole, "--count", 10) == 0
-    assert digests(whole) == before and len(ClipStore(whole)) == 10
+    assert left_by(whole) == before and len(ClipStore(whole)) == 10
     assert not list(whole.glob(".*"))
 
 
@@ -181,6 +181,6 @@ def test_frames_at_a_pace_start_anywhere_and_know_what_follows():
 def test_ray_gives_the_same_shards(whole, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
     assert render("cabinets", tmp_path / "ray", "--count", 10, "--engine", "ray", "--workers", 2) == 0
-    assert digests(tmp_path / "ray") == digests(whole)
+    assert left_by(tmp_path / "ray") == left_by(whole)
 
 

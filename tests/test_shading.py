@@ -4,14 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toys import baked, ball, checks, quad
+from toys import FRONT, GLOW, baked, ball, checks, quad, shown
 
 from puppetmaster_core.assets.asset import Material
 from puppetmaster_core.clips import SurfacePoints
 from puppetmaster_core.render import Camera, Lights, Sun, render
-
-FRONT = Camera(azimuth=0, elevation=0, distance=4.0, focal=2.0)  # x = 1/2 + X/2 in the plane z = 0
-GLOW = Lights(suns=(), ambient=1.0)  # colours as they are
 
 
 def rays(camera, size):
@@ -19,12 +16,6 @@ def rays(camera, size):
     at = ((np.arange(size) + 0.5) / size - 0.5) / camera.focal
     x, y = np.meshgrid(at, at)
     return np.stack([x, y, np.ones_like(x)], -1) @ camera.rotation
-
-
-def shown(linear):
-    """Linear light as displayed, 0 to 255."""
-    linear = np.clip(linear, 0, 1)
-    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def test_a_texture_is_seen_in_perspective():

@@ -85,29 +85,6 @@ def test_clips_of_an_older_version_are_read_without_what_it_kept_more(shots):
         labels_of(older, ("drags", "displacement"))
 
 
-def test_a_damaged_shard_costs_the_clips_it_hits_and_names_them(folder, tmp_path):
-    for path in [*folder.glob("*.tar"), *folder.glob("index/*")]:
-        copy = tmp_path / path.relative_to(folder)
-        copy.parent.mkdir(exist_ok=True)
-        copy.write_bytes(path.read_bytes())
-    store = ClipStore(tmp_path)
-    with open(tmp_path / shard_name(0), "r+b") as shard:
-        shard.seek(store.column("offset")[1] + 600)
-        shard.write(bytes(300))
-    with pytest.raises(ClipError, match=r"shard-000000\.tar, clip 000001-cabinet-000001-a00-v00: a clip cannot be read"):
-        store[1]
-    same(store[0], ClipStore(folder)[0])
-    same(store[2], ClipStore(folder)[2])
-    (tmp_path / shard_name(1)).write_bytes(b"")
-    with pytest.raises(ClipError, match="the shard is too short"):
-        store[3]
-    (tmp_path / "index" / "shard-000001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ClipError, match="expected an index"):
-        ClipStore(tmp_path)
-    with pytest.raises(ClipError, match="expected clips"):
-        ClipStore(tmp_path / "index")
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_members_are_clip_errors(shots, seed):
     """Whatever is damaged, the error is ours; and arrays of objects, which want pickle, are refused."""
@@ -131,7 +108,7 @@ def test_pickled_labels_are_refused(shots):
 
 
 def test_features_are_what_the_model_sees(folder, tmp_path):
-    """Latents of each frame and the embedding of the first, in the order of the clips; kept when asked for again."""
+    """Latents of each frame and the embedding of the first, in the order of the clips; of another network others."""
     torch.manual_seed(0)
     pipeline = build(PRESETS["smoke"], 0)
     made = cache_features(folder, pipeline.vae, pipeline.image_encoder, batch=2)
@@ -144,9 +121,6 @@ def test_features_are_what_the_model_sees(folder, tmp_path):
             wanted = encode(pipeline.vae, frames)
         torch.testing.assert_close(latents.float(), wanted, atol=2e-3, rtol=2e-3)
         assert embedding.shape == (pipeline.image_encoder.config.projection_dim,)
-    times = [path.stat().st_mtime_ns for path in sorted(made.iterdir())]
-    assert cache_features(folder, pipeline.vae, pipeline.image_encoder) == made
-    assert [path.stat().st_mtime_ns for path in sorted(made.iterdir())] == times
     with torch.no_grad():
         next(pipeline.vae.encoder.parameters()).add_(1)
     assert cache_features(folder, pipeline.vae, pipeline.image_encoder) != made

@@ -7,8 +7,17 @@ import numpy as np
 from puppetmaster_core.assets.asset import AnimatedAsset, AnimationClip, Material
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming, filmed
+from puppetmaster_core.render import Camera, Lights
 
 GREY = Material((0.5, 0.5, 0.5))
+FRONT = Camera(azimuth=0, elevation=0, distance=4.0, focal=2.0)  # x = 1/2 + X/2 in the plane z = 0
+GLOW = Lights(suns=(), ambient=1.0)  # colours as they are
+
+
+def shown(linear):
+    """Linear light as displayed, 0 to 255 (IEC 61966-2-1)."""
+    linear = np.clip(linear, 0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def cabinet(seed, size=64, frames=14):
