@@ -52,8 +52,8 @@ def test_an_asset_moves_from_its_file_as_it_does_in_memory(category, seed, tmp_p
         if asset.materials[m].texture is not None:
             np.testing.assert_array_equal(read.materials[n].texture[..., :3], asset.materials[m].texture)
     # The same corners are round. The file says it with normals, which are rounded.
-    flat = np.zeros_like(asset.faces) - 1
-    np.testing.assert_array_equal((flat if read.smooth is None else read.smooth) >= 0, asset.smooth >= 0)
+    mine, theirs = (np.zeros_like(one.faces) - 1 if one.smooth is None else one.smooth for one in (asset, read))
+    np.testing.assert_array_equal(theirs >= 0, mine >= 0)
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

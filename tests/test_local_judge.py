@@ -70,25 +70,12 @@ def test_answers_are_kept_by_the_models_files(fitted, tmp_path):
     assert Judging(tmp_path, LocalJudge.load(other, "cpu")).answer(strip) is None
 
 
-def damage_weights(folder):
-    (folder / "model.safetensors").write_bytes(b"no tensors")
-
-
-def damage_template(folder):
-    (folder / "chat_template.jinja").unlink()
-
-
-def leave_pickle_only(folder):
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-
-
-def make_blind(folder):
-    (folder / "config.json").write_text('{"model_type": "llama"}')
-
-
 @pytest.mark.parametrize(("damage", "line"), [
-    (damage_weights, "no vision-language model"), (leave_pickle_only, "no vision-language model"),
-    (make_blind, "no vision-language model"), (damage_template, "no chat template")])
+    (lambda folder: (folder / "model.safetensors").write_bytes(b"no tensors"), "no vision-language model"),
+    (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "no vision-language model"),
+    (lambda folder: (folder / "config.json").write_text('{"model_type": "llama"}'), "no vision-language model"),
+    (lambda folder: (folder / "chat_template.jinja").unlink(), "no chat template"),
+], ids=["damaged", "a pickle", "blind", "no template"])
 def test_models_that_cannot_be_used_are_one_line(tmp_path, damage, line):
     save_idefics3(tmp_path)
     damage(tmp_path)

@@ -33,45 +33,44 @@ def tokenizer(image: str) -> PreTrainedTokenizerFast:
     return made
 
 
+TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
+        "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+
+
+def saved(model, folder):
+    model.generation_config.eos_token_id = 0
+    model.save_pretrained(folder)
+    return model
+
+
 def save_idefics3(folder, seed=0):
     """SmolVLM's architecture: pictures of 32 pixels a side, 4 tokens each."""
     torch.manual_seed(seed)
-    words = tokenizer("<image>")
-    words.save_pretrained(folder)
+    (words := tokenizer("<image>")).save_pretrained(folder)
     Idefics3ImageProcessorPil(size={"longest_edge": 32}, max_image_size={"longest_edge": 32},
                               do_image_splitting=False).save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": "Idefics3Processor", "image_seq_len": 4}))
     config = Idefics3Config(
         vision_config={"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
                        "image_size": 32, "patch_size": 8},
-        text_config={"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
-                     "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(words), "pad_token_id": 0,
-                     "bos_token_id": 0, "eos_token_id": 0, "max_position_embeddings": 4096},
+        text_config={**TEXT, "model_type": "llama", "vocab_size": len(words), "max_position_embeddings": 4096},
         scale_factor=2, image_token_id=words.convert_tokens_to_ids("<image>"), pad_token_id=0, eos_token_id=0)
-    model = Idefics3ForConditionalGeneration(config)
-    model.generation_config.eos_token_id = 0
-    model.save_pretrained(folder)
-    return model
+    return saved(Idefics3ForConditionalGeneration(config), folder)
 
 
 def save_qwen2_vl(folder, seed=0):
     """Qwen2-VL's: its processor wants one for videos as well, which wants torchvision."""
     torch.manual_seed(seed)
-    words = tokenizer("<|vision_start|><|image_pad|><|vision_end|>")
-    words.save_pretrained(folder)
+    (words := tokenizer("<|vision_start|><|image_pad|><|vision_end|>")).save_pretrained(folder)
     Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=28 * 28).save_pretrained(folder)
     ids = {f"{name}_token_id": words.convert_tokens_to_ids(word) for name, word in (
         ("image", "<|image_pad|>"), ("video", "<|video_pad|>"), ("vision_start", "<|vision_start|>"),
         ("vision_end", "<|vision_end|>"))}
     config = Qwen2VLConfig(
         vision_config={"depth": 1, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14},
-        text_config={"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
-                     "num_key_value_heads": 2, "vocab_size": len(words), "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0,
+        text_config={**TEXT, "vocab_size": len(words),
                      "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}}, **ids)
-    model = Qwen2VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = 0
-    model.save_pretrained(folder)
-    return model
+    return saved(Qwen2VLForConditionalGeneration(config), folder)
 
 
 def teach(judge, lessons, steps=40, rate=0.01):
