@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from browser import browser
-from oracle import smoke
 from PIL import Image
 
 
 @pytest.fixture(scope="session")
 def pipe():
     """The model `smoke`, as if trained; a test that changes it makes its own."""
+    from oracle import smoke
+
     return smoke(trained=True)
 
 
@@ -22,6 +23,8 @@ def picture():
 @pytest.fixture(scope="session")
 def smoke_folder(tmp_path_factory):
     """`smoke` with random weights as a folder; a test that changes it takes a copy."""
+    from oracle import smoke
+
     smoke().save_pretrained(folder := tmp_path_factory.mktemp("models") / "smoke")
     return folder
 

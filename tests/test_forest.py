@@ -11,11 +11,14 @@ from sklearn.ensemble import RandomForestClassifier
 
 from procedural_library import GROUPS, make_asset
 from puppetmaster_core.cli import main
+from puppetmaster_core.cli.forest import forest_record
 from puppetmaster_core.curation import fitting
 from puppetmaster_core.curation.examples import BY_HAND, LIBRARY, PUBLISHED, Example, Examples, examples_of, object_of
 from puppetmaster_core.curation.fitting import Judged, cross_validate, fit_forest
 from puppetmaster_core.curation.forest import Forest, ForestError, pushes
 from puppetmaster_core.curation.metrics import METRICS, motion_metrics
+from puppetmaster_core.evaluation.claims import rebuild
+from puppetmaster_core.files import write_json
 
 UNSEEN = 5000  # seeds the shipped forest was not fitted on begin far below
 
@@ -191,3 +194,12 @@ def test_the_command_learns_from_labels_and_published_ids(few_trees, tmp_path, c
                  "--official", str(tmp_path)]) == 0
     labels = json.loads(capsys.readouterr().out)["labels"]
     assert labels[BY_HAND] == {"good": 1, "dropped by hand": 1} and labels[PUBLISHED] == {"good": 1}
+
+
+def test_claims_of_a_forest_are_those_of_its_figures(shipped, tmp_path):
+    write_json(tmp_path / "forest.json", forest_record(shipped.about, {"measuring": 1.0, "fitting": 2.0}))
+    claims, figures = rebuild(tmp_path), shipped.about["figures, objects not seen"]
+    assert claims["curation.forest.auc"].ours == figures["auc"] and claims["curation.forest.auc"].holds == "yes"
+    bad = {kind: share for kind, share in figures["kept at 95 % of the good"].items() if kind != "good"}
+    assert claims["curation.forest.worst_bad_kept"].ours == max(bad.values())
+    assert claims["curation.forest.spin_kept"].ours == bad["spin"] and claims["curation.forest.auc"].seconds == 3.0
