@@ -51,7 +51,9 @@ def test_a_folder_keeps_to_one_run(tmp_path):
     for wrong, changes in (("seed=0, this one has seed=1", {"seed": 1}), ("clips=toy, this one has clips=b", {"data": "b"})):
         with pytest.raises(TrainingError, match=f"holds a run with {wrong}"):
             run(tmp_path, **changes)
+    (tmp_path / "checkpoints" / "step-00000099.partial").mkdir()  # half-written by a run that was killed: not used, and gone
     run(tmp_path, steps=6)  # going on for longer is the same run
+    assert checkpoints(tmp_path) == ["step-00000004", "step-00000006"]
     record = json.loads((tmp_path / "settings.json").read_text())
     assert record["settings"]["steps"] == 6 and [s["settings"]["steps"] for s in record["starts"]] == [4]
 
