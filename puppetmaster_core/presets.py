@@ -117,13 +117,13 @@ TINY = Preset(
     qualities={"draft": {"steps": 1}, "good": {"steps": 2}, "paper": {"steps": 50}},
     training={
         "clips": 22000,
-        "painter": {"steps": 5000, "batch_size": 6, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 2500,
-                    "ema_decay": 0.998},
-        "parts": {"steps": 6000, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 50, "decay_steps": 2000,
-                  "ema_decay": 0.998},
+        "painter": {"steps": 5000, "batch_size": 8, "learning_rate": 1e-3, "optimizer": "muon", "warmup_steps": 50,
+                    "decay_steps": 2500, "ema_decay": 0.998},
+        "parts": {"steps": 9000, "batch_size": 16, "learning_rate": 1e-3, "optimizer": "muon", "warmup_steps": 50,
+                  "decay_steps": 5400, "ema_decay": 0.998},
         "recipe": {"sigma_mean": 3.0, "sigma_min": 0.4, "short_steps": 1_000_000, "short_frames": 3},
-        "denoiser": {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 100, "decay_steps": 1600,
-                     "ema_decay": 0.998, "sample_every": 2000},
+        "denoiser": {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "optimizer": "muon", "warmup_steps": 100,
+                     "decay_steps": 3000, "ema_decay": 0.998, "sample_every": 2000},
     },
 )
 

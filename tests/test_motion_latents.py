@@ -138,11 +138,26 @@ def test_what_may_be_black_or_white_is_not_painted_grey():
     picture, mask, offset = torch.ones(3, 64, 64), square(64, 16, 32), torch.zeros(1, 2, 64, 64)
     offset[0, 1] = 0.5
     moved = Moved.of(picture, offset, mask, torch.zeros(1, 64, 64))
-    colours = torch.stack([-torch.ones(3, 64, 64), torch.ones(3, 64, 64)] + [torch.zeros(3, 64, 64)] * (MODES - 2))[None]
-    odds = torch.full((1, MODES, 64, 64), -9.0)
+    colours = torch.stack([-torch.ones(3, 64, 64), torch.ones(3, 64, 64)] + [torch.zeros(3, 64, 64)] * MODES)[None]
+    odds = torch.full((1, MODES + 2, 64, 64), -9.0)
     odds[:, 0, :, :24], odds[:, 0, :, 24:], odds[:, 1, :, :24], odds[:, 1, :, 24:] = 2, 0, 0, 2
-    painted = shown(moved, colours, odds, torch.ones(1, 1, 64, 64))[0, :, 18:30, 18:30]
+    painted = shown(moved, colours, odds)[0, :, 18:30, 18:30]
     assert painted[..., :6].max() < -0.99 and painted[..., 6:].min() > 0.99
+
+
+def test_what_a_part_passes_near_may_stay_as_the_picture_has_it():
+    picture, mask, offset = torch.rand(3, 64, 64) * 2 - 1, square(64, 16, 32), torch.zeros(1, 2, 64, 64)
+    offset[0, 0] = 0.1
+    moved = Moved.of(picture, offset, mask, torch.zeros(1, 64, 64))
+    painter = Painter((8, 16, 16), 8)
+    with torch.no_grad():
+        torch.nn.init.zeros_(painter.head.weight)
+        painter.head.bias.copy_(torch.tensor([*[0.0] * 4 * MODES, 0.0, 0.0, 1.0]).repeat_interleave(4))  # its odds e⁶
+        frame = painter(moved)[0]
+    near = (moved.touched[0, 0] > 0) & (moved.covered[0, 0] == 0) & (mask == 0)
+    assert near.any() and (moved.known[0, 0, near] == 0).any()  # among them what would be painted
+    torch.testing.assert_close(frame[:, near], picture[:, near])
+    assert not torch.allclose(frame[:, mask > 0], picture[:, mask > 0])  # what left is no more what it was
 
 
 @pytest.mark.parametrize("size", [128, 256])

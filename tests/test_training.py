@@ -129,7 +129,7 @@ def test_an_update_is_split_evenly_or_not_at_all():
         ("[denoser]\nsteps = 3", "config: got 'denoser', expected clips, or a table named recipe, vae, painter, parts, denoiser"),
         ("[parts]\nsteps = 10\nwarmup_steps = 8\ndecay_steps = 8", "warmup_steps=8 and decay_steps=8 for 10 steps"),
         ("[parts]\nbatch_size = 8\naccumulate = 3", "batch_size=8 and accumulate=3"),
-        ("[denoiser]\nshard = true\ncompile = true", "compile and shard"),
+        ("[denoiser]\nshard = true\ncompile = true\noptimizer = \"adamw\"", "compile and shard"),
         ("[denoiser]\nshard = true\noptimizer = \"muon\"", "shard and muon"),
         ("[denoiser]\noptimizer = \"sgd\"", "expected 'adamw' or 'muon'"),
         ("vae = 3", "got vae=3, expected a table of settings"),

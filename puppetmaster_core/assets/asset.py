@@ -27,7 +27,7 @@ def linear(shown: np.ndarray) -> np.ndarray:
 def finite(positions: np.ndarray) -> np.ndarray:
     """Places of vertices as they are; ValueError where they are none."""
     if not np.isfinite(positions).all():
-        raise ValueError("got vertices that are no numbers, expected finite places")
+        raise ValueError("got vertices that are no numbers, expected finite positions")
     return positions
 
 

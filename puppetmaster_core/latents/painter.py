@@ -2,7 +2,8 @@
 
 Letters: N frames, S = 64·2^k pixels a side. Painting begins at 64 pixels, where a network sees the whole picture, and is refined
 octave by octave by one small network, the same for every size. What was hidden cannot be known, and the mean of all it may be is
-a fog: so every pixel has a few colours and their odds (a mixture density, Bishop 1994), and the likeliest is shown.
+a fog: so every pixel has a few colours and their odds (a mixture density, Bishop 1994), and the likeliest is shown. Two of the
+colours are not painted: what moved to there, and what was there, as where a part merely passed near.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from puppetmaster_core.latents.splat import splat
 BASE = 64  # pixels a side of the coarsest octave
 GIVEN = 13  # channels the networks see: moved (3), known, covered, left, first (3), left bare, travel (2), swept
 MODES = 4  # colours that a pixel may have
-PAINT = 4 * MODES + 1  # channels painted: the colours (3 each), their log odds, and the logit of how much of them shows
+PAINT = 4 * MODES + 3  # channels painted: the colours (3 each), their log odds, the logit of how much of them shows over what
+# moved, and the log odds of what moved alone and of the picture's own pixel
 TOLD = 6.0  # log odds of a unit that the networks tell, so that they learn to be sure soon
 CRISP = 6.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
+FAINTLY = 0.25  # known: a pixel that is less has nothing of its own to show
 AROUND = 2  # pixels around what is touched, where edges are mixed
 BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
 
@@ -95,13 +98,21 @@ class Painter(nn.Module):
         """Frames (N, 3, S, S) in [−1, 1]."""
         return shown(moved, *self.mixture(moved))
 
-    def mixture(self, moved: Moved) -> tuple[Tensor, Tensor, Tensor]:
-        """Colours (N, MODES, 3, S, S), log odds (N, MODES, S, S), and how much of them shows (N, 1, S, S) in [0, 1]."""
-        paint = self.paint(moved)
-        # Painted is what is bare, or was swept over: elsewhere the picture's own pixels stay as sharp as they are.
+    def mixture(self, moved: Moved) -> tuple[Tensor, Tensor]:
+        """What each pixel may be (N, MODES + 2, 3, S, S), and the log odds (N, MODES + 2, S, S): painted colours, then what moved
+        there, then the picture's own."""
+        colours, odds, share, carried, own = self.paint(moved).split([3 * MODES, MODES, 1, 1, 1], 1)
+        # Painted is what is bare, or was swept over: elsewhere what moved stays as sharp as it is.
         bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered))
-        share = (paint[:, -1:] - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1)
-        return paint[:, : 3 * MODES].unflatten(1, (MODES, 3)), TOLD * paint[:, 3 * MODES : -1], share
+        share = ((share - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1))[:, None]
+        painted = (1 - share) * moved.pictures[:, None] + share * colours.unflatten(1, (MODES, 3))
+        whole = moved.pictures / moved.known.clamp(min=FAINTLY)
+        may = torch.cat([painted, whole[:, None], moved.first.expand(len(painted), 1, -1, -1, -1)], 1)
+        seldom = 2 * torch.maximum(moved.covered, moved.left)  # what moved to here, or from here, is seldom as it was
+        odds = torch.cat([odds, carried - 4 * (1 - moved.known), own - seldom], 1)
+        if moved.size > BASE:  # neighbours decide together, or where odds are even colours would be woven
+            odds = F.avg_pool2d(odds, 3, 1, 1, count_include_pad=False)
+        return may, TOLD * odds
 
     def paint(self, moved: Moved) -> Tensor:
         """What the networks say of every pixel (N, PAINT, S, S)."""
@@ -121,7 +132,7 @@ class Painter(nn.Module):
         return coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()
 
 
-def shown(moved: Moved, colours: Tensor, odds: Tensor, share: Tensor) -> Tensor:
-    """Frames (N, 3, S, S): the likeliest of a pixel's colours (`Painter.mixture`), over what moved, where it is touched."""
+def shown(moved: Moved, colours: Tensor, odds: Tensor) -> Tensor:
+    """Frames (N, 3, S, S): the likeliest of what a pixel may be (`Painter.mixture`), where it is touched."""
     chosen = ((CRISP * odds).softmax(1)[:, :, None] * colours).sum(1)
-    return torch.where(moved.touched > 0, (1 - share) * moved.pictures + share * chosen, moved.first)
+    return torch.where(moved.touched > 0, chosen, moved.first)

@@ -62,7 +62,7 @@ class RunSettings:
         if self.optimizer not in ("adamw", "muon"):
             raise TrainingError(f"got optimizer={self.optimizer!r}, expected 'adamw' or 'muon': choose one")
         if self.shard and self.optimizer == "muon":
-            raise TrainingError("got shard and muon, which wants whole matrices: leave one of them out")
+            raise TrainingError("got shard and muon, which wants whole matrices: leave shard out, or set optimizer to adamw")
         if self.shard and self.compile:
             raise TrainingError("got compile and shard, but layers are compiled whole: leave one of them out")
         if self.batch_size % self.accumulate:

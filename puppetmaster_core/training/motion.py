@@ -31,7 +31,7 @@ class MotionItems(Items):
 
 
 def motion_target(codec: MotionCodec) -> Target:
-    """Of batches of `MotionItems`; a pixel counts more where something moves."""
+    """Of batches of `MotionItems`; what counts how much says `weight_of`."""
 
     @torch.no_grad()
     def target(batch: Batch):
@@ -39,6 +39,6 @@ def motion_target(codec: MotionCodec) -> Target:
         dragged = codec.look(as_pictures(batch["first"]), batch["points"], batch["present"])
         with torch.autocast(moves.device.type, enabled=False):
             x = codec.encode(batch["offset"].float(), moves, dragged)
-        return x, dragged.given, weight_of(moves, x.shape[1])
+        return x, dragged.given, weight_of(moves, x, dragged.guessed, codec.config.scale)
 
     return target

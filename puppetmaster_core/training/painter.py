@@ -17,7 +17,7 @@ from puppetmaster_core.clips.displacement import BEHIND, in_order, moves
 from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.latents.motion import MotionCodec
-from puppetmaster_core.latents.painter import Moved, Painter, shown
+from puppetmaster_core.latents.painter import MODES, Moved, Painter, shown
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.training.batches import Batch, as_pictures, row_rng
 from puppetmaster_core.training.config import RunSettings
@@ -26,7 +26,7 @@ from puppetmaster_core.training.motion_clips import MotionClips
 
 FRAMES = 3  # of a clip in one item, beside frame 1
 LARGE_EVERY = 3  # updates, of which one is of larger clips
-SPREAD = 0.15  # of a colour around one of a pixel's modes, all three channels together
+SPREAD, EXACT = 0.15, 0.05  # of a colour around a painted one, all three channels together; around one that is not painted
 LABELS = ("displacement", "depth", "field_parts")
 
 
@@ -48,23 +48,23 @@ class PainterLoss(nn.Module):
                     moved = Moved.of(first[b], offset[b], weight[b], order[b], still[b])
                 else:
                     moved = self.foresee(first[b], offset[b], weight[b], drags[b], present[b])
-            touched, (colours, odds, share) = moved.touched, self.painter.mixture(moved)
+            touched, (colours, odds) = moved.touched, self.painter.mixture(moved)
             pixels = touched.sum() + 1
-            errors.append((_unlikely(moved, colours, odds, share, frames[b]) * touched[:, 0]).sum() / pixels)
+            errors.append((_unlikely(colours, odds, frames[b]) * touched[:, 0]).sum() / pixels)
             with torch.no_grad():
-                wrong = (shown(moved, colours, odds, share) - frames[b]).square()
+                wrong = (shown(moved, colours, odds) - frames[b]).square()
                 squared.append((wrong * touched).sum() / (3 * pixels))
         return torch.stack(errors).mean(), {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
 
 
-def _unlikely(moved: Moved, colours: Tensor, odds: Tensor, share: Tensor, true: Tensor) -> Tensor:
-    """How unlikely each pixel of true (N, 3, S, S) is (N, S, S): a mixture of Laplace densities of scale SPREAD.
+def _unlikely(colours: Tensor, odds: Tensor, true: Tensor) -> Tensor:
+    """How unlikely each pixel of true (N, 3, S, S) is (N, S, S): a mixture of Laplace densities of scales SPREAD and EXACT.
 
     Nothing beside: an error of the frame that is shown would draw it to the mean of all that may be, which is a fog.
     """
-    share = share[:, None]
-    away = ((1 - share) * moved.pictures[:, None] + share * colours - true[:, None]).abs().sum(2)
-    return -(odds.log_softmax(1) - away / SPREAD).logsumexp(1)
+    scale = torch.tensor([SPREAD] * MODES + [EXACT] * 2, device=true.device)[:, None, None]
+    away = (colours - true[:, None]).abs().sum(2)
+    return -(odds.log_softmax(1) - away / scale - 3 * (scale / SPREAD).log()).logsumexp(1)
 
 
 def foreseen(codec: MotionCodec, first: Tensor, offset: Tensor, weight: Tensor, drags: Tensor, present: Tensor) -> Moved:

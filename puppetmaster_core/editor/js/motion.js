@@ -8,7 +8,7 @@ import { tensor } from "./tensors.js";
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
-const [MODES, DECIDED] = [4, 6 * 6]; // as in painter.py: TOLD · CRISP
+const [MODES, DECIDED, FAINTLY, SIDE] = [4, 6 * 6, 0.25, 64]; // as in painter.py; decided: TOLD · CRISP
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. guide: of the picture (snap.js).
@@ -217,27 +217,42 @@ export function coarser({ shape, data }) {
   return made;
 }
 
-// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 1, W, W): of each pixel's colours the likeliest.
+// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 3, W, W): the likeliest of what a pixel may be.
 export function composed(first, { given, touched }, paint, W) {
   const P = W * W;
+  const ALL = MODES + 2; // painted colours, what moved there, and the picture's own
   const frame = new Uint8ClampedArray(4 * P).fill(255);
-  const odds = new Float32Array(MODES);
+  const [known, covered, left, swept] = [3, 4, 5, 12].map((channel) => given.data.subarray(channel * P, (channel + 1) * P));
+  const told = (k, p) => {
+    if (k < MODES) return paint.data[(3 * MODES + k) * P + p];
+    if (k === MODES) return paint.data[(4 * MODES + 1) * P + p] - 4 * (1 - known[p]);
+    return paint.data[(4 * MODES + 2) * P + p] - 2 * Math.max(covered[p], left[p]);
+  };
+  const reach = +(W > SIDE); // neighbours decide together
+  const odds = new Float32Array(ALL);
   for (let p = 0; p < P; p++) {
     if (!touched[p]) {
       for (let c = 0; c < 3; c++) frame[4 * p + c] = 127.5 * (first[c * P + p] + 1);
       continue;
     }
-    const [known, covered, swept] = [given.data[3 * P + p], given.data[4 * P + p], given.data[12 * P + p]];
-    const bare = Math.max(1 - known, swept * (1 - covered)); // elsewhere the picture's own pixels stay as they are
-    const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known))));
-    for (let k = 0; k < MODES; k++) odds[k] = DECIDED * paint.data[(3 * MODES + k) * P + p];
+    const [x, y] = [p % W, Math.floor(p / W)];
+    const [x0, x1, y0, y1] = [Math.max(0, x - reach), Math.min(W - 1, x + reach), Math.max(0, y - reach), Math.min(W - 1, y + reach)];
+    for (let k = 0; k < ALL; k++) {
+      let sum = 0;
+      for (let j = y0; j <= y1; j++) for (let i = x0; i <= x1; i++) sum += told(k, j * W + i);
+      odds[k] = (DECIDED * sum) / ((x1 - x0 + 1) * (y1 - y0 + 1));
+    }
     const most = Math.max(...odds);
     let total = 0;
-    for (let k = 0; k < MODES; k++) total += odds[k] = Math.exp(odds[k] - most);
+    for (let k = 0; k < ALL; k++) total += odds[k] = Math.exp(odds[k] - most);
+    const bare = Math.max(1 - known[p], swept[p] * (1 - covered[p])); // elsewhere what moved stays as sharp as it is
+    const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known[p]))));
+    const [alone, own] = [odds[MODES] / total, odds[MODES + 1] / total];
     for (let c = 0; c < 3; c++) {
-      let chosen = 0;
-      for (let k = 0; k < MODES; k++) chosen += odds[k] * paint.data[(3 * k + c) * P + p];
-      frame[4 * p + c] = 127.5 * ((1 - share) * given.data[c * P + p] + share * chosen / total + 1);
+      const moved = given.data[c * P + p];
+      let chosen = (1 - alone - own) * (1 - share) * moved + (alone * moved) / Math.max(FAINTLY, known[p]) + own * first[c * P + p];
+      for (let k = 0; k < MODES; k++) chosen += (odds[k] / total) * share * paint.data[(3 * k + c) * P + p];
+      frame[4 * p + c] = 127.5 * (chosen + 1);
     }
   }
   return frame;
