@@ -8,7 +8,7 @@ import { tensor } from "./tensors.js";
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py
 const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
-const [MODES, DECIDED, FAINTLY, SIDE] = [4, 6 * 6, 0.25, 64]; // as in painter.py; decided: TOLD · CRISP
+const [MODES, TOLD, CRISP, FAINTLY, SIDE] = [4, 6, 6, 0.25, 64]; // as in painter.py
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. guide: of the picture (snap.js).
@@ -217,6 +217,14 @@ export function coarser({ shape, data }) {
   return made;
 }
 
+// Shares that add up to 1, nearly all the likeliest's.
+function likeliest(odds) {
+  const most = Math.max(...odds);
+  const shares = Array.from(odds, (one) => Math.exp(CRISP * (one - most)));
+  const total = shares.reduce((sum, one) => sum + one);
+  return shares.map((one) => one / total);
+}
+
 // A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 3, W, W): the likeliest of what a pixel may be.
 export function composed(first, { given, touched }, paint, W) {
   const P = W * W;
@@ -240,18 +248,20 @@ export function composed(first, { given, touched }, paint, W) {
     for (let k = 0; k < ALL; k++) {
       let sum = 0;
       for (let j = y0; j <= y1; j++) for (let i = x0; i <= x1; i++) sum += told(k, j * W + i);
-      odds[k] = (DECIDED * sum) / ((x1 - x0 + 1) * (y1 - y0 + 1));
+      odds[k] = (TOLD * sum) / ((x1 - x0 + 1) * (y1 - y0 + 1));
     }
+    const painted = odds.subarray(0, MODES);
     const most = Math.max(...odds);
-    let total = 0;
-    for (let k = 0; k < ALL; k++) total += odds[k] = Math.exp(odds[k] - most);
+    const together = most + Math.log(painted.reduce((sum, one) => sum + Math.exp(one - most), 1e-30));
+    const kinds = likeliest([together, odds[MODES], odds[MODES + 1]]); // painted, moved there, as it was
+    const shares = likeliest(painted);
+    const [alone, own] = [kinds[1], kinds[2]];
     const bare = Math.max(1 - known[p], swept[p] * (1 - covered[p])); // elsewhere what moved stays as sharp as it is
     const share = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known[p]))));
-    const [alone, own] = [odds[MODES] / total, odds[MODES + 1] / total];
     for (let c = 0; c < 3; c++) {
       const moved = given.data[c * P + p];
       let chosen = (1 - alone - own) * (1 - share) * moved + (alone * moved) / Math.max(FAINTLY, known[p]) + own * first[c * P + p];
-      for (let k = 0; k < MODES; k++) chosen += (odds[k] / total) * share * paint.data[(3 * k + c) * P + p];
+      for (let k = 0; k < MODES; k++) chosen += kinds[0] * shares[k] * share * paint.data[(3 * k + c) * P + p];
       frame[4 * p + c] = 127.5 * (chosen + 1);
     }
   }
