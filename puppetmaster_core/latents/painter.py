@@ -133,8 +133,8 @@ class Painter(nn.Module):
 
 
 def shown(moved: Moved, colours: Tensor, odds: Tensor) -> Tensor:
-    """Frames (N, 3, S, S) of what pixels may be (`Painter.mixture`), where they are touched: the likeliest of painted, moved there
-    and as it was; painted, in the likeliest colour."""
+    """Frames (N, 3, S, S) of what pixels may be (`Painter.mixture`), where they are touched: the likeliest of painted, moved
+    there and as it was; painted, in the likeliest colour."""
     painted = odds[:, :MODES]
     kinds = (CRISP * torch.cat([painted.logsumexp(1, keepdim=True), odds[:, MODES:]], 1)).softmax(1)
     shares = torch.cat([kinds[:, :1] * (CRISP * painted).softmax(1), kinds[:, 1:]], 1)

@@ -1,7 +1,8 @@
 // The model in the page: a picture and drags in, frames out (the package's pipeline.py, for motion latents).
 
 import { antialiased, enlarged, halved } from "./layers.js";
-import { atPicture, coarser, composed, moved } from "./motion.js";
+import { atPicture, coarser, moved } from "./motion.js";
+import { composed } from "./painter.js";
 import { tensor } from "./tensors.js";
 import { guideOf } from "./snap.js";
 import { makePlayer } from "./tape.js";
