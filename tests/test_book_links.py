@@ -18,7 +18,7 @@ import binding
 import equations
 import links
 import pairs
-from puppetmaster_core.clips import rules
+from puppetmaster_core.clips import drag_sampling
 from puppetmaster_core.encoding import encode_drags
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.model.modulation import modulate
@@ -102,7 +102,7 @@ def test_every_chapter_ends_with_an_exercise_and_a_folded_solution():
 
 # ---- deviations ------------------------------------------------------------------------------------------------------
 
-DRAG_RULES = {field.name: field for field in fields(rules.DragRules)}
+DRAG_RULES = {field.name: field for field in fields(drag_sampling.DragRules)}
 
 
 def defaults(owner) -> dict:
@@ -111,7 +111,7 @@ def defaults(owner) -> dict:
 
 OWNERS = {
     "DragUNet": (defaults(DragUNet.__init__), RELEASED),
-    "DragRules": (vars(rules.PAPER), vars(rules.RELEASED)),
+    "DragRules": (vars(drag_sampling.PAPER), vars(drag_sampling.RELEASED)),
     "PuppetMasterPipeline": (defaults(PuppetMasterPipeline.__init__), {}),
     "encode_drags": (defaults(encode_drags), {}),
     "Recipe": (defaults(Recipe), {}),
@@ -136,7 +136,7 @@ def test_deviations_name_settings_with_the_values_they_have():
 def test_every_released_setting_is_on_the_page():
     for name in RELEASED:
         assert f"`DragUNet.{name}`" in DEVIATIONS
-    for name in (n for n in DRAG_RULES if getattr(rules.PAPER, n) != getattr(rules.RELEASED, n)):
+    for name in (n for n in DRAG_RULES if getattr(drag_sampling.PAPER, n) != getattr(drag_sampling.RELEASED, n)):
         assert f"`DragRules.{name}`" in DEVIATIONS
 
 

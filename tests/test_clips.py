@@ -9,7 +9,7 @@ from toys import baked, cabinet
 from procedural_library import make_asset
 from puppetmaster_core.assets import Material
 from puppetmaster_core.clips import SurfacePoints, sample_drags
-from puppetmaster_core.clips.rules import DRAG_A_MOVE, straightened
+from puppetmaster_core.clips.drag_sampling import DRAG_A_MOVE, straightened
 from puppetmaster_core.clips.sources import TEST_SEEDS
 from puppetmaster_core.render import Camera, drag_a_move_camera, render, visible
 

@@ -10,7 +10,7 @@ import torch
 from lib import exercises
 from lib.exercises import WAITING
 from procedural_library import GROUPS, make_asset
-from puppetmaster_core.clips.rules import displacement
+from puppetmaster_core.clips.drag_sampling import displacement
 from puppetmaster_core.curation.metrics import motion_metrics
 
 SRC = Path(__file__).parents[1] / "notebooks" / "src"

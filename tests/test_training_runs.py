@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from puppetmaster_core.clips.drag_sampling import sample_drags
 from puppetmaster_core.clips.features import model_digest
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.rendering import RenderPlan, render_clips
-from puppetmaster_core.clips.rules import sample_drags
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.clips.sources import find_source
 from puppetmaster_core.clips.studio import Filming

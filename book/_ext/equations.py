@@ -53,9 +53,9 @@ EQUATIONS = (
               "test_diffusion.py::test_guidance_grows_linearly_over_the_frames"),
     _equation("eq-sampling", "App. C.2", "sampling.sample",
               "test_pipeline.py::test_dpm_needs_fewer_steps_and_both_end_where_the_equation_does"),
-    _equation("eq-chance", "§4", "clips.rules.displacement clips.rules.draw_drags",
-              "test_drag_rules.py::test_displacement_is_the_way_there_and_back "
-              "test_drag_rules.py::test_points_in_proportion_to_their_displacement"),
+    _equation("eq-chance", "§4", "clips.drag_sampling.displacement clips.drag_sampling.draw_drags",
+              "test_drag_sampling.py::test_displacement_is_the_way_there_and_back "
+              "test_drag_sampling.py::test_points_in_proportion_to_their_displacement"),
     _equation("eq-duplicates", "§4", "drags.Drags.without_near_duplicates",
               "test_drags.py::test_near_duplicates_by_hand test_drags.py::test_no_two_near_drags_are_left_and_none_is_made_up"),
     _equation("eq-motion-error", "§5.1", "evaluation.motion.motion_error", "test_motion.py::test_motion_error_by_hand"),

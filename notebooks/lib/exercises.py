@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from procedural_library import make_asset
-from puppetmaster_core.clips.rules import PAPER, displacement, distinct
+from puppetmaster_core.clips.drag_sampling import PAPER, displacement, distinct
 from puppetmaster_core.curation.metrics import METRICS
 from puppetmaster_core.diffusion import frame_guidance
 from puppetmaster_core.encoding import cells, encode_drags

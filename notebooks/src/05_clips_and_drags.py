@@ -124,7 +124,7 @@ figures.passes(rendering, tints)
 # greatest at the free edge. On a drawer it is the same everywhere.
 
 # %%
-from puppetmaster_core.clips.rules import displacement
+from puppetmaster_core.clips.drag_sampling import displacement
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, track
 
 # P points, one for each pixel of the object in frame 1
@@ -180,7 +180,7 @@ exact_displacement(rendering.frames[0], exact, tints)
 # began, a straight drag shows nothing at all.
 
 # %%
-from puppetmaster_core.clips.rules import (
+from puppetmaster_core.clips.drag_sampling import (
     PAPER,
     VisiblePoints,
     distinct,

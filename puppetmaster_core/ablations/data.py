@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from puppetmaster_core.ablations.arms import AblationError
-from puppetmaster_core.clips.rules import draw_paths
+from puppetmaster_core.clips.drag_sampling import draw_paths
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.linear import LinearCode

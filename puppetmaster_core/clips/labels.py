@@ -9,7 +9,7 @@ import numpy as np
 
 from puppetmaster_core.assets import AnimatedAsset
 from puppetmaster_core.clips.clip import Clip
-from puppetmaster_core.clips.rules import PAPER, DragRules, VisiblePoints, drags_of, draw_drags
+from puppetmaster_core.clips.drag_sampling import PAPER, DragRules, VisiblePoints, drags_of, draw_drags
 from puppetmaster_core.clips.tracks import SurfacePoints, in_sight, moving_parts, track
 from puppetmaster_core.render import Camera, Rendering
 

@@ -15,9 +15,9 @@ import numpy as np
 from puppetmaster_core.assets.asset import AnimatedAsset, finite
 from puppetmaster_core.clips.clip import Clip
 from puppetmaster_core.clips.displacement import Displacement
+from puppetmaster_core.clips.drag_sampling import RULES
 from puppetmaster_core.clips.labels import label
 from puppetmaster_core.clips.mixture import group_of
-from puppetmaster_core.clips.rules import RULES
 from puppetmaster_core.clips.sources import Source, asset_rng, content_sha256
 from puppetmaster_core.provenance import versions
 from puppetmaster_core.render import SETTINGS, BlenderError, Rendering, make_background, render, render_blender
@@ -38,7 +38,7 @@ class Filming:
     views: int = 1  # an animation; the release has 12
     setting: str = "drag-a-move"  # cameras and lights, of render.SETTINGS
     background: str = "white"  # of render.BACKGROUNDS
-    rules: str = "paper"  # of clips.rules.RULES
+    rules: str = "paper"  # of clips.drag_sampling.RULES
     renderer: str = "fast"  # or "blender"
     fps: float | None = None  # frames a second from a random start on; None spreads N frames over the whole animation
     field_size: int = 64  # pixels a side of the exact displacement; 0: none is kept

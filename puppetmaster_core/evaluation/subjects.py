@@ -96,7 +96,7 @@ def unseen_source(kinds: str = ALL) -> Source:
 
 
 def unseen_subjects(count: int, size: int, frames: int, kinds: str = ALL, rules: str = "paper") -> Iterator[Subject]:
-    """`count` of them, categories in turn, labelled by `rules` (of `clips.rules.RULES`), with displacement of their size.
+    """`count` of them, categories in turn, labelled by `rules` (of `clips.drag_sampling.RULES`), with displacement of their size.
 
     What shows no motion from any side that was tried is passed over. Raises SourceError, also where nearly all is.
     """

@@ -15,8 +15,8 @@ from diffusers.models.resnet import SpatioTemporalResBlock
 from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 
+from puppetmaster_core.clips.drag_sampling import DRAG_A_MOVE, PAPER, DragRules
 from puppetmaster_core.clips.mixture import Mixture
-from puppetmaster_core.clips.rules import DRAG_A_MOVE, PAPER, DragRules
 from puppetmaster_core.diffusion import diffusion_loss, drop_drags, sample_sigmas
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.pictures import LatentSpace

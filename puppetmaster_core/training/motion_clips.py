@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from puppetmaster_core.clips.displacement import moves
-from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
+from puppetmaster_core.clips.drag_sampling import PAPER, DragRules, draw_paths
 from puppetmaster_core.files import whole_folder
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.training.checkpoint import saving

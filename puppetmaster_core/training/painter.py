@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puppetmaster_core.clips.displacement import BEHIND, in_order, moves
-from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
+from puppetmaster_core.clips.drag_sampling import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.painter import MODES, Moved, Painter, shown

@@ -19,10 +19,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from puppetmaster_core.assets.gltf.errors import TEXTURE
+from puppetmaster_core.clips.drag_sampling import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.features import Features, cache_features
 from puppetmaster_core.clips.mixture import Mixture
 from puppetmaster_core.clips.records import ClipError
-from puppetmaster_core.clips.rules import PAPER, DragRules, draw_paths
 from puppetmaster_core.clips.shards import ClipStore, damage
 from puppetmaster_core.clips.sources import WATCH_SEEDS
 from puppetmaster_core.files import write_json

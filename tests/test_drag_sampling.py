@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from procedural_library import make_asset
+from puppetmaster_core.clips.drag_sampling import DRAG_A_MOVE, PAPER, RELEASED, VisiblePoints, distinct, draw_drags, long_enough
 from puppetmaster_core.clips.labels import label
-from puppetmaster_core.clips.rules import DRAG_A_MOVE, PAPER, RELEASED, VisiblePoints, distinct, draw_drags, long_enough
 from puppetmaster_core.render import Camera, render
 
 
