@@ -5,6 +5,8 @@ Letters: K drags, N frames of the model, S = 64 pixels a side that the network s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,17 @@ from puppetmaster_core.sampling import noise_range
 SURE = 0.5  # how likely a pixel is movable, from which on a drag is suggested there
 LARGEST = 128  # pixels a side while a hand moves: painting at 256 takes twice as long as all the rest
 LENGTH = 0.15  # of a suggested drag, in picture widths
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread: a live frame's products are too small to be shared out, and the page wants the other cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,7 @@ class LivePicture:
         return self._masks
 
     @torch.no_grad()
+    @one_thread()
     def frame(self, drags: Drags, seed: int = 0) -> np.ndarray:
         """The last frame (H, W, 3) uint8, of the picture's own shape. Raises DragError for more drags than the model takes."""
         pipe = self.pipeline
