@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CROSS_DOWN, CROSS_UP = "CrossAttnDownBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
-MOTION_GRID = 8  # cells a side of motion latents, `latents.field.GRID`, which needs PyTorch
+MOTION_GRID = 8  # cells a side of motion latents
 
 STAGES = ("vae", "painter", "parts", "denoiser")  # of training; a scale has those of its latents
 SOLVERS = ("euler", "dpm++", "ays")

@@ -68,7 +68,7 @@ def test_every_kind_of_arm_runs(grid):
 
 def test_a_changed_setting_is_refused(grid):
     other = Grid(grid.results, grid.work, Size(steps=2, clips=8, judged=4, pretraining=1))
-    with pytest.raises(AblationError, match="steps=1, this grid has 2"):
+    with pytest.raises(AblationError, match="was made with steps=1, this grid has 2: use the same settings"):
         next(other.run(chosen(arms=["A"]), [0]))
 
 

@@ -14,7 +14,7 @@ def test_the_library_is_found_by_its_entry_point():
 
 def test_a_source_that_is_not_installed_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(asset_sources, "LIBRARY", "furniture_shop")
-    with pytest.raises(AssetSourceError, match="'furniture_shop' is not installed"):
+    with pytest.raises(AssetSourceError, match=r"'furniture_shop' is not installed: run `python -m pip install"):
         asset_source.__wrapped__()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 
@@ -29,10 +30,18 @@ def folder(smoke_folder, tmp_path_factory):
         Drags.from_pixels([points], size).to_json(here / f"{name}.json", image_size=size)
     Drags.from_pixels([[[5, 5], [9, 9]]] * 6, (90, 60)).to_json(here / "six.json", image_size=(90, 60))
     (here / "half.json").write_text("{")
-    for name in ("smoke", "truncated", "words"):
+    (here / "half.png").write_bytes((here / "door.png").read_bytes()[:3000])
+    np.savez_compressed(here / "flipped.npz", drags=np.random.default_rng(0).random((14, 5, 4)))
+    damaged = bytearray((here / "flipped.npz").read_bytes())
+    middle = slice(len(damaged) // 2, len(damaged) // 2 + 40)
+    damaged[middle] = bytes(255 - byte for byte in damaged[middle])
+    (here / "flipped.npz").write_bytes(damaged)
+    for name in ("smoke", "truncated", "words", "pickled"):
         shutil.copytree(smoke_folder, here / name)
     weights = next(here.glob("truncated/unet/*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:500_000])
+    for part in here.glob("pickled/unet/*.safetensors"):
+        part.rename(part.with_suffix(".bin"))
     index = here / "words" / "model_index.json"
     index.write_text(json.dumps(json.loads(index.read_text()) | {"frames": "four"}))
     for name in ("out.gif", "empty", "strange", "broken", "films/a", "methods/some", "runs", "damaged"):
@@ -53,18 +62,23 @@ CURATE, FOREST, TRAIN, RENDER = (f"{name} --output made" for name in ("curate", 
 CLIP, ARMS = "--size 64 --frames 4 --count 1 --workers 1", "reproduce --scale ablation --work runs --results"
 BAD_INPUT = [
     ("", "required: COMMAND"), ("dance", "invalid choice: 'dance'"), ("animate door.png --output a.gif", "required: --drags"),
-    (animate("gone.png"), "gone.png: no such file"), (animate("n" * 300), "cannot be read (File name too long)"),
-    (animate("a\nb.png"), "a b.png: no such file"),
+    (animate("gone.png"), "gone.png: no such file, expected a picture"),
+    (animate("n" * 300), "cannot be read (File name too long)"), (animate("a\nb.png"), "a b.png: no such file"),
     (animate("door.png.gif", output="door.png.gif"), "door.png.gif: this is what you gave"),
     (animate(drags="half.json"), "half.json: not valid JSON (line 1, column 2)"),
-    (animate(drags="beside.json"), "drag 1 lies outside the picture (it starts at (-50, 5)"),
+    (animate(drags="beside.json"), "drag 1 lies outside the picture (it starts at (-50, 5), expected points from (0, 0) to ("),
     (animate(drags="square.json"), "on a picture of 90×90"),
     (animate(drags="six.json"), "got 6 drags, this checkpoint encodes at most 5"),
-    (animate(model="tinny"), "no model 'tinny'"), (animate(model="truncated"), "cannot be loaded"),
+    (animate(model="tinny"), "no model 'tinny', expected a shipped model"), (animate(model="truncated"), "cannot be loaded"),
+    (animate("half.png"), "half.png: cannot be read"), (animate(model="pickled"), "no file named"),
+    (animate(drags="flipped.npz"), "flipped.npz: cannot be read"),
     (animate(model="words"), "frames='four', expected a whole number"),
-    (animate(output="out.gif"), "out.gif: this is a folder"), (animate(output="none/a.gif"), "none/a.gif: cannot be written"),
-    (animate(more="--steps 0"), "'0', expected a whole number from 1 to 1000"), (animate(more="--steps many"), "'many'"),
-    (animate(more="--guidance nan"), "'nan', expected a number from 1"), (animate(more="--speed"), "arguments: --speed"),
+    (animate(output="out.gif"), "out.gif: this is a folder"),
+    (animate(output="none/a.gif"), "none/a.gif: cannot be written (No such file"),
+    (animate(more="--steps 0"), "'0', expected a whole number from 1 to 1000"),
+    (animate(more="--steps many"), "'many', expected a whole number"),
+    (animate(more="--guidance nan"), "'nan', expected a number from 1"),
+    (animate(more="--speed"), "unrecognized arguments: --speed"),
     (animate(more=f"--seed {2**32}"), "from 0 to 4294967295"),  # would give the video of seed 0
     (animate(more="--solver heun"), "invalid choice: 'heun'"),
     (f"{RENDER} nowhere", "nowhere: no such folder or file"), (f"{RENDER} empty", "empty: got no .glb or .gltf file"),
@@ -77,10 +91,11 @@ BAD_INPUT = [
     ("assets make --category laptp --count 2 --output made", "did you mean laptop"),
     ("assets make --category box, --count 2 --output made", "got category ''"),
     (f"{CURATE} /nowhere", "/nowhere: no such folder"), (f"{CURATE} cabinets", "cabinets"),
-    (f"{CURATE} library --rank 2 --world-size 2", "ranks count from 0"), (f"{CURATE} library --forest /nowhere", "/nowhere"),
+    (f"{CURATE} library --rank 2 --world-size 2", "ranks count from 0"),
+    (f"{CURATE} library --forest /nowhere", "make one with `puppetmaster forest`"),
     (f"{CURATE} library --categories /nowhere.json", "/nowhere.json: cannot be read"),
     (f"{CURATE} library --judge", "not set"), (f"{CURATE} library --price 1,2", "without --judge"),
-    (f"{CURATE} library --judge --price cheap", "two numbers"), (f"{CURATE} library --judge --budget 3", "without --price"),
+    (f"{CURATE} library --judge --price cheap", "two numbers"), (f"{CURATE} library --judge --budget 3", "--budget without --price"),
     (f"{FOREST} --labels x.csv", "--labels or --official and --table go together"),
     (f"{FOREST} --table x.parquet", "--labels or --official and --table go together"),
     (f"{FOREST} --files /nowhere/at/all", "no such folder"),
@@ -99,7 +114,7 @@ BAD_INPUT = [
     ("evaluate --data films --methods methods --model some", "two rows with the name 'some'"),
     ("solvers --only Heun", "expected the beginning of one of: Euler 50;"),
     (f"{ARMS} runs --arms E", "got arm 'E', expected one of A, B, C, D"), (f"{ARMS} runs --table drag", "did you mean 'drags'?"),
-    (f"{ARMS} runs --show", "got no runs of the grid"), (f"{ARMS} damaged --show", "D-0.json: cannot be read"),
+    (f"{ARMS} runs --show", "got no runs of the grid, expected some"), (f"{ARMS} damaged --show", "D-0.json: cannot be read"),
 ]
 
 
@@ -111,13 +126,17 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, words, line, monkeypatch,
     for name in (URL, MODEL, KEY):
         monkeypatch.delenv(name, raising=False)
     before = set(folder.rglob("*"))
+    ours = True
     try:
         code = main(shlex.split(words))
-    except SystemExit as end:
-        code = end.code
+    except SystemExit as end:  # argparse's own words
+        code, ours = end.code, False
     out, err = capsys.readouterr()
     *progress, said = err.splitlines()
     assert code == 2 and not out and line in said
+    if words.startswith("animate") and ours:
+        assert said.startswith("puppetmaster animate: error: ")
+        assert re.search("(expected|wanted).*: ", said) or "draw fewer" in said  # what to do comes last
     assert not progress or words.startswith(FOREST) or "six" in words  # known only once assets are measured, or a model is loaded
     assert {path.name for path in set(folder.rglob("*")) - before} <= {"made", ".lock"}  # a run's folder, and nothing in it
     shutil.rmtree("made", ignore_errors=True)

@@ -65,7 +65,7 @@ def overwrite(folder, number, ending):
 
 def test_a_half_written_shard_is_made_again_by_the_command_that_the_error_names(whole, clips, tmp_path, capsys):
     cut(clips / "shard-000001.tar", 5000)
-    with pytest.raises(TrainingError, match="a half-written shard"):
+    with pytest.raises(TrainingError, match="a half-written shard, render it again: the same puppetmaster render command does"):
         ShardClips([clips], SIZE, FRAMES, tmp_path)
     assert main([*COMMAND, "--output", str(clips)]) == 0
     captured = capsys.readouterr()
@@ -77,7 +77,7 @@ def test_a_half_written_shard_is_made_again_by_the_command_that_the_error_names(
 
 def test_an_index_that_cannot_be_read_is_made_again(whole, clips):
     cut(clips / "index" / "shard-000000.parquet")
-    with pytest.raises(ClipError, match="expected an index"):
+    with pytest.raises(ClipError, match="expected an index: render again"):
         ClipStore(clips)
     assert main([*COMMAND, "--output", str(clips)]) == 0
     assert left_by(clips) == left_by(whole) and ClipStore(clips).index.equals(ClipStore(whole).index)
@@ -181,7 +181,7 @@ def test_a_damaged_clip_has_no_features_until_it_is_mended(whole, clips, capsys)
     overwrite(clips, 1, "00.webp")
     features, times = Features(clips, made := cache_features(clips, *models, batch=2)), []
     assert f"left out: {clips}/shard-000000.tar, clip {ClipStore(clips).column('key')[1]}" in capsys.readouterr().err
-    with pytest.raises(ClipError, match="got no features of clip 1"):
+    with pytest.raises(ClipError, match="got no features of clip 1, which could not be read: render its shard again"):
         features[1]
     for _ in range(2):
         times.append([path.stat().st_mtime_ns for path in sorted(made.iterdir())])

@@ -46,7 +46,7 @@ def test_drags_go_in_and_out_exactly():
     editor.drags = other
     np.testing.assert_array_equal(editor.drags.points, other.points)
     editor.drags = None
-    with pytest.raises(DragError, match="got no drags"):
+    with pytest.raises(DragError, match="got no drags, expected at least one: draw one"):
         _ = editor.drags
 
 

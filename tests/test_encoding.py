@@ -118,7 +118,7 @@ def test_absent_in_some_frames_only():
 
 def test_errors():
     points = torch.zeros(2, 3, 14, 2)
-    with pytest.raises(ValueError, match="convention as 'papers'"):
+    with pytest.raises(ValueError, match="convention as 'papers', expected one of paper, released"):
         encode_drags(points, 8, "papers")
     with pytest.raises(ValueError, match=r"present of shape \(3,\), expected \(2, 3\) or, frame by frame, \(2, 14, 3\)"):
         encode_drags(points, 8, present=torch.ones(3))

@@ -83,7 +83,7 @@ def test_a_disk_that_is_full_at_the_end_costs_no_scores(kind, scoring, monkeypat
         broken.setattr(evaluate, "write_json", full)
         assert scoring(kind) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "the disk is full (No space left on device)" in said
+    assert "the disk is full (No space left on device): make room and start again" in said
     assert len(scoring.made) == 2 and scoring.progress.exists() and not scoring.output.exists()
     assert scoring(kind) == 0
     assert len(scoring.made) == 2 and not scoring.progress.exists()  # nothing was made twice

@@ -156,7 +156,7 @@ def test_a_damaged_header_is_refused(tmp_path, change):
 def test_a_pickle_is_not_opened(tmp_path):
     path = tmp_path / "weights.safetensors"
     torch.save(released(), path)
-    with pytest.raises(ValueError, match=r"weights\.safetensors: damaged, cut off or no"):
+    with pytest.raises(ValueError, match=r"damaged, cut off or no \.safetensors file .*, expected the whole"):
         DragUNet.from_released(path, **SMALL)
     with pytest.raises(ValueError, match="no such file"):
         DragUNet.from_released(tmp_path / "none.safetensors", **SMALL)

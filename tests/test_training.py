@@ -49,7 +49,7 @@ def checkpoints(folder):
 def test_a_folder_keeps_to_one_run(tmp_path):
     run(tmp_path, steps=4)
     for wrong, changes in (("seed=0, this one has seed=1", {"seed": 1}), ("clips=toy, this one has clips=b", {"data": "b"})):
-        with pytest.raises(TrainingError, match=f"holds a run with {wrong}"):
+        with pytest.raises(TrainingError, match=f"holds a run with {wrong}: use another folder"):
             run(tmp_path, **changes)
     (tmp_path / "checkpoints" / "step-00000099.partial").mkdir()  # half-written by a run that was killed: not used, and gone
     run(tmp_path, steps=6)  # going on for longer is the same run
@@ -87,10 +87,10 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path):
 def test_a_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path):
     """Nothing in a checkpoint can run code: only weights_only=False would load this optimiser's state."""
     run(tmp_path, steps=4)
-    with pytest.raises(TrainingError, match=r"step-00000004: cannot be used .*size mismatch for weight"):
+    with pytest.raises(TrainingError, match=r"step-00000004: cannot be used .*size mismatch for weight.*use another folder"):
         run(tmp_path, width=5)
     torch.save({"exec": subprocess.Popen}, tmp_path / "checkpoints" / "step-00000004" / "optimizer.bin")
-    with pytest.raises(TrainingError, match=r"step-00000004: cannot be used"):
+    with pytest.raises(TrainingError, match=r"step-00000004: cannot be used .* goes on from the one before it"):
         run(tmp_path)
     assert checkpoints(tmp_path) == ["step-00000002", "step-00000004"]
 
@@ -102,7 +102,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match=r"cannot be written \(No space left on device"):
+    with pytest.raises(TrainingError, match=r"cannot be written \(No space left on device; .*\); the checkpoint before it is"):
         run(tmp_path)
     assert checkpoints(tmp_path) == ["step-00000002", "step-00000004"]
 

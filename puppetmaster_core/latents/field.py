@@ -10,13 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GRID = 8  # cells a side of what is diffused
+from puppetmaster_core.presets import MOTION_GRID
+
+GRID = MOTION_GRID  # cells a side of what is diffused
 COARSE = 32  # cells a side of the field that is packed there
 PACK = COARSE // GRID
 CHANNELS = 3 * PACK**2  # of what is diffused: x, y, whether it moves
 FAINT = 0.05
 ENERGY = 2.5  # of an ordinary clip's motion in latents, where something moves
 EVEN = 0.2  # of that, below which a motion counts no more
+LEAST = 0.1  # of its weight that displacement keeps where nothing moves
 
 
 def coarse(offset: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +70,7 @@ def from_latents(x: Tensor, guessed: Tensor, scale: float) -> tuple[Tensor, Tens
     return guessed + unpack(rest, 2) / scale, moving.clamp(0, 1)
 
 
-def weight_of(moves: Tensor, x: Tensor, guessed: Tensor, scale: float, least: float = 0.1) -> Tensor:
+def weight_of(moves: Tensor, x: Tensor, guessed: Tensor, scale: float) -> Tensor:
     """How much each number of latents x counts in training, of their shape and about 1 on average over what moves.
 
     Displacement counts where something moves: elsewhere nobody sees it. And it counts the more the less a clip moves: what is
@@ -78,5 +81,5 @@ def weight_of(moves: Tensor, x: Tensor, guessed: Tensor, scale: float, least: fl
     there = torch.cat([there, there], 1)  # (B, 2·PACK², GRID, GRID)
     whole = (x[:, :, : 2 * PACK**2] + pack(scale * guessed))[:, 1:]
     energy = (whole.square().mean(1) * there).sum((1, 2, 3)) / there.sum((1, 2, 3)).clamp(min=1)
-    counts = (there + least) / (energy / ENERGY + EVEN)[:, None, None, None]
+    counts = (there + LEAST) / (energy / ENERGY + EVEN)[:, None, None, None]
     return torch.cat([counts, torch.ones_like(counts[:, : PACK**2])], 1)[:, None].expand_as(x)
