@@ -26,7 +26,6 @@ import argparse
 import hashlib
 import json
 import sys
-import time
 from pathlib import Path
 
 from puppetmaster_core.cli.arguments import BadInput, check_folder, need, number, whole
@@ -65,28 +64,21 @@ def run(arguments: argparse.Namespace) -> dict:
     _check(arguments)
 
     from puppetmaster_core.curation.forest import Forest
-    from puppetmaster_core.curation.verdicts import finish
-    from puppetmaster_core.jobs import alone, settle
+    from puppetmaster_core.curation.run import Effort, curate
 
     folder = arguments.output
     forest = Forest.load(*([arguments.forest] if arguments.forest else []))
-    job, judge = _job(arguments), _judge(arguments)
-    settle(folder, job.plan.to_dict())
-    own = folder / "ranks" / f"{arguments.rank}-of-{arguments.world_size}"
-    own.parent.mkdir(exist_ok=True)
-    own.touch()
-    with alone(own):
-        costs = _measure(job, arguments)
-        judging = _ask(job, forest, judge, arguments) if judge else None
-        report = finish(job, forest, judging and (lambda row: judging.answer(judging.strip(row))))
-        if report is None:
-            return {"waiting": f"rank {arguments.rank} of {arguments.world_size} is done; the last to end writes the tables"}
-        if arguments.official:
-            report["published lists"] = _compared(folder, arguments.official)
-        if arguments.arms:
-            report["arms"] = _arms(folder, arguments.arms)
-        report |= {"costs": costs} | ({"judge": judging.bill()} if judging else {})
-        write_json(folder / "report.json", report)
+    effort = Effort(**{name: getattr(arguments, name) for name in Effort.__dataclass_fields__})
+    report = curate(_job(arguments), forest, _judging(arguments), effort)
+    if report is None:
+        return {"waiting": f"rank {arguments.rank} of {arguments.world_size} is done; the last to end writes the tables"}
+    if arguments.official:
+        report["published lists"] = _compared(folder, arguments.official)
+    if arguments.arms:
+        from puppetmaster_core.curation.less_is_more import link_arms
+
+        report["arms"] = link_arms(arguments.arms, folder / "animations.parquet", folder / "arms")
+    write_json(folder / "report.json", report)
     return report
 
 
@@ -153,40 +145,9 @@ def _compared(folder: Path, official: Path) -> dict:
     return compare_all(ours, looked_at, official)
 
 
-def _arms(folder: Path, clips: Path) -> dict:
-    """Less is more (App. B.2): the two training sets of equal size, and what is in them."""
-    from puppetmaster_core.curation.less_is_more import link_arms
-
-    try:
-        return link_arms(clips, folder / "animations.parquet", folder / "arms")
-    except ValueError as error:  # clips of which no two arms can be made
-        raise BadInput(str(error)) from error
-
-
-def _measure(job, arguments: argparse.Namespace) -> dict:
-    """Measure what is missing; what it cost."""
-    from tqdm import tqdm
-
-    from puppetmaster_core.curation.measuring import missing_parts
-    from puppetmaster_core.jobs import run_shards
-
-    began, now, memory = time.perf_counter(), 0, 0.0
-    parts = missing_parts(job, arguments.rank, arguments.world_size, arguments.retry)
-    outcomes = run_shards(job, parts, workers=arguments.workers, engine=arguments.engine,
-                          time_limit=arguments.time_limit, memory_gb=arguments.memory)
-    for outcome in tqdm(outcomes, total=sum(len(job.items(part)) for part in parts), desc="assets", file=sys.stderr):
-        row = outcome.result["asset"]
-        if row["error"]:
-            tqdm.write(f"{row['asset']}: {row['error']}", file=sys.stderr)
-        now, memory = now + (row["left_out"] is None), max(memory, outcome.memory_mb)
-    seconds = time.perf_counter() - began
-    return {"assets measured now": now, "seconds": round(seconds, 2), "assets/s": round(now / seconds, 2),
-            "engine": arguments.engine, "most memory of a worker, MB": round(memory, 1)}
-
-
-def _judge(arguments: argparse.Namespace):
-    """The judge and its price, or None. Raises JudgeError."""
-    from puppetmaster_core.curation.judging import Price
+def _judging(arguments: argparse.Namespace):
+    """The judge's stage, or None. Raises JudgeError."""
+    from puppetmaster_core.curation.judging import Judging, Price
 
     try:
         price = Price(*(number(0, 1e9)(part) for part in arguments.price.split(","))) if arguments.price else Price()
@@ -195,25 +156,7 @@ def _judge(arguments: argparse.Namespace):
     if arguments.judge_model:
         from puppetmaster_core.curation.local_judge import LocalJudge
 
-        return LocalJudge.load(arguments.judge_model), price
+        return Judging(arguments.output, LocalJudge.load(arguments.judge_model), price)
     from puppetmaster_core.curation.judge import Judge
 
-    return (Judge.from_environment(), price) if arguments.judge else None
-
-
-def _ask(job, forest, judge, arguments: argparse.Namespace):
-    """Ask about what the forest kept of this rank's share."""
-    from tqdm import tqdm
-
-    from puppetmaster_core.curation.judging import Judging
-    from puppetmaster_core.curation.verdicts import forest_verdicts, kept
-    from puppetmaster_core.jobs import WORKERS
-
-    judging = Judging(job.folder, *judge)
-    own = range(arguments.rank, len(job.plan.parts), arguments.world_size)
-    rows = list(kept(forest_verdicts(job, own, forest)).values())
-    for name, error in judging.draw(rows, job.plan.source, job.plan.picture_size, workers=arguments.workers or WORKERS,
-                                    time_limit=arguments.time_limit, memory_gb=arguments.memory):
-        print(f"{name}: not drawn: {error}", file=sys.stderr)
-    judging.ask(tqdm([judging.strip(row) for row in rows], desc="judging", file=sys.stderr), arguments.budget, arguments.retry)
-    return judging
+    return Judging(arguments.output, Judge.from_environment(), price) if arguments.judge else None

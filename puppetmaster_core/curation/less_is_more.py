@@ -18,6 +18,10 @@ from puppetmaster_core.curation.tables import read_rows
 from puppetmaster_core.files import link, whole_folder
 
 
+class ArmsError(ValueError):
+    """Clips of which no two arms can be made. The message is one line."""
+
+
 @dataclass(frozen=True)
 class CurationArm:
     """One side of the comparison."""
@@ -34,16 +38,16 @@ def two_arms(keys: Sequence[tuple[str, str]], groups: Sequence[str], verdicts: M
     keys: (asset, animation's name) of each clip of a store, groups: its group in the mixture, both in the store's order.
     verdicts: of a run's table, by the same keys: "animation" is kept, where the run asked a judge only "HQ". Both arms hold
     equally many clips of every group, as many as the group's kept clips allow, so that they differ in nothing but quality.
-    Raises ValueError: a clip without a verdict, no clip kept.
+    Raises ArmsError: a clip without a verdict, no clip kept.
     """
     missing = [key for key in keys if tuple(key) not in verdicts]
     if missing:
-        raise ValueError(f"{len(missing)} clips are of animations the run did not look at, {missing[0]} first: curate those too")
+        raise ArmsError(f"{len(missing)} clips are of animations the run did not look at, {missing[0]} first: curate those too")
     said = np.array([verdicts[tuple(key)] for key in keys])
     wanted = ("HQ",) if "HQ" in set(verdicts.values()) else ("animation",)
     kept, groups = np.isin(said, wanted), np.asarray(groups)
     if not kept.any():
-        raise ValueError(f"none of {len(said)} clips is kept: nothing to compare with")
+        raise ArmsError(f"none of {len(said)} clips is kept: nothing to compare with")
     counts = {str(group): int(kept[groups == group].sum()) for group in np.unique(groups[kept])}
     rng = np.random.default_rng(seed)
     arms = {}
@@ -58,7 +62,7 @@ def link_arms(clips: Path, table: Path, output: Path) -> dict[str, dict]:
     """Two folders of clips for `puppetmaster train --data`, output/curated and output/uncurated; what is in each.
 
     clips: what `puppetmaster render` made of the assets whose animations are in `table`, a run's animations.parquet. An arm has
-    an index of its clips, and links to the shards (copies on another disk). Raises ValueError as `two_arms` does, ClipError.
+    an index of its clips, and links to the shards (copies on another disk). Raises ArmsError as `two_arms` does, ClipError.
     """
     store = ClipStore(clips)
     verdicts = {(row["asset"], row["name"]): row["verdict"] for row in read_rows(table)}
