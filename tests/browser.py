@@ -38,7 +38,9 @@ window.show = async (text, css, state, live) => {
   document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
   const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
   window.model = makeModel(state, live);
-  window.hide = await widget.render({ model: window.model, el: document.querySelector("#widget") });
+  const el = document.querySelector("#widget");
+  if (window.showAlive) await window.showAlive(widget, window.model, el); // as widgets.js does
+  else window.hide = await widget.render({ model: window.model, el });
 };
 """
 

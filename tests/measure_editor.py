@@ -16,7 +16,6 @@ import psutil
 from browser import browser
 
 from puppetmaster_core import PuppetMasterPipeline
-from puppetmaster_core.editor import page_model
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))  # as pytest does
@@ -89,6 +88,7 @@ def pulled(page) -> dict:
 
 def in_a_page() -> dict:
     import binding
+    import page_model
 
     with tempfile.TemporaryDirectory() as folder, browser() as started:
         folder, asked = Path(folder), []
@@ -96,8 +96,8 @@ def in_a_page() -> dict:
         _, *figure, _ = binding.alive(ROOT, f"{CABINET}.png {CABINET}.json").replace("_static/", "").split("\n")
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><body>'
         (folder / "page.html").write_text("\n".join([head, *figure]))
-        parts = (ROOT / "book" / path for path in ("_ext/loader.js", "scripts/widgets.js"))
-        (folder / "widgets.js").write_text("".join(part.read_text() for part in parts))
+        widgets = (ROOT / "book" / "scripts" / "widgets.js").read_text()
+        (folder / "widgets.js").write_text(page_model.page_script() + widgets)
         page = started.new_page(viewport={"width": 1100, "height": 1000})
         page.set_default_timeout(200_000)
         page.on("request", lambda request: asked.append(request.url))

@@ -8,12 +8,13 @@ import torch
 from desk import Desk, drag
 from PIL import Image
 
+import page_model
+from page_model.packing import JS
+from page_model.tape import TapeError, record
 from puppetmaster_core import PuppetMasterPipeline
 from puppetmaster_core.diffusion import draw_noise
 from puppetmaster_core.drags import Drags
-from puppetmaster_core.editor import page_model
 from puppetmaster_core.editor.bundle import script
-from puppetmaster_core.editor.tape import TapeError, record
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.pipeline import build
 from puppetmaster_core.presets import SMOKE
@@ -46,14 +47,20 @@ def picture():
     return Image.fromarray(np.stack([2 * x, 2 * y, 255 * ((x // 16 + y // 16) % 2)], -1).astype(np.uint8))
 
 
-def opened(page, folder, pipeline, **kinds):
-    page_model.write_script(pipeline, folder / "model.js", **kinds)
-    (folder / "page.html").write_text('<!doctype html><meta charset="utf-8"><title>t</title><script src="model.js"></script>')
-    page.set_default_timeout(120_000)  # a page of many megabytes, on a machine that may be busy
+def opened(page, folder, name):
+    """A page of one script, from a file, with room for a widget; what it asks for."""
+    (folder / "page.html").write_text('<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><body>'
+                                      f'<div id="widget" style="width: 760px"></div><script src="{name}"></script></body>')
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((folder / "page.html").as_uri())
     return asked
+
+
+def with_model(page, folder, pipeline, **kinds):
+    page_model.write_script(pipeline, folder / "model.js", **kinds)
+    page.set_default_timeout(120_000)  # a page of many megabytes, on a machine that may be busy
+    return opened(page, folder, "model.js")
 
 
 def packed(array) -> str:
@@ -64,10 +71,10 @@ def packed(array) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(("kinds", "latents", "levels"), [({"kind": "f4", "small_kind": "f4"}, 1e-3, 2), ({}, 1e-2, 24)])
 def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, picture, kinds, latents, levels):
-    asked = opened(page, tmp_path, pipeline, **kinds)
+    asked = with_model(page, tmp_path, pipeline, **kinds)
     noise = draw_noise((14, CHANNELS, GRID, GRID), [torch.Generator().manual_seed(4)])[0].numpy()
     rgba = np.asarray(picture.convert("RGBA"))
-    engine = script("engine") + "\nexport { makeEngine };"
+    engine = script("engine", JS) + "\nexport { makeEngine };"
     found = page.evaluate(RUN, [engine, packed(rgba), SIDE, DRAGS.points.tolist(), packed(noise)])
     kept = []
     video = pipeline(picture, DRAGS, seed=4, callback_on_step_end=lambda _, i, t, x: kept.append(x["latents"]) or {})
@@ -79,11 +86,10 @@ def test_the_page_computes_what_the_pipeline_does(page, tmp_path, pipeline, pict
     assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
 
 
-def test_a_page_without_the_model_says_so_and_keeps_the_picture(page):
-    page.evaluate("""() => {
-      globalThis.loadPuppetmaster = () => Promise.reject(new Error('The model does not come with this page.'));
-    }""")
-    desk = Desk(page, live=False, drags=drag((40, 60), (200, 60)))
+def test_a_page_without_the_model_says_so_and_keeps_the_picture(page, tmp_path):
+    (tmp_path / "page.js").write_text(page_model.page_script())
+    opened(page, tmp_path, "page.js")
+    desk = Desk(page, live=False, drags=drag((40, 60), (200, 60)), bare=False)
     page.wait_for_function("document.querySelector('.pm-status').textContent.startsWith('The model does not come')")
     desk.press((40, 100), (120, 120))
     assert len(desk.drawn()) == 2
@@ -94,7 +100,7 @@ def test_a_browser_without_simd_says_so(page):
       const { makeEngine } = await import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));
       WebAssembly.validate = () => false;
       try { makeEngine({ settings: {}, tapes: {}, weights: [] }, new ArrayBuffer(0)); } catch (error) { return error.message; }
-    }""", script("engine") + "\nexport { makeEngine };")
+    }""", script("engine", JS) + "\nexport { makeEngine };")
     assert said.startswith("This browser has no WebAssembly with SIMD")
 
 

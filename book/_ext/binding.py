@@ -27,7 +27,7 @@ from links import launch_line, repository
 from pairs import PROSE
 
 BLOCK = re.compile(r"^```\{(modules|equation|executions|alive)\}[ \t]*([^\n]*)\n```[ \t]*$", re.M)
-MODEL = "puppetmaster.js"  # loader.js asks for it
+MODEL = "puppetmaster.js"  # page_model/js/page.js asks for it
 TO_PROSE = re.compile(r"\]\(\.\./book/([^)\s]+)\)")  # a notebook's link to a page of the prose
 
 
@@ -118,13 +118,14 @@ def alive(root: Path, words: str) -> str:
 
 def bring_model(root: Path, pages: Path) -> None:
     """Write the shipped model beside pages that have an editor; one of picture latents is too large for a page."""
+    import page_model
     from puppetmaster_core import PuppetMasterPipeline
-    from puppetmaster_core.editor import page_model
 
     texts = (page.read_text(encoding="utf-8") for kind in ("md", "ipynb") for page in pages.rglob(f"*.{kind}"))
-    if not any("loadPuppetmaster" in text for text in texts):
+    if not any('.DragEditor"' in text for text in texts):  # the end of a widget's _anywidget_id
         return
-    made = root / execution.OUT / f"{execution.digest(root)[:16]}.{MODEL}"  # kept: making it takes as long as a chapter
+    key = execution.digest(root, Path(page_model.__file__).parent)
+    made = root / execution.OUT / f"{key[:16]}.{MODEL}"  # kept: making it takes as long as a chapter
     if not made.exists():
         try:
             page_model.write_script(PuppetMasterPipeline.from_pretrained("tiny"), made)
@@ -132,8 +133,7 @@ def bring_model(root: Path, pages: Path) -> None:
             return
     shutil.copy2(made, pages / "scripts" / MODEL)
     widgets = pages / "scripts" / "widgets.js"
-    loader = (Path(__file__).parent / "loader.js").read_text(encoding="utf-8")
-    widgets.write_text(loader + widgets.read_text(encoding="utf-8"), encoding="utf-8")
+    widgets.write_text(page_model.page_script() + widgets.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _page_link(found: re.Match) -> str:

@@ -123,11 +123,11 @@ def run_one(path: Path, parameters: dict, surroundings: str, out: Path) -> Execu
     return Execution(**about, passed=True, seconds=seconds)
 
 
-def digest(root: Path) -> str:
-    """Of everything beside its own cells that a notebook's outcome depends on."""
+def digest(root: Path, *more: Path) -> str:
+    """Of everything beside its own cells that a notebook's outcome depends on, and of all files in `more` folders."""
     whole = hashlib.sha256()
     places = {CORE: "**/*", root / "notebooks" / "lib": "**/*", root / "data_cards": "**/*.py", root / "results": "*.json",
-              root: "requirements.lock"}
+              root: "requirements.lock", **dict.fromkeys(more, "**/*")}
     for folder, pattern in places.items():
         files = (path for path in folder.glob(pattern) if path.is_file() and "__pycache__" not in path.parts)
         for path in sorted(files):

@@ -14,5 +14,6 @@ for (const script of document.querySelectorAll('script[type="application/vnd.jup
   const el = Object.assign(document.createElement("div"), { className: "static-widget" });
   script.after(Object.assign(document.createElement("style"), { textContent: state._css ?? "" }), el);
   const address = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
-  import(address).then(({ default: widget }) => widget.render({ model, el }));
+  const alive = globalThis.showAlive && state._anywidget_id?.endsWith(".DragEditor"); // where the page has the model
+  import(address).then(({ default: widget }) => (alive ? globalThis.showAlive(widget, model, el) : widget.render({ model, el })));
 }

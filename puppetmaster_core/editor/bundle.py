@@ -2,8 +2,6 @@
 
 A notebook gives a widget's module to the page as text, where `import "./path.js"` would find nothing. So a module and what
 it imports are written one after the other, without the words import and export. Nothing else is changed.
-
-Widgets elsewhere give their own folder: what they import and it does not hold is taken from `js/` here.
 """
 
 import re
@@ -21,8 +19,8 @@ class BundleError(Exception):
 
 @cache
 def script(name: str, folder: Path = FOLDER) -> str:
-    """The text of NAME.js and of all it imports, as one ES module. Raises BundleError where two define one name."""
-    texts = {part: _read(f"{part}.js", folder) for part in _parts(name, folder, [])}
+    """The text of NAME.js in `folder` and of all it imports, as one ES module. Raises BundleError where two define one name."""
+    texts = {part: (folder / f"{part}.js").read_text(encoding="utf-8") for part in _parts(name, folder, [])}
     owner: dict[str, str] = {}
     for part, text in texts.items():
         for defined in NAMES.findall(text):
@@ -33,20 +31,14 @@ def script(name: str, folder: Path = FOLDER) -> str:
 
 
 @cache
-def style(name: str, folder: Path = FOLDER) -> str:
+def style(name: str) -> str:
     """The style sheet NAME.css after the one that all share."""
-    return "\n".join(_read(f"{part}.css", folder) for part in ("shared", name))
-
-
-def _read(name: str, folder: Path) -> str:
-    """A file of `folder`, or else of the editor's."""
-    own = folder / name
-    return (own if own.exists() else FOLDER / name).read_text(encoding="utf-8")
+    return "\n".join((FOLDER / f"{part}.css").read_text(encoding="utf-8") for part in ("shared", name))
 
 
 def _parts(name: str, folder: Path, found: list[str]) -> list[str]:
     """What a module needs, directly or not, and then itself: each once, and after what it needs."""
-    for needed in IMPORT.findall(_read(f"{name}.js", folder)):
+    for needed in IMPORT.findall((folder / f"{name}.js").read_text(encoding="utf-8")):
         if needed not in found:
             _parts(needed, folder, found)
     found.append(name)

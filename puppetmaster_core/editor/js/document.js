@@ -2,7 +2,7 @@
 
 import { fromPoints, isPin, paceOf, positions, resamplePace } from "./path.js";
 
-export const FORMAT = "puppetmaster.drags/1";
+const FORMAT = "puppetmaster.drags/1";
 
 export function makeDocument({ size, frames, most }) {
   let drags = [];

@@ -2,11 +2,9 @@
 
 import { addressOf, choice, element } from "./dom.js";
 import { makeDocument } from "./document.js";
-import { withPicture } from "./dropped.js";
 import { makeJson } from "./files.js";
 import { calm, makeTransport } from "./film.js";
 import { watchHand } from "./hand.js";
-import { withEngine } from "./kernel.js";
 import { watchKeys, watchUndo } from "./keyboard.js";
 import { makeLive } from "./live.js";
 import { makeList, makeMaps, makeMotion } from "./panels.js";
@@ -17,9 +15,7 @@ import { makeAsk, makeTakes } from "./takes.js";
 import { makeToolbar } from "./toolbar.js";
 import { makeView } from "./view.js";
 
-async function render({ model: given, el }) {
-  // On a page of the book nobody listens; where the page brings the model, its engine does.
-  const model = !given.send && globalThis.loadPuppetmaster ? withEngine(given, globalThis.loadPuppetmaster) : given;
+async function render({ model, el }) {
   const size = model.get("image_size");
   const doc = makeDocument({ size, frames: model.get("frames"), most: model.get("max_drags") });
   const plain = model.get("plain"); // a figure of a page: the picture alone, there once it can answer
@@ -40,15 +36,7 @@ async function render({ model: given, el }) {
   watchHand(stage.node, view, doc, editor);
   watchKeys(stage.node, view, doc, editor);
   watchUndo(root, doc);
-  takeFiles(root, parts.json, async (file) => {
-    if (model === given) { parts.json.open(file); return; } // a kernel's editor keeps the picture it was made with
-    try {
-      const next = await withPicture(given, file);
-      close();
-      el.replaceChildren();
-      close = await render({ model: next, el });
-    } catch (error) { editor.say(error.message, true); }
-  });
+  takeFiles(root, parts.json);
 
   doc.listen((what) => {
     if (what === "commit") { parts.live.release(); keep(); }
@@ -80,7 +68,6 @@ async function render({ model: given, el }) {
   const wake = () => {
     if (!plain || !root.hidden || !model.get("live")?.on) return;
     root.hidden = false;
-    document.querySelectorAll(".pm-still").forEach((still) => still.remove());
     view.fit();
     parts.ask.changed();
   };
@@ -91,18 +78,16 @@ async function render({ model: given, el }) {
   editor.paintNow();
   model.send?.({ kind: "ready" }); // the model can be loaded while the first drag is drawn
   await parts.takes.ready;
-  let close = () => {
+  return () => {
     transport.pause();
     sizes.disconnect();
     parts.ask.destroy();
     parts.live.destroy();
     parts.suggestions.destroy();
     model.off("change:live", wake);
-    model.destroy?.();
     parts.takes.destroy();
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
   };
-  return () => close();
 }
 
 function makeStage(model, [width, height]) {
@@ -214,15 +199,13 @@ function makeSide({ takes, maps, motion }, onopen) {
   return { node: element("div", { className: "pm-side" }, tabs, ...Object.values(panes)), open };
 }
 
-function takeFiles(root, json, openPicture) {
+function takeFiles(root, json) {
   root.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   root.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
     event.stopPropagation();
-    const [file] = event.dataTransfer.files;
-    if (file.type.startsWith("image/")) openPicture(file);
-    else json.open(file);
+    json.open(event.dataTransfer.files[0]);
   });
 }
 

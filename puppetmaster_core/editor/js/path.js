@@ -27,7 +27,7 @@ export function fromSegment(p, a, b) {
 }
 
 // Ramer, Douglas and Peucker: the few points through which the line stays within `tolerance` of all.
-export function simplify(points, tolerance) {
+function simplify(points, tolerance) {
   const kept = new Set([0, points.length - 1]);
   const spans = [[0, points.length - 1]];
   while (spans.length) {

@@ -1,7 +1,8 @@
 // "Suggest drags": the parts that the model says may move, shown on the picture; a click takes a part's arrow as a drag.
 
 import { button, element } from "./dom.js";
-import { SIDE } from "./dropped.js";
+
+const SIDE = 64; // pixels a side of a part's mask: of the square that the network sees
 
 // shade: an SVG image over the picture, for the mask of the part that one looks at.
 export function makeSuggestions(model, doc, shade, say) {

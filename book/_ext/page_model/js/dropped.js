@@ -2,7 +2,7 @@
 
 const LARGEST = 4096; // pixels a side that are read; what is shown has at most SHOWN
 const SHOWN = 1024;
-export const SIDE = 64; // pixels a side of the square that the network sees
+const SIDE = 64; // pixels a side of the square that the network sees
 
 // model: a widget's. Returns one with the picture in its place, nothing drawn and no takes. Throws an Error that can be shown.
 export async function withPicture(model, file) {

@@ -1,9 +1,8 @@
-// The page's own kernel: what a notebook's kernel does for the editor, done by the engine in a worker (js/worker.js). Where a page
-// has the model's script, an editor without a kernel gets this one.
+// The page's own kernel: what a notebook's kernel does for the editor, done by the engine in a worker (js/worker.js).
 
 const MOST = 128; // pixels a side, at which pictures move: at 256 painting takes twice as long as all the rest
 
-// model: a widget's, without `send`. load(): the model's script, as page_model.py writes it. Returns a model with `send`.
+// model: a widget's, without `send`. load(): the model's script, as packing.py writes it. Returns a model with `send`.
 export function withEngine(model, load) {
   const own = { live: { on: false, why: "" }, progress: model.get("progress"), frames: model.get("frames"), max_drags: model.get("max_drags"),
     qualities: ["draft"], quality: "draft" };

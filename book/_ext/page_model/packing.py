@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from page_model.tape import Tape, record
 from puppetmaster_core.diffusion import denoise
 from puppetmaster_core.editor.bundle import script
-from puppetmaster_core.editor.tape import Tape, record
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.field import CHANNELS, GRID
 from puppetmaster_core.latents.motion import Dragged, MotionCodec
@@ -25,6 +25,7 @@ from puppetmaster_core.latents.painter import GIVEN, PAINT
 from puppetmaster_core.latents.parts import SIDE, Look
 from puppetmaster_core.pictures import clip_pixels
 
+JS = Path(__file__).with_name("js")
 SMALL = 2048  # numbers up to which a weight stays in full precision
 LIVE = 2  # frames while a hand moves: the first, and the one under the pointer
 
@@ -136,7 +137,12 @@ def _write(file: io.BytesIO, tensor: Tensor, kind: str) -> dict:
 
 def write_script(pipeline, path: str | Path, **kinds) -> Path:
     """One script for <script src>: `globalThis.puppetmaster`, a model and the engine that runs it. Raises PageModelError."""
-    model = pack_model(pipeline, **kinds) | {"engine": script("worker")}
+    model = pack_model(pipeline, **kinds) | {"engine": script("worker", JS)}
     with whole_file(Path(path)) as partial:
         partial.write_text(f"globalThis.puppetmaster = {json.dumps(model, separators=(',', ':'))};\n", encoding="utf-8")
     return Path(path)
+
+
+def page_script() -> str:
+    """What stands before widgets.js where a page has the model: its editors ask the model, from a file beside this script."""
+    return f"(() => {{\n{script('page', JS)}}})();\n"
