@@ -26,13 +26,15 @@ class ResBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Every cell of a small grid looks at all others; positions are learned for a grid of `side` cells."""
+    """Every cell of a small grid looks at all others, beside the identity; positions are learned for a grid of `side` cells."""
 
     def __init__(self, channels: int, side: int):
         super().__init__()
         self.norm = nn.GroupNorm(8, channels)
         self.position = nn.Parameter(0.02 * torch.randn(1, channels, side, side))
         self.qkv, self.out = nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.qkv(self.norm(x) + self.position).flatten(2)  # (B, 3·C, cells)

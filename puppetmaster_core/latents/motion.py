@@ -34,10 +34,10 @@ class MotionCodec(ModelMixin, ConfigMixin):
     """Between motion and latents: the parts of a picture, and the painter. Constructor: sizes of both."""
 
     @register_to_config
-    def __init__(self, parts_widths: tuple[int, ...] = (32, 64, 128), parts_fine: int = 16,
+    def __init__(self, parts_widths: tuple[int, ...] = (32, 64, 128), parts_fine: int = 16, parts_depth: int = 2,
                  painter_widths: tuple[int, ...] = (48, 96, 128), painter_fine: int = 24, scale: float = 16.0):
         super().__init__()
-        self.parts = PartsNet(tuple(parts_widths), parts_fine)
+        self.parts = PartsNet(tuple(parts_widths), parts_fine, parts_depth)
         self.painter = Painter(tuple(painter_widths), painter_fine)
 
     @staticmethod

@@ -33,15 +33,15 @@ class Look:
 
 
 class PartsNet(nn.Module):
-    """widths: channels at S/2, S/4 and S/8."""
+    """widths: channels at S/2, S/4 and S/8; fine: at S; depth: how often all of the picture is compared with all of it."""
 
-    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: int = 16):
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: int = 16, depth: int = 2):
         super().__init__()
         a, b, c = widths
         self.sharp = nn.Conv2d(3, fine, 3, padding=1)  # at the picture's own size: edges
         self.stem = nn.Conv2d(12, a, 3, padding=1)
         self.levels = nn.ModuleList(nn.Sequential(ResBlock(i, o), ResBlock(o, o)) for i, o in ((a, a), (a, b), (b, c)))
-        self.middle = nn.Sequential(SelfAttention(c, SIDE // 8), ResBlock(c, c), SelfAttention(c, SIDE // 8), ResBlock(c, c))
+        self.middle = nn.Sequential(*(block for _ in range(depth) for block in (SelfAttention(c, SIDE // 8), ResBlock(c, c))))
         self.ups = nn.ModuleList(nn.Sequential(ResBlock(i, o), ResBlock(o, o)) for i, o in ((c + b, b), (b + a, a)))
         self.refine = nn.Sequential(nn.Conv2d(a + fine, fine, 3, padding=1), ResBlock(fine, fine))
         self.fine = nn.Conv2d(fine, HIDDEN, 1)

@@ -34,10 +34,12 @@ class Muon(torch.optim.AdamW):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """matrix (m, n) with singular values near 1, by Newton and Schulz's iteration."""
+    """matrix (m, n) with singular values near 1, by Newton and Schulz's iteration: of its shorter side's products alone."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x, (a, b, c) = wide / (wide.norm() + 1e-7), POLYNOMIAL
+    square, turned = x @ x.T, None  # of x as it was turned so far
+    one = a * torch.eye(len(square), device=x.device)
     for _ in range(5):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x if wide is matrix else x.T
+        turn = one + b * square + c * square @ square
+        square, turned = turn @ square @ turn, turn if turned is None else turn @ turned
+    return turned @ x if wide is matrix else (turned @ x).T
