@@ -33,7 +33,7 @@ class Look:
 
 
 class PartsNet(nn.Module):
-    """widths: channels at S/2, S/4 and S/8; fine: at S; depth: how often all of the picture is compared with all of it."""
+    """widths: channels at S/2, S/4 and S/8; fine: at S; depth: rounds of self-attention at S/8."""
 
     def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: int = 16, depth: int = 2):
         super().__init__()

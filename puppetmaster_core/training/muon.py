@@ -37,9 +37,9 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """matrix (m, n) with singular values near 1, by Newton and Schulz's iteration: of its shorter side's products alone."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x, (a, b, c) = wide / (wide.norm() + 1e-7), POLYNOMIAL
-    square, turned = x @ x.T, None  # of x as it was turned so far
-    one = a * torch.eye(len(square), device=x.device)
+    same = torch.eye(len(x), device=x.device)
+    square, turned = x @ x.T, same  # of turned @ x with itself; what x is multiplied by so far
     for _ in range(5):
-        turn = one + b * square + c * square @ square
-        square, turned = turn @ square @ turn, turn if turned is None else turn @ turned
+        turn = a * same + b * square + c * square @ square
+        square, turned = turn @ square @ turn, turn @ turned
     return turned @ x if wide is matrix else (turned @ x).T
