@@ -60,14 +60,16 @@ class LivePicture:
         self.first = to_tensor(np.asarray(self.placement.pad(picture)))[None].to(self.device)
         self.embedding, self.guide = pipeline.embed(self.first), Guide.of(self.first[0])
         self.look, self._levels = pipeline.vae.parts(F.adaptive_avg_pool2d(self.first, SIDE))
-        self._origins, self._masks = None, None
+        self._origins, self._parts = None, None
 
-    def masks(self, origins: Tensor) -> Tensor:
-        """(1, K, S, S) in [0, 1], of the parts on which drags begin, origins (1, K, 2); kept until they begin elsewhere."""
+    def parts(self, origins: Tensor) -> tuple[Tensor, Tensor]:
+        """Masks (1, K, S, S) in [0, 1] and codes (1, K, CODE) of the parts on which drags begin, origins (1, K, 2); kept until
+        they begin elsewhere."""
         if self._origins is None or not torch.equal(self._origins, origins):
-            self._masks = self.pipeline.vae.parts.masks(self.look, self._levels, origins).float().sigmoid()
-            self._origins = origins
-        return self._masks
+            net = self.pipeline.vae.parts
+            masks = net.masks(self.look, self._levels, origins).float().sigmoid()
+            self._origins, self._parts = origins, (masks, net.codes(self.look, self._levels, masks, origins))
+        return self._parts
 
     @torch.no_grad()
     @one_thread()
@@ -77,7 +79,8 @@ class LivePicture:
         (points, present) = (one.to(self.device) for one in pipe.drag_tensors([self.placement.drags_in(
             drags.resample(pipe.config.frames))]))
         ends = points[:, :, [0, -1]]
-        dragged = pipe.vae.dragged(self.look, self.masks(ends[:, :, 0]) * present[..., None, None], ends)
+        masks, codes = self.parts(ends[:, :, 0])
+        dragged = pipe.vae.dragged(self.look, masks * present[..., None, None], codes, ends)
         numbers = torch.tensor([0, pipe.config.frames - 1], device=self.device)
         conditioning = pipe.unet.condition(ends, present, (GRID, GRID), numbers)
         ids = pipe.time_ids().to(self.device)

@@ -25,7 +25,8 @@ DRAGS = Drags(np.stack([np.linspace((0.3, 0.4), (0.5, 0.7), 14), np.linspace((0.
 RUN = """async ([engine, pixels, side, drags, noise]) => {
   const { makeEngine } = await import(URL.createObjectURL(new Blob([engine], { type: 'text/javascript' })));
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const engine_ = makeEngine(puppetmaster, bytes(puppetmaster.bytes).buffer);
+  const weights = new Blob([bytes(puppetmaster.bytes)]).stream().pipeThrough(new DecompressionStream('deflate'));
+  const engine_ = makeEngine(puppetmaster, await new Response(weights).arrayBuffer());
   engine_.open(new Uint8ClampedArray(bytes(pixels).buffer), side);
   const given = { noise: new Float32Array(bytes(noise).buffer) };
   const { latents, fields } = engine_.motionOf(drags, given);

@@ -9,7 +9,7 @@ from puppetmaster_core.cli import main
 from puppetmaster_core.pipeline import PuppetMasterPipeline, build
 from puppetmaster_core.training.config import TrainingError
 from puppetmaster_core.training.motion_clips import Motion
-from puppetmaster_core.training.parts import about_of, pick_points
+from puppetmaster_core.training.parts import SMALL, about_of, misfit, pick_points
 from puppetmaster_core.training.run import train
 
 
@@ -102,3 +102,16 @@ def test_what_is_told_of_a_pixel_is_exact():
     assert about[1, 25, 9] == about[1, 25, 19] == about[2, 19, 15] == 1 and not about[1:3, 25, 15].any()
     points, masks = pick_points(motion(), np.random.default_rng(0))
     assert all(truth[int(y * 64), int(x * 64)] for x, y in points) and (masks == truth).all()
+
+
+def test_misfit_is_the_squared_distance_from_where_the_pixels_go():
+    rng = torch.Generator().manual_seed(0)
+    points, masks = torch.tensor([[[0.25, 0.25], [0.75, 0.5]]]), torch.rand(1, 2, 64, 64, generator=rng) > 0.7
+    offset, affine = 0.1 * torch.randn(1, 4, 2, 64, 64, generator=rng), torch.randn(1, 2, 4, 2, 2, generator=rng)
+    found, centres = misfit(affine, points, masks.float(), offset), (torch.arange(64) + 0.5) / 64
+    for k, (x, y) in enumerate(points[0].tolist()):
+        away = torch.stack(torch.meshgrid(centres - x, centres - y, indexing="xy"))
+        own = offset[0, :, :, int(64 * y), int(64 * x)][..., None, None]
+        wrong = torch.einsum("nij,jyx->niyx", affine[0, k], away) - (offset[0] - own)
+        wrong, far = (one.square().sum(1)[:, masks[0, k]].mean() for one in (wrong, offset[0]))
+        torch.testing.assert_close(found[0, k], wrong / (far + SMALL), rtol=1e-4, atol=0)

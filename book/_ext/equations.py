@@ -67,7 +67,7 @@ EQUATIONS = (
     _equation("eq-field", "Motion as latents", "latents.field.to_latents latents.field.from_latents",
               "test_motion_latents.py::test_latents_have_an_inverse_where_something_moves"),
     _equation("eq-guess", "Motion as latents", "latents.field.guess",
-              "test_motion_latents.py::test_a_drag_alone_says_that_its_part_slides"),
+              "test_motion_latents.py::test_each_part_is_guessed_to_follow_its_drag_and_to_grow_or_turn_about_it"),
     _equation("eq-anchoring", "Ours, not the paper's", "latents.anchoring.anchored",
               "test_motion_latents.py::test_a_part_turns_whole_and_through_its_drag"),
     _equation("eq-snapping", "the guided filter", "latents.snap.snap",

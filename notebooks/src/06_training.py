@@ -197,8 +197,8 @@ motion_figures.ceilings(own)
 # picture's pixels are carried](../book/equations.md#eq-splat), [to its own edges](../book/equations.md#eq-snapping), and a
 # *painter* [paints what they uncover](../book/equations.md#eq-painting). So its stages are
 # others: the **painter** learns on exact motion, and when a model goes on, half of the time on what its parts make of it; the
-# **parts** network learns which pixels move with a point, and the **denoiser**, the paper's network unchanged, learns Equation 2
-# on motion.
+# **parts** network learns which pixels move with a point and how they turn or grow under a drag, and the **denoiser**, the
+# paper's network unchanged, learns Equation 2 on the motion that is left.
 #
 # Motion is also small: turning and sliding have few degrees of freedom. Below, one cabinet's exact displacement in fourteen
 # frames, and how much of its energy so many curves over time, each with a map of its own, carry.

@@ -14,7 +14,6 @@ from torch import Tensor
 from puppetmaster_core.latents.snap import Guide, resized, snap
 
 STIFF, SOFT = 0.12, 0.35  # misfit, of the part's own motion, up to which it is moved whole, and from which on it keeps its field
-SLIDING, TURNING = 0.2, 0.4  # misfit of a mere slide, up to which a part only slides, and from which on it also turns or grows
 RIDGE = 1e-4  # of the affine fit, in squared widths: small parts move straight
 FIRM = 4.0  # how much steeper a mask's edge is made: a pixel that half moves would be a ghost at both places
 REACH = 0.15  # widths around a drag's point, in which a soft part is drawn to it
@@ -76,21 +75,14 @@ def _of_part(offset: Tensor, mask: Tensor, places: Tensor, drag: Tensor) -> Tens
     weighed = away * weight
     square = weighed @ away.T + RIDGE * (weight.sum() + 1) * torch.eye(2, device=away.device)
     affine = torch.linalg.solve(square, weighed @ rest.flatten(0, 1).T).T.unflatten(0, (-1, 2))  # (N, 2, 2)
-    motion = offset.flatten(2)
-    turned = affine @ away
-    share = _between(rest - turned, motion, weight, STIFF, SOFT)
-    whole = moved + _between(rest, motion, weight, SLIDING, TURNING) * turned
+    motion, whole = offset.flatten(2), moved + affine @ away
+    missed, energy = ((one.square().sum((0, 1)) * weight).sum() for one in (motion - whole, motion))
+    share = (((missed / (energy + 1e-8)).sqrt() - STIFF) / (SOFT - STIFF)).clamp(0, 1)
     at = F.grid_sample(offset, (2 * drag[:1] - 1).view(1, 1, 1, 2).expand(len(offset), -1, -1, -1), align_corners=False,
                        padding_mode="border")[..., 0]  # (N, 2, 1)
     near = (-away.square().sum(0) / (2 * REACH**2)).exp()
     loose = motion + (moved - at) * near
     return ((1 - share) * whole + share * loose).view_as(offset)
-
-
-def _between(rest: Tensor, motion: Tensor, weight: Tensor, low: float, high: float) -> Tensor:
-    """How far rest (N, 2, P) exceeds a share `low` of the motion, as measured by weight (P,): 0, to 1 from `high` on."""
-    misfit, whole = ((one.square().sum((0, 1)) * weight).sum() for one in (rest, motion))
-    return (((misfit / (whole + 1e-8)).sqrt() - low) / (high - low)).clamp(0, 1)
 
 
 def spread(offset: Tensor, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Motion as latents: the displacement of frame 1's pixels, less what the drags say already, packed onto the latent grid.
+"""Motion as latents: the displacement of frame 1's pixels, less what drags and parts say already, packed onto the latent grid.
 
 Letters: B batch, N frames, K drags, S = 64 pixels a side of the field, G = 8 cells a side of the grid. Lengths are picture
 widths.
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from puppetmaster_core.latents.affine import away_from
 from puppetmaster_core.presets import MOTION_GRID
 
 GRID = MOTION_GRID  # cells a side of what is diffused
@@ -33,13 +34,15 @@ def coarse(offset: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
     return mean.unflatten(0, lead), share.unflatten(0, moves.shape[:-3])
 
 
-def guess(masks: Tensor, drags: Tensor) -> Tensor:
-    """Each drag's own displacement, spread over its part: (B, N, 2, s, s) of masks (B, K, s, s) and drags (B, K, N, 2).
+def guess(masks: Tensor, drags: Tensor, affine: Tensor) -> Tensor:
+    """d_n + A_n (p − u) of each drag, spread over its part: (B, N, 2, s, s) of masks (B, K, s, s), drags (B, K, N, 2) and A
+    (B, K, N, 2, 2).
 
     An absent drag's mask is 0.
     """
-    moved = drags - drags[:, :, :1]
-    return torch.einsum("bkyx,bknc->bncyx", masks, moved) / (masks.sum(1) + FAINT)[:, None, None]
+    share = masks / (masks.sum(1, keepdim=True) + FAINT)
+    moved = (drags - drags[:, :, :1])[..., None] + affine @ away_from(drags[:, :, 0], masks.shape[-1])[:, :, None]
+    return (share.flatten(2)[:, :, None, None] * moved).sum(1).unflatten(-1, masks.shape[-2:])
 
 
 def pack(field: Tensor) -> Tensor:

@@ -29,6 +29,10 @@ class Dragged:
     guessed: Tensor  # (B, N, 2, COARSE, COARSE)
     given: Tensor  # (B, N, C, GRID, GRID), what the network is given beside the noise
 
+    def at(self, numbers: Tensor) -> Dragged:
+        """The same of some of the N frames."""
+        return Dragged(self.masks, self.drags[:, :, numbers], self.guessed[:, numbers], self.given[:, numbers])
+
 
 class MotionCodec(ModelMixin, ConfigMixin):
     """Between motion and latents: the parts of a picture, and the painter. Constructor: sizes of both."""
@@ -49,11 +53,13 @@ class MotionCodec(ModelMixin, ConfigMixin):
         """What `pictures` (B, 3, W, W) in [−1, 1] and drags (B, K, N, 2), present (B, K), say before anything is diffused."""
         look, levels = self.parts(_seen(pictures).to(self.dtype))
         masks = self.parts.masks(look, levels, drags[:, :, 0]).float().sigmoid() * present[..., None, None]
-        return self.dragged(look, masks, drags.float())
+        codes = self.parts.codes(look, levels, masks, drags[:, :, 0])
+        return self.dragged(look, masks, codes, drags.float())
 
-    def dragged(self, look: Look, masks: Tensor, drags: Tensor) -> Dragged:
+    def dragged(self, look: Look, masks: Tensor, codes: Tensor, drags: Tensor) -> Dragged:
+        """codes (B, K, CODE): how the masks' parts move, see `PartsNet.codes`."""
         small = F.avg_pool2d(masks, SIDE // COARSE)
-        guessed = guess(small, drags)
+        guessed = guess(small, drags, self.parts.affine(codes, drags))
         deep = F.group_norm(look.deep.float(), 8)
         about = pack(F.avg_pool2d(torch.cat([look.about[:, :3].float().sigmoid(), look.about[:, 3:].float()], 1), 4))
         own = pack(F.avg_pool2d(masks, 4))

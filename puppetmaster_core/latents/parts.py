@@ -1,4 +1,4 @@
-"""Which pixels move with a point: the parts of a picture, told by one look at it.
+"""Which pixels move with a point, and how under a drag: the parts of a picture, told by one look at it.
 
 Letters: B pictures, K points, S = 64 pixels a side, C channels. The mask of a part is drawn by a small network of its own whose
 weights are read off where the point lies (CondInst, Tian et al. 2020, https://arxiv.org/abs/2003.05664).
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from puppetmaster_core.latents.affine import AffineHead, read
 from puppetmaster_core.latents.blocks import ResBlock, SelfAttention, unet_pass
 
 SIDE = 64  # pixels a side of the picture that the network sees
@@ -49,6 +50,7 @@ class PartsNet(nn.Module):
         self.sizes = [(HIDDEN + 6, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 1)]  # of the layers that draw a mask
         count = sum(i * o + o for i, o in self.sizes)
         self.kernels = nn.Sequential(nn.Linear(a + b + c + fine, 160), nn.SiLU(), nn.Linear(160, count))
+        self.affine = AffineHead((c, b, a, fine), sum(AUXILIARY.values()))
 
     def forward(self, pictures: Tensor) -> tuple[Look, tuple[Tensor, ...]]:
         """pictures (B, 3, S, S) in [−1, 1]: what is seen, and the features from which kernels are read."""
@@ -60,9 +62,9 @@ class PartsNet(nn.Module):
     def masks(self, look: Look, levels: tuple[Tensor, ...], points: Tensor) -> Tensor:
         """Logits (B, K, S, S) of the part that each of points (B, K, 2), xy in [0, 1], lies on."""
         batch, count, _ = points.shape
-        at = [_read(level, points) for level in levels]  # (B, K, C) each
+        at = [read(level, points) for level in levels]  # (B, K, C) each
         weights = self.kernels(torch.cat(at, 2)).float().flatten(0, 1)
-        box = _read(look.told("box"), points).float()  # (B, K, 4)
+        box = read(look.told("box"), points).float()  # (B, K, 4)
         shared = look.fine.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
         x = torch.cat([shared, _placed(points.float(), box, look.fine.shape[-1]).flatten(0, 1)], 1).flatten(2)
         start = 0
@@ -74,11 +76,9 @@ class PartsNet(nn.Module):
                 x = F.relu(x)
         return x.view(batch, count, *look.fine.shape[-2:])
 
-
-def _read(features: Tensor, points: Tensor) -> Tensor:
-    """Features (B, C, s, s) at points (B, K, 2): (B, K, C)."""
-    grid = (2 * points - 1)[:, :, None].to(features.dtype)
-    return F.grid_sample(features, grid, align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
+    def codes(self, look: Look, levels: tuple[Tensor, ...], masks: Tensor, points: Tensor) -> Tensor:
+        """What decides how the parts (B, K, CODE) of masks (B, K, S, S) in [0, 1] move under drags that begin at points."""
+        return self.affine.codes(levels, look.about, masks, points)
 
 
 def _placed(points: Tensor, box: Tensor, size: int) -> Tensor:

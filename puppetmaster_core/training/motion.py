@@ -22,12 +22,12 @@ class MotionItems(Items):
     """Clips mirrored half of the time, with drags from all that moves; `clips` are `MotionClips`."""
 
     def row(self, number: int, rng: np.random.Generator, shown: np.ndarray) -> dict[str, np.ndarray]:
-        """first (S, S, 3) uint8, offset (N, 2, S, S) float16, moves (1, 1, S, S)."""
+        """first (S, S, 3) uint8, offset (N, 2, S, S) float16, moves (1, 1, S, S), paths: the drags in all frames."""
         motion = self.clips.motion(number)
         motion = motion.flipped() if rng.random() < 0.5 else motion
-        drags = self.drags(motion.drags, rng, shown)
+        every = self.drags(motion.drags, rng, np.arange(self.frames))
         return {"first": shaded(motion.first, rng), "offset": motion.offset[shown].transpose(0, 3, 1, 2),
-                "moves": motion.moves[None, None], **drags}
+                "moves": motion.moves[None, None], **every, "paths": every["points"], "points": every["points"][:, shown]}
 
 
 def motion_target(codec: MotionCodec) -> Target:
@@ -36,7 +36,7 @@ def motion_target(codec: MotionCodec) -> Target:
     @torch.no_grad()
     def target(batch: Batch):
         moves = batch["moves"].float()
-        dragged = codec.look(as_pictures(batch["first"]), batch["points"], batch["present"])
+        dragged = codec.look(as_pictures(batch["first"]), batch["paths"], batch["present"]).at(batch["numbers"][0])
         with torch.autocast(moves.device.type, enabled=False):
             x = codec.encode(batch["offset"].float(), moves, dragged)
         return x, dragged.given, weight_of(moves, x, dragged.guessed, codec.config.scale)

@@ -48,6 +48,11 @@ class Motion:
         """The pixels (S, S) that move and are of the same part as one of them."""
         return self.moves & (self.parts == self.parts[row, column])
 
+    def paths(self, points: np.ndarray) -> np.ndarray:
+        """The ways (K, N, 2) of points (K, 2), xy in [0, 1], as the pixels go that they lie on."""
+        columns, rows = np.clip(points * len(self.parts), 0, len(self.parts) - 1).astype(int).T
+        return points[:, None] + self.offset[:, rows, columns].transpose(1, 0, 2).astype(np.float32)
+
     def drags(self, rng: np.random.Generator, rules: DragRules = PAPER) -> np.ndarray:
         """Drags (K, N, 2) by the rules of §4, from all pixels that move."""
         return draw_paths(self.offset, self.parts, np.zeros((0, len(self.offset), 2), np.float32), rng, rules)

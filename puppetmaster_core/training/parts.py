@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from puppetmaster_core.clips.drag_sampling import straightened
+from puppetmaster_core.latents.affine import away_from
 from puppetmaster_core.latents.parts import AUXILIARY, PartsNet
 from puppetmaster_core.training.batches import Batch, as_pictures, row_rng
 from puppetmaster_core.training.config import RunSettings
@@ -20,6 +22,9 @@ from puppetmaster_core.training.motion_clips import Motion, MotionClips
 
 POINTS = 4  # of each clip
 SHADES = 0.2  # how much light and colour vary
+STRAIGHT = 0.3  # share of clips whose drags are straight lines
+LEAST = 1e-3  # of a misfit, so that its root has a slope
+SMALL = 2e-4  # squared widths; a motion smaller than its root counts as such a one
 
 
 class PartsLoss(nn.Module):
@@ -27,9 +32,10 @@ class PartsLoss(nn.Module):
         super().__init__()
         self.parts = parts
 
-    def forward(self, pictures: Tensor, points: Tensor, masks: Tensor, about: Tensor, told: Tensor) -> tuple[Tensor, dict]:
+    def forward(self, pictures: Tensor, points: Tensor, masks: Tensor, about: Tensor, told: Tensor, drags: Tensor, offset: Tensor
+                ) -> tuple[Tensor, dict]:
         """pictures (B, 3, S, S), points (B, K, 2), masks (B, K, S, S), about (B, ΣAUXILIARY, S, S), told (B, S, S): where `box`
-        and `axis` are known."""
+        and `axis` are known, drags (B, K, N, 2) from the points, offset (B, N, 2, S, S)."""
         look, levels = self.parts(pictures)
         logits, masks = self.parts.masks(look, levels, points).float(), masks.float()
         both = (logits.sigmoid() * masks).sum((2, 3))
@@ -43,7 +49,31 @@ class PartsLoss(nn.Module):
         with torch.no_grad():
             found = logits > 0
             overlap = ((found & (masks > 0.5)).sum((2, 3)) + 1) / ((found | (masks > 0.5)).sum((2, 3)) + 1)
-        return drawn + beside, {"iou": overlap.mean(), "masks": drawn.detach(), "beside": beside.detach()}
+        codes = self.parts.codes(look, levels, logits.detach().sigmoid(), points)
+        with torch.autocast(pictures.device.type, enabled=False):
+            missed = misfit(self.parts.affine(codes.float(), drags), points, masks, offset.float())
+        missed = (missed.clamp(min=0) + LEAST).sqrt().mean()
+        return drawn + beside + missed, {"iou": overlap.mean(), "masks": drawn.detach(), "beside": beside.detach(),
+                                         "missed": missed.detach()}
+
+
+def misfit(affine: Tensor, points: Tensor, masks: Tensor, offset: Tensor) -> Tensor:
+    """How far parts are from moving by matrices A about their points, of how far they move, in squares (B, K).
+
+    affine (B, K, N, 2, 2), points (B, K, 2), masks (B, K, S, S), offset (B, N, 2, S, S). Compared is where pixels go from where
+    the point goes: Σ w |A (p − u) − r|², multiplied out, so that no field is made for each part.
+    """
+    weight = masks.flatten(2) / masks.flatten(2).sum(2, keepdim=True).clamp(min=1)  # (B, K, S²)
+    own = F.grid_sample(offset.flatten(1, 2), (2 * points - 1)[:, :, None], "nearest", "border", align_corners=False)
+    own = own[..., 0].unflatten(1, offset.shape[1:3]).permute(0, 3, 1, 2)  # (B, K, N, 2), the points' displacement
+    away, flat = away_from(points, offset.shape[-1]), offset.flatten(3)  # (B, K, 2, S²), (B, N, 2, S²)
+    weighed = away * weight[:, :, None]
+    spread = (weighed @ away.transpose(2, 3))[:, :, None]  # (B, K, 1, 2, 2), Σ w (p − u)(p − u)ᵀ
+    both = torch.einsum("bnip,bkjp->bknij", flat, weighed) - own[..., None] * weighed.sum(3)[:, :, None, None]  # Σ w r (p − u)ᵀ
+    mean, energy = (torch.einsum("bnip,bkp->bkni", one, weight) for one in (flat, flat.square()))
+    rest = (energy - 2 * own * mean + own.square()).sum(3)  # (B, K, N), Σ w |r|²
+    left = (affine * (affine @ spread - 2 * both)).sum((3, 4)) + rest
+    return left.mean(2) / (energy.sum(3).mean(2) + SMALL)
 
 
 def about_of(motion: Motion) -> np.ndarray:
@@ -89,10 +119,13 @@ def train_parts(parts: PartsNet, clips: MotionClips, settings: RunSettings, reco
         motion = clips.motion(number)
         motion = motion.flipped() if rng.random() < 0.5 else motion
         points, masks = pick_points(motion, rng)
+        drags = motion.paths(points)
+        drags = straightened(drags) if rng.random() < STRAIGHT else drags
         first = shaded(motion.first, rng)
         if rng.random() < 0.5:
             first = first[..., rng.permutation(3)]
-        return {"first": first, "points": points, "masks": masks, "about": about_of(motion), "told": motion.moves}
+        return {"first": first, "points": points, "masks": masks, "about": about_of(motion), "told": motion.moves,
+                "drags": drags, "offset": motion.offset.transpose(0, 3, 1, 2)}
 
     def make(step: int, rows: Sequence[int]) -> Batch:
         numbers = order.draws(step * settings.batch_size + rows[0], len(rows))
@@ -100,6 +133,7 @@ def train_parts(parts: PartsNet, clips: MotionClips, settings: RunSettings, reco
         return {name: torch.from_numpy(np.stack([one[name] for one in made])) for name in made[0]}
 
     def loss(model, batch):
-        return model(as_pictures(batch["first"]), batch["points"], batch["masks"], batch["about"], batch["told"])
+        return model(as_pictures(batch["first"]), batch["points"], batch["masks"], batch["about"], batch["told"], batch["drags"],
+                     batch["offset"])
 
     return fit(PartsLoss(parts), make, loss, settings, record=record)

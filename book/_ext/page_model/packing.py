@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,11 +46,13 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
         embedding = pipeline.image_encoder(clip).image_embeds[:, None]
         return c8, found.fine, found.about, c4, c2, full, embedding
 
-    def masks(deep, fine, about, c4, c2, full, points):
-        return [codec.parts.masks(Look(deep, fine, about), (deep, c4, c2, full), points).sigmoid()]
+    def parts(deep, fine, about, c4, c2, full, points):
+        look, levels = Look(deep, fine, about), (deep, c4, c2, full)
+        masks = codec.parts.masks(look, levels, points).sigmoid()
+        return masks, codec.parts.codes(look, levels, masks, points)
 
-    def given(deep, about, masks, drags):
-        dragged = codec.dragged(Look(deep, deep, about), masks, drags)
+    def given(deep, about, masks, codes, drags):
+        dragged = codec.dragged(Look(deep, deep, about), masks, codes, drags)
         return dragged.given, dragged.guessed
 
     def clean(x, sigma, given, embedding, points, present, numbers):
@@ -62,17 +65,17 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
         return [denoise(network, x, sigma)]
 
     def motion(x, masks, guessed, drags):
-        (parts,) = codec.motion(x, Dragged(masks, drags, guessed, given=x))
-        return parts.masks, parts.fields
+        (moving,) = codec.motion(x, Dragged(masks, drags, guessed, given=x))
+        return moving.masks, moving.fields
 
     tape, seen = record(look, picture, clip_pixels(picture, pipeline.image_encoder.config.image_size))
     yield "look", tape
     deep, fine, about, c4, c2, full, embedding = seen
     points = torch.rand(1, most, max(frames), 2, generator=torch.Generator().manual_seed(0))
-    tape, (shown,) = record(masks, deep, fine, about, c4, c2, full, points[:, :, 0])
-    yield "masks", tape
+    tape, (shown, codes) = record(parts, deep, fine, about, c4, c2, full, points[:, :, 0])
+    yield "parts", tape
     for n in frames:
-        tape, (told, guessed) = record(given, deep, about, shown, points[:, :, :n])
+        tape, (told, guessed) = record(given, deep, about, shown, codes, points[:, :, :n])
         yield f"given{n}", tape
         x = torch.zeros(1, n, CHANNELS, GRID, GRID)
         yield f"clean{n}", record(clean, x, torch.ones(1), told, embedding, points[:, :, :n], torch.ones(1, most),
@@ -85,7 +88,7 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
 
 
 def pack_model(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
-    """All that a page needs of a pipeline: {"tapes", "weights", "settings", "bytes" (base64)}.
+    """All that a page needs of a pipeline: {"tapes", "weights", "settings", "bytes" (base64 of zlib's)}.
 
     kind: how the U-Net's weights are kept, and those of the painter's smallest grid: "f4" (float32), "f2" (float16) or "i1" (int8
     with a scale a row); small_kind: those of the U-Net's first and last convolution and its last block, which int8 would cost
@@ -116,7 +119,7 @@ def pack_model(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
     settings = {"frames": frames, "max_drags": pipeline.unet.config.max_drags, "channels": CHANNELS, "grid": GRID,
                 "sigmas": scheduler.sigmas.tolist(), "start": float(scheduler.init_noise_sigma),
                 "clip": pipeline.image_encoder.config.image_size}
-    return {"tapes": tapes, "weights": weights, "settings": settings, "bytes": base64.b64encode(file.getvalue()).decode()}
+    return {"tapes": tapes, "weights": weights, "settings": settings, "bytes": base64.b64encode(zlib.compress(file.getvalue(), 9)).decode()}
 
 
 def _write(file: io.BytesIO, tensor: Tensor, kind: str) -> dict:

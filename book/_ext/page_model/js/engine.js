@@ -41,20 +41,20 @@ export function makeEngine(model, bytes) {
       clip.data[i] = (clip.data[i] / 2 + 0.5 - MEAN[c]) / DEVIATION[c];
     }
     const [deep, fine, about, c4, c2, full, embedding] = player.run("look", small, clip);
-    seen = { W, first, guide: guideOf(first, W), deep, fine, about, c4, c2, full, embedding, origins: "", masks: null };
+    seen = { W, first, guide: guideOf(first, W), deep, fine, about, c4, c2, full, embedding, origins: "" };
   }
 
-  // The masks of the parts that drags begin on, (1, K, S, S). origins: [x, y] in the unit square.
-  function masksAt(origins) {
+  // The parts that drags begin on: masks (1, K, S, S), and codes that say how they move. origins: [x, y] in the unit square.
+  function partsAt(origins) {
     const key = JSON.stringify(origins);
     if (seen.origins !== key) {
       const points = tensor([1, settings.max_drags, 2]);
       origins.forEach((point, k) => points.data.set(point, 2 * k));
-      const [masks] = player.run("masks", seen.deep, seen.fine, seen.about, seen.c4, seen.c2, seen.full, points);
+      const [masks, codes] = player.run("parts", seen.deep, seen.fine, seen.about, seen.c4, seen.c2, seen.full, points);
       masks.data.fill(0, origins.length * SIDE * SIDE);
-      Object.assign(seen, { origins: key, masks });
+      Object.assign(seen, { origins: key, parts: { masks, codes } });
     }
-    return seen.masks;
+    return seen.parts;
   }
 
   // How parts move: drags [K][N][2] in the unit square of the opened picture. noise: of the latents, or a seed of it.
@@ -62,12 +62,12 @@ export function makeEngine(model, bytes) {
     if (!seen) throw new Error("No picture is open.");
     if (drags.length > settings.max_drags) throw new Error(`Got ${drags.length} drags, this model takes at most ${settings.max_drags}: delete one.`);
     const N = live ? LIVE : settings.frames;
-    const masks = masksAt(drags.map((points) => points[0]));
+    const { masks, codes } = partsAt(drags.map((points) => points[0]));
     const points = tensor([1, settings.max_drags, N, 2]);
     drags.forEach((drag, k) => (live ? [drag[0], drag.at(-1)] : drag).forEach((point, n) => points.data.set(point, 2 * (k * N + n))));
     const present = tensor([1, settings.max_drags], Float32Array.from({ length: settings.max_drags }, (_, k) => +(k < drags.length)));
     const numbers = tensor([N], Float32Array.from({ length: N }, (_, n) => (live && n ? settings.frames - 1 : n)));
-    const [given, guessed] = player.run(`given${N}`, seen.deep, seen.about, masks, points);
+    const [given, guessed] = player.run(`given${N}`, seen.deep, seen.about, masks, codes, points);
     const x = tensor([1, N, settings.channels, settings.grid, settings.grid]);
     x.data.set((noise ?? noiseOf(seed, x.data.length)).map((value) => value * settings.start));
     const sigmas = live ? [steps[0], 0] : steps;
@@ -97,5 +97,5 @@ export function makeEngine(model, bytes) {
     }
   }
 
-  return { open, masksAt, motionOf, frames, settings, get seen() { return seen; } };
+  return { open, partsAt, motionOf, frames, settings, get seen() { return seen; } };
 }

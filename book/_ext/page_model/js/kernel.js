@@ -17,9 +17,9 @@ export function withEngine(model, load) {
     busy({ state: "loading" });
     const given = await load();
     const text = atob(given.bytes);
-    const bytes = new ArrayBuffer(text.length);
-    const into = new Uint8Array(bytes);
-    for (let i = 0; i < text.length; i++) into[i] = text.charCodeAt(i);
+    const packed = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
+    const bytes = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
     const address = URL.createObjectURL(new Blob([given.engine], { type: "text/javascript" }));
     worker = new Worker(address); // a classic one: from a file, browsers start no modules
     worker.onmessage = ({ data }) => answered(data);

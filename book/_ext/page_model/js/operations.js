@@ -142,7 +142,7 @@ export const OPERATIONS = {
   sin: each("Math.sin(x)"), cos: each("Math.cos(x)"), exp: each("exp(x)"), log: each("Math.log(x)"), sqrt: each("Math.sqrt(x)"),
   neg: each("-x"), floor: each("Math.floor(x)"), reciprocal: each("1 / x"),
   clamp: (x, low, high) => each(`Math.min(${high ?? Infinity}, Math.max(${low ?? -Infinity}, x))`)(x),
-  sum: over((a, b) => a + b, 0), mean: over((a, b) => a + b, 0, (value, count) => value / count), amax: over(Math.max, -Infinity),
+  sum: over((a, b) => a + b, 0), mean: over((a, b) => a + b, 0, (value, count) => value / count), amax: over(Math.max, -Infinity), amin: over(Math.min, Infinity),
   any: (x, dim, keep) => over((a, b) => +(a || b !== 0), 0)(x, dim === undefined ? [] : [dim], keep),
   argmax,
   scatter: (x, dim, index, value) => { // of a number, along the last axis

@@ -22,7 +22,7 @@ export function suggest(engine) {
     if (likely[at] < SURE) break;
     const [x, y] = [at % SIDE, Math.floor(at / SIDE)];
     const from = [(x + 0.5) / SIDE, (y + 0.5) / SIDE];
-    const mask = engine.masksAt([from]).data.slice(0, P);
+    const mask = engine.partsAt([from]).masks.data.slice(0, P);
     for (let p = 0; p < P; p++) {
       if (mask[p] >= 0.3 || (Math.abs((p % SIDE) - x) < 3 && Math.abs(Math.floor(p / SIDE) - y) < 3)) likely[p] = 0;
     }
