@@ -36,7 +36,7 @@ def test_a_live_frame_has_the_pictures_shape_and_only_what_moves_changes(pipelin
     frame = live.frame(DRAGS)
     assert frame.dtype == np.uint8 and frame.shape[0] / frame.shape[1] == pytest.approx(48 / 60, abs=0.02)
     assert np.array_equal(frame, live.frame(DRAGS))  # the same drags and seed, the same frame
-    live._masks = torch.zeros_like(live._masks)  # no part: nothing to move
+    live._parts = tuple(torch.zeros_like(one) for one in live._parts)  # no part: nothing to move
     pipeline.vae.motion, kept = (lambda x, dragged: [_still(m) for m in kept(x, dragged)]), pipeline.vae.motion
     try:
         still = live.frame(DRAGS)
@@ -54,9 +54,9 @@ def test_what_was_seen_of_the_picture_is_kept(pipeline, picture, monkeypatch):
     live = LivePicture(pipeline, picture)
     monkeypatch.setattr(pipeline.vae.parts, "forward", None)  # looking again would fail
     live.frame(DRAGS)
-    masks = live._masks
+    parts = live._parts
     live.frame(Drags(np.linspace((0.3, 0.4), (0.1, 0.2), 14)[None].astype(np.float32)))
-    assert live._masks is masks  # it begins on the same place
+    assert live._parts is parts  # it begins on the same place
 
 
 def test_suggested_arrows_begin_where_the_network_says_that_something_moves(pipeline, picture):

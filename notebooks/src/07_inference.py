@@ -69,12 +69,13 @@ figures.schedules(
 # %% [markdown]
 # ## Motion, out of noise
 #
-# What is $z$? In the paper, a VAE's latents of every frame, and one would have to decode them to see anything. `tiny` diffuses
-# motion ([how](../book/equations.md#eq-field)), and that can be drawn as it is. For each pixel of frame 1, on a grid of 32 × 32,
-# the drags and one look at the picture already make [a guess](../book/equations.md#eq-guess): the part that a drag lies on
-# goes where the drag goes, and turns or grows as a part that looks like this does (left). The network adds what is missing, for
-# limbs bend and shafts turn along with their handles; and it says anew which pixels move. Direction is a hue, length its strength. Look along a row: noise first, then the answer; after the first step most of it
-# is there, which is why this model needs so few.
+# What is $z$? In the paper, a VAE's latents of every frame, and one would have to decode them to see anything. `tiny`
+# diffuses motion ([how](../book/equations.md#eq-field)), and that can be drawn as it is. For each pixel of frame 1, on a grid
+# of 32 × 32, the drags and one look at the picture already make [a guess](../book/equations.md#eq-guess): the part that a
+# drag lies on goes where the drag goes, and turns or grows as a part that looks like this does (left). The network may add
+# what is missing, for limbs bend and shafts turn along with their handles (how far `tiny` has learned this says its card);
+# and it says anew which pixels move. Direction is a hue, length its strength. Look along a row: noise first, then the answer;
+# after the first step most of it is there, which is why this model needs so few.
 
 # %%
 import numpy as np

@@ -119,7 +119,8 @@ def pack_model(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
     settings = {"frames": frames, "max_drags": pipeline.unet.config.max_drags, "channels": CHANNELS, "grid": GRID,
                 "sigmas": scheduler.sigmas.tolist(), "start": float(scheduler.init_noise_sigma),
                 "clip": pipeline.image_encoder.config.image_size}
-    return {"tapes": tapes, "weights": weights, "settings": settings, "bytes": base64.b64encode(zlib.compress(file.getvalue(), 9)).decode()}
+    packed = base64.b64encode(zlib.compress(file.getvalue(), 9)).decode()
+    return {"tapes": tapes, "weights": weights, "settings": settings, "bytes": packed}
 
 
 def _write(file: io.BytesIO, tensor: Tensor, kind: str) -> dict:
