@@ -109,6 +109,7 @@ export function makeLayers(memory, kernels) {
 
   // Mean 0 and deviation 1 of each group of `count` numbers, a multiple of 4: finish(g, from, to, scale, shift) makes them.
   function normalised(x, count, epsilon, finish) {
+    if (count % 4) throw new Error(`Got groups of ${count} numbers, the kernels take multiples of 4.`);
     const made = blank(x.shape);
     const total = (kernel, from) => { kernel(from, spot, spot + 16, count / 4); return floats[at + 4] + floats[at + 5] + floats[at + 6] + floats[at + 7]; };
     for (let g = 0, from = addressOf(x.data), to = addressOf(made.data); g < x.data.length / count; g++, from += 4 * count, to += 4 * count) {
