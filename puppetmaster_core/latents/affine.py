@@ -16,6 +16,7 @@ CODE = 96  # numbers that describe a part
 HIDDEN = 256
 DROPOUT = 0.3  # of what is read of the features
 ALONG = 7  # numbers of a drag's path, for each frame
+SHAPE = 8  # numbers of where a part lies, see `_shape`
 
 
 class AffineHead(nn.Module):
@@ -25,7 +26,7 @@ class AffineHead(nn.Module):
     def __init__(self, channels: Sequence[int], told: int):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(2 * c) for c in channels)
-        self.part = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(2 * (sum(channels) + told) + 8, HIDDEN), nn.SiLU(),
+        self.part = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(2 * (sum(channels) + told) + SHAPE, HIDDEN), nn.SiLU(),
                                   nn.Linear(HIDDEN, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, CODE))
         self.matrix = nn.Sequential(nn.Linear(CODE + ALONG, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(),
                                     nn.Linear(HIDDEN, 4))
@@ -69,7 +70,7 @@ def _under(features: Tensor, masks: Tensor) -> Tensor:
 
 
 def _shape(masks: Tensor, points: Tensor) -> Tensor:
-    """Where a part lies about its point, how it spreads, how large it is and where the point is: (B, K, 8)."""
+    """Where a part lies about its point, how it spreads, how large it is and where the point is: (B, K, SHAPE)."""
     away, weight = away_from(points.float(), masks.shape[-1]), masks.float().flatten(2)
     area = weight.sum(2, keepdim=True)
     x, y = away[:, :, 0], away[:, :, 1]

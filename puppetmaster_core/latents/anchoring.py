@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from puppetmaster_core.latents.affine import away_from
 from puppetmaster_core.latents.snap import Guide, resized, snap
 
 STIFF, SOFT = 0.12, 0.35  # misfit, of the part's own motion, up to which it is moved whole, and from which on it keeps its field
@@ -54,21 +55,18 @@ def anchored(offset: Tensor, moving: Tensor, masks: Tensor, drags: Tensor) -> Pa
     offset (N, 2, S, S), where moving (S, S) in [0, 1] says that anything moves; masks (K, S, S) in [0, 1] of the parts that drags
     (K, N, 2), xy in [0, 1], lie on.
     """
-    size = offset.shape[-1]
     claimed = torch.cat([masks, (0.3 * torch.ones_like(moving))[None]])
     owner = F.one_hot(claimed.argmax(0), len(claimed)).permute(2, 0, 1)
     own = owner * moving
-    centres = (torch.arange(size, device=offset.device) + 0.5) / size
-    places = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))  # (2, S, S)
     fields = [spread(offset, moving)]
     for mask, drag in zip(own[:-1], drags, strict=True):
-        fields.insert(-1, _of_part(fields[-1], mask, places, drag))
+        fields.insert(-1, _of_part(fields[-1], mask, drag))
     return PartMotion(own, torch.stack(fields))
 
 
-def _of_part(offset: Tensor, mask: Tensor, places: Tensor, drag: Tensor) -> Tensor:
+def _of_part(offset: Tensor, mask: Tensor, drag: Tensor) -> Tensor:
     """The field (N, 2, S, S) of one part: d_n + A_n (p − u) by weighted least squares, or the loose field drawn to the drag."""
-    away = (places - drag[0].view(2, 1, 1)).flatten(1)  # (2, S²), p − u
+    away = away_from(drag[None, :1], offset.shape[-1])[0, 0]  # (2, S²), p − u
     moved = (drag - drag[0])[:, :, None]  # (N, 2, 1), d_n
     weight = mask.flatten()
     rest = offset.flatten(2) - moved  # (N, 2, S²)
