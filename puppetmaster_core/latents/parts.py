@@ -62,18 +62,20 @@ class PartsNet(nn.Module):
     def masks(self, look: Look, levels: tuple[Tensor, ...], points: Tensor) -> Tensor:
         """Logits (B, K, S, S) of the part that each of points (B, K, 2), xy in [0, 1], lies on."""
         batch, count, _ = points.shape
-        at = [read(level, points) for level in levels]  # (B, K, C) each
-        weights = self.kernels(torch.cat(at, 2)).float().flatten(0, 1)
-        box = read(look.told("box"), points).float()  # (B, K, 4)
-        shared = look.fine.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
-        x = torch.cat([shared, _placed(points.float(), box, look.fine.shape[-1]).flatten(0, 1)], 1).flatten(2)
-        start = 0
-        for n, (i, o) in enumerate(self.sizes):
+        weights = self.kernels(torch.cat([read(level, points) for level in levels], 2)).float().flatten(0, 1)
+        layers, start = [], 0
+        for i, o in self.sizes:
             weight, bias = weights[:, start : start + i * o + o].split([i * o, o], 1)
+            layers.append((weight.view(-1, o, i) / i**0.5, bias[..., None]))
             start += i * o + o
-            x = weight.view(-1, o, i) / i**0.5 @ x + bias[..., None]
-            if n + 1 < len(self.sizes):
-                x = F.relu(x)
+        weight, bias = layers[0]
+        seen = weight[..., :HIDDEN].unflatten(0, (batch, count)).flatten(1, 2) @ look.fine.float().flatten(2)
+        across, down = _placed(points.float(), read(look.told("box"), points).float(), look.fine.shape[-1])
+        across, down = weight[..., HIDDEN:] @ across.flatten(0, 1), weight[..., HIDDEN:] @ down.flatten(0, 1) + bias
+        x = seen.view(*down.shape[:2], *look.fine.shape[-2:]) + across[:, :, None] + down[..., None]
+        x = x.flatten(2)
+        for weight, bias in layers[1:]:
+            x = weight @ F.relu(x) + bias
         return x.view(batch, count, *look.fine.shape[-2:])
 
     def codes(self, look: Look, levels: tuple[Tensor, ...], masks: Tensor, points: Tensor) -> Tensor:
@@ -81,11 +83,11 @@ class PartsNet(nn.Module):
         return self.affine.codes(levels, look.about, masks, points)
 
 
-def _placed(points: Tensor, box: Tensor, size: int) -> Tensor:
-    """Where every pixel lies (B, K, 6, size, size): from the point, and inside the four sides of the box around it."""
-    centres = (torch.arange(size, device=points.device) + 0.5) / size
-    x, y = centres[None, None, None, :], centres[None, None, :, None]
-    dx, dy = torch.broadcast_tensors(x - points[..., 0, None, None], y - points[..., 1, None, None])
-    left, top, right, bottom = (side[..., None, None] for side in box.unbind(2))
-    inside = [dx + left, dy + top, right - dx, bottom - dy]
-    return torch.stack([dx, dy, *(4 * one.clamp(-0.5, 0.5) for one in inside)], 2)
+def _placed(points: Tensor, box: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Where a pixel lies, from the point and inside the four sides of the box around it: what its column tells of that, and what
+    its row does, (B, K, 6, size) each. They add up."""
+    away = (torch.arange(size, device=points.device) + 0.5) / size - points[..., None]  # (B, K, 2, size)
+    before, after = (4 * side.clamp(-0.5, 0.5) for side in (away + box[..., :2, None], box[..., 2:, None] - away))
+    own = torch.stack([away, before, after], 2)  # (B, K, 3, 2, size)
+    across = own * own.new_tensor([1, 0])[:, None]
+    return across.flatten(2, 3), (own - across).flatten(2, 3)
