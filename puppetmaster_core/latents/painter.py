@@ -23,9 +23,9 @@ MODES = 4  # colours that a pixel may have
 PAINT = 4 * MODES + 3  # channels painted: the colours (3 each), their log odds, the logit of how much of them shows over what
 # moved, and the log odds of what moved alone and of the picture's own pixel
 TOLD = 6.0  # log odds of a unit that the networks tell, so that they learn to be sure soon
-CRISP = 6.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
+CRISP = 4.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
 FAINTLY = 0.25  # known: a pixel that is less has nothing of its own to show
-AROUND = 2  # pixels around what is touched, where edges are mixed
+AROUND = 2  # pixels around what moves, where edges are mixed
 BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
 
 
@@ -63,7 +63,7 @@ class Moved:
     def touched(self) -> Tensor:
         """Where a frame may differ from the picture (N, 1, S, S)."""
         some = (self.left[None] > 0.5) | (self.covered > 0) | (self.swept > 0.5)
-        return F.max_pool2d(some.float(), 2 * AROUND + 1, 1, AROUND)
+        return around(some.float())
 
     def halved(self) -> Moved:
         own = self.pictures, self.known, self.covered, self.travel, self.first, self.left, self.swept
@@ -108,7 +108,8 @@ class Painter(nn.Module):
         painted = (1 - share) * moved.pictures[:, None] + share * colours.unflatten(1, (MODES, 3))
         whole = moved.pictures / moved.known.clamp(min=FAINTLY)
         may = torch.cat([painted, whole[:, None], moved.first.expand(len(painted), 1, -1, -1, -1)], 1)
-        seldom = 2 * torch.maximum(moved.covered, moved.left)  # what moved to here, or from here, is seldom as it was
+        # What moved to here, or from here, is seldom as it was; nor are its edges, mixed with what lay behind or half missed.
+        seldom = 2 * torch.maximum(moved.covered, around(moved.left))
         odds = torch.cat([odds, carried - 4 * (1 - moved.known), own - seldom], 1)
         if moved.size > BASE:  # neighbours decide together, or where odds are even colours would be woven
             odds = F.avg_pool2d(odds, 3, 1, 1, count_include_pad=False)
@@ -130,6 +131,11 @@ class Painter(nn.Module):
         coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
         x = self.stem_fine(F.pixel_unshuffle(torch.cat([given, coarse], 1), 2))
         return coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()
+
+
+def around(x: Tensor) -> Tensor:
+    """The most of x (…, C, S, S) within AROUND pixels."""
+    return F.max_pool2d(x, 2 * AROUND + 1, 1, AROUND)
 
 
 def shown(moved: Moved, colours: Tensor, odds: Tensor) -> Tensor:

@@ -173,8 +173,8 @@ function widest(plane, W, reach) { // the largest number within `reach` pixels, 
   return pass(pass(plane, true), false);
 }
 
-// What the painter is given of one frame, (1, 13, W, W), and where the frame may differ from the picture. first: 3 planes in
-// [−1, 1]; offset: 2 planes in picture widths.
+// What the painter is given of one frame, (1, 13, W, W), where the frame may differ from the picture, and what is near to what
+// moves. first: 3 planes in [−1, 1]; offset: 2 planes in picture widths.
 export function moved(first, { offset, order }, weight, W) {
   const P = W * W;
   const pixels = offset.map((value) => value * W);
@@ -205,7 +205,7 @@ export function moved(first, { offset, order }, weight, W) {
     given.data[12 * P + p] = swept[p];
     some[p] = +(weight[p] > 0.5 || covered[p] > 0 || swept[p] > 0.5);
   }
-  return { given, touched: widest(some, W, AROUND) };
+  return { given, touched: widest(some, W, AROUND), near: widest(weight, W, AROUND) };
 }
 
 // The same at half the size. What is left bare is a product, so it is made anew.

@@ -1,6 +1,6 @@
 // From what the painter says of every pixel to frames (the package's painter.py). Letters: W pixels a side, P = W² pixels.
 
-const [BASE, MODES, TOLD, CRISP, FAINTLY] = [64, 4, 6, 6, 0.25]; // as in painter.py
+const [BASE, MODES, TOLD, CRISP, FAINTLY] = [64, 4, 6, 4, 0.25]; // as in painter.py
 
 // Shares that add up to 1, nearly all the likeliest's.
 function likeliest(odds) {
@@ -11,7 +11,7 @@ function likeliest(odds) {
 }
 
 // A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 3, W, W): the likeliest of what a pixel may be.
-export function composed(first, { given, touched }, paint, W) {
+export function composed(first, { given, touched, near }, paint, W) {
   const P = W * W;
   const ALL = MODES + 2; // painted colours, what moved there, and the picture's own
   const frame = new Uint8ClampedArray(4 * P).fill(255);
@@ -19,7 +19,7 @@ export function composed(first, { given, touched }, paint, W) {
   const told = (k, p) => {
     if (k < MODES) return paint.data[(3 * MODES + k) * P + p];
     if (k === MODES) return paint.data[(4 * MODES + 1) * P + p] - 4 * (1 - known[p]);
-    return paint.data[(4 * MODES + 2) * P + p] - 2 * Math.max(covered[p], left[p]);
+    return paint.data[(4 * MODES + 2) * P + p] - 2 * Math.max(covered[p], near[p]);
   };
   const reach = +(W > BASE); // neighbours decide together
   const odds = new Float32Array(ALL);
