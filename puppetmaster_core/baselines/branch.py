@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from diffusers.models.controlnets.controlnet import zero_module
 from torch import Tensor, nn
 
 from puppetmaster_core.baselines.maps import PLAIN
@@ -23,7 +24,7 @@ class Branch(nn.Module):
                 if hasattr(part, "context"):
                     part.context = network.context
         self.control = nn.Conv2d(control_channels, self.conv_in.out_channels, 3, padding=1)
-        self.out = nn.ModuleList(map(zero_conv, _skip_channels(network)))
+        self.out = nn.ModuleList(zero_module(nn.Conv2d(own, own, 1)) for own in _skip_channels(network))
 
     def forward(self, sample: Tensor, control: Tensor, rest: dict) -> list[Tensor]:
         """What is added to every skip of the blocks, and last to the middle. sample (B·N, C, h, w), control (B·N, C', h, w);
@@ -73,13 +74,6 @@ class Branched(DragUNet):
         x, skips = result
         skips = tuple(skip + self.added.pop(0) for skip in skips)
         return skips[-1] if x is result[1][-1] else x, skips
-
-
-def zero_conv(channels: int) -> nn.Conv2d:
-    conv = nn.Conv2d(channels, channels, 1)
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
-    return conv
 
 
 def _skip_channels(network: DragUNet) -> list[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from diffusers.models.controlnets.controlnet import zero_module
+from torch import Tensor
 
 from puppetmaster_core.baselines.branch import Branched
 from puppetmaster_core.baselines.maps import blur, displacement_maps
@@ -20,8 +21,7 @@ class FlowBranch(Branched):
 
     def __init__(self, **config):
         super().__init__(**config)
-        nn.init.zeros_(self.branch.control.weight)
-        nn.init.zeros_(self.branch.control.bias)
+        zero_module(self.branch.control)
 
     def control_of(self, sample: Tensor, points: Tensor, present: Tensor) -> Tensor:
         size = FINE * sample.shape[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diffusers.models.controlnets.controlnet import zero_module
 from torch import Tensor, nn
 
 from puppetmaster_core.baselines.maps import PLAIN, blur, displacement_maps
@@ -34,9 +35,7 @@ class Gate(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.norm = nn.GroupNorm(8, channels, affine=False)
-        self.out = nn.Conv2d(WIDTH, 2 * channels, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zero_module(nn.Conv2d(WIDTH, 2 * channels, 3, padding=1))
 
     def forward(self, features: Tensor, maps: Tensor) -> Tensor:
         gamma, beta = self.out(maps).chunk(2, 1)
