@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -21,14 +20,13 @@ from puppetmaster_core.ablations.arms import AblationError, Arm
 from puppetmaster_core.ablations.data import TrainingClips, training_clips
 from puppetmaster_core.ablations.pretraining import pretrained
 from puppetmaster_core.ablations.subjects import JudgedClip, judged_clips
-from puppetmaster_core.ablations.train import Task, run_settings, scores, timed, train_network, videos
+from puppetmaster_core.ablations.train import Task, scores, space_of, train_network, videos
 from puppetmaster_core.evaluation.metrics import static_copy
 from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.jobs import difference
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.provenance import commit
-from puppetmaster_core.training.config import Recipe
 
 COPY, TRUTH = "static-copy", "truth"  # files beside the arms'
 SHOWN = 4  # judged clips whose videos are kept
@@ -109,11 +107,8 @@ class Grid:
             weights = pretrained(self.work, good, code, self.size.pretraining, self.judged, self._record_pretraining)
             network.load_state_dict(weights, strict=False)
         clips = TrainingClips.mixed(good, self.bad, arm.bad) if arm.bad else good
-        task = Task.of(good, arm.residual)  # one scale, whatever the clips
-        task = Task(clips, task.space)
-        with tempfile.TemporaryDirectory() as folder:
-            settings = run_settings(Path(folder), seed=seed, steps=self.size.steps)
-            curve, seconds = timed(lambda: train_network(network, task, settings, Recipe(**ABLATION.training["recipe"])))
+        task = Task(clips, space_of(good, arm.residual))  # one scale, whatever the clips
+        curve, seconds = train_network(network, task, seed=seed, steps=self.size.steps)
         made = videos(network, task, code, self.judged, seed)
         if seed == SEEDS[0]:
             save_strip(self.path(arm.name, seed).with_suffix(".webp"), made[:SHOWN])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +14,13 @@ from torch import Tensor
 from puppetmaster_core.ablations.data import TrainingClips, look_of
 from puppetmaster_core.ablations.shapes import shapes_videos
 from puppetmaster_core.ablations.subjects import JudgedClip
-from puppetmaster_core.ablations.train import Task, run_settings, sampled, scores, timed, train_network, videos
+from puppetmaster_core.ablations.train import Task, sampled, scores, space_of, train_network, videos
 from puppetmaster_core.evaluation.metrics import psnr_of_frames
 from puppetmaster_core.files import whole_file, write_json
 from puppetmaster_core.latents.linear import LinearCode
 from puppetmaster_core.model import DragUNet
 from puppetmaster_core.pictures import to_tensor
 from puppetmaster_core.presets import ABLATION
-from puppetmaster_core.training.config import Recipe
 
 LARGER = 2  # times the scale's size
 VIDEOS, HELD_OUT = 800, 32
@@ -36,13 +34,11 @@ def pretrained(work: Path, good: TrainingClips, code: LinearCode, steps: int, ju
     if not (path.is_file() and told.is_file()):
         torch.manual_seed(0)
         network = DragUNet(**ABLATION.unet | PLAIN)
-        space = Task.of(good, residual=False).space
         size = LARGER * ABLATION.size
-        task = Task(coded_shapes(shapes_videos(VIDEOS, ABLATION.frames, size), code), space)
-        with tempfile.TemporaryDirectory() as folder:
-            settings = run_settings(Path(folder), seed=0, steps=steps, batch_size=8, warmup_steps=steps // 10,
-                                    decay_steps=steps // 2)
-            curve, seconds = timed(lambda: train_network(network, task, settings, Recipe(**ABLATION.training["recipe"])))
+        clips = coded_shapes(shapes_videos(VIDEOS, ABLATION.frames, size), code)
+        task = Task(clips, space_of(good, residual=False))
+        curve, seconds = train_network(network, task, seed=0, steps=steps, batch_size=8, warmup_steps=steps // 10,
+                                       decay_steps=steps // 2)
         unseen = shapes_videos(HELD_OUT, ABLATION.frames, size, seed=1)
         smaller = unseen.reshape(*unseen.shape[:2], ABLATION.size, LARGER, ABLATION.size, LARGER, 3).mean((3, 5)).astype(np.uint8)
         made = {name: (sampled(network, task, code, shown[:, 0], 0), shown)

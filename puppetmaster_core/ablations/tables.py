@@ -106,16 +106,13 @@ def _draws(seeds: int, clips: int) -> tuple[np.ndarray, np.ndarray]:
 
 def summary(loaded: dict, table: str) -> dict[str, dict]:
     """A row for the static copy and for each arm of a table that has run."""
-    rows = {}
-    for name in (COPY, *TABLES[table]):
-        if name not in loaded:
-            continue
-        runs = loaded[name]
-        rows[name] = {"label": ARMS[name].label if name in ARMS else "static copy", "seeds": sorted(runs) if name in ARMS else [],
-                      **{score: interval_over_seeds(values(runs, score)) for score in SCORES}}
-        if name in ARMS:
-            first = next(iter(runs.values()))
-            rows[name] |= {"parameters": first["parameters"], "seconds": round(sum(run["seconds"] for run in runs.values()), 1)}
+    found = {name: {score: interval_over_seeds(values(loaded[name], score)) for score in SCORES}
+             for name in (COPY, *TABLES[table]) if name in loaded}
+    rows = {COPY: {"label": "static copy", "seeds": [], **found.pop(COPY)}}
+    for name, own in found.items():
+        runs = list(loaded[name].values())
+        rows[name] = {"label": ARMS[name].label, "seeds": sorted(loaded[name]), **own, "parameters": runs[0]["parameters"],
+                      "seconds": round(sum(run["seconds"] for run in runs), 1)}
     return rows
 
 

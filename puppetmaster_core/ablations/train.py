@@ -5,6 +5,7 @@ Letters: B batch, N frames, K drags, L latent channels, (h, w) latent grid.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from puppetmaster_core.pictures import to_frames, to_tensor
 from puppetmaster_core.presets import ABLATION
 from puppetmaster_core.sampling import make_solver, sample
 from puppetmaster_core.training.batches import row_generator, row_noise
-from puppetmaster_core.training.config import Plan, Recipe, RunSettings
+from puppetmaster_core.training.config import Plan
 from puppetmaster_core.training.denoiser import Denoiser, pick_frames, residual_scale
 from puppetmaster_core.training.loop import fit
 
@@ -40,14 +41,19 @@ class Task:
     clips: TrainingClips
     space: LatentSpace
 
-    @classmethod
-    def of(cls, clips: TrainingClips, residual: bool) -> Task:
-        return cls(clips, LatentSpace(residual_scale(clips.z.numpy(), residual), residual))
+
+def space_of(clips: TrainingClips, residual: bool) -> LatentSpace:
+    return LatentSpace(residual_scale(clips.z.numpy(), residual), residual)
 
 
-def train_network(network: DragUNet, task: Task, settings: RunSettings, recipe: Recipe) -> list[list[float]]:
-    """Train in place, to EMA weights; the curve of the loss, [step, mean since the last point] a point."""
-    clips, losses = task.clips, []
+def train_network(network: DragUNet, task: Task, **changes) -> tuple[list[list[float]], float]:
+    """Train in place, to EMA weights; the curve of the loss, [step, mean since the last point] a point, and the CPU's seconds.
+
+    changes: of the scale's settings.
+    """
+    never = dict.fromkeys(("checkpoint_every", "log_every", "sample_every"), 10**8)
+    plan = Plan(ABLATION, Path(), changes={"workers": 1, **never, **changes})
+    settings, recipe, clips, losses, began = plan.settings("denoiser"), plan.items, task.clips, [], time.process_time()
     order = shuffled(len(clips), settings.steps, settings.batch_size, settings.seed)
 
     def batch(step: int, rows: range) -> dict[str, Tensor]:
@@ -70,8 +76,9 @@ def train_network(network: DragUNet, task: Task, settings: RunSettings, recipe: 
         losses.append(float(errors.detach().mean()))
         return errors.mean(), {}
 
-    fit(Denoiser(network, None, TIME_IDS), batch, loss, settings)
-    return curve(losses[-settings.steps:])
+    with tempfile.TemporaryDirectory() as folder:  # of logs, which nobody reads
+        fit(Denoiser(network, None, TIME_IDS), batch, loss, replace(settings, output=folder))
+    return curve(losses[-settings.steps:]), round(time.process_time() - began, 1)
 
 
 def tell(network: DragUNet, masks: Tensor) -> None:
@@ -124,14 +131,3 @@ def scores(made: list[np.ndarray], clips: list[JudgedClip]) -> dict[str, list[fl
     """By name, one number a clip."""
     rows = [judge_video(video, clip) for video, clip in zip(made, clips, strict=True)]
     return {name: [round(row[name], 4) if np.isfinite(row[name]) else None for row in rows] for name in rows[0]}
-
-
-def run_settings(folder: Path, **changes) -> RunSettings:
-    """The scale's, with changes, for a run that leaves nothing in its folder but logs."""
-    never = dict.fromkeys(("checkpoint_every", "log_every", "sample_every"), 10**8)
-    return Plan(ABLATION, folder, changes={"workers": 1, **never, **changes}).settings("denoiser")
-
-
-def timed(work) -> tuple[object, float]:
-    began = time.process_time()
-    return work(), round(time.process_time() - began, 1)
