@@ -23,15 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> tuple[list, str]:
     from puppetmaster_core.evaluation.claims import rebuild
-    from puppetmaster_core.evaluation.ledger import FILE, ledger_text, read_ledger, write_ledger
+    from puppetmaster_core.evaluation.ledger import FILE, read_ledger, write_ledger
 
     folder = arguments.results
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder, expected one with results: name it with --results")
+    claims = rebuild(folder)
     if arguments.update:
-        write_ledger(rebuild(folder), folder / FILE)
-    claims = read_ledger(folder)
-    if ledger_text(claims) != ledger_text(rebuild(folder)):
+        write_ledger(claims, folder / FILE)
+    elif read_ledger(folder) != claims:
         raise BadInput(f"{folder / FILE} is not what the results make: puppetmaster claims --update")
     width = max((len(name) for name in claims), default=0)
     lines = [f"{claim.id:{width}}  {claim.holds or '–':8} ours {claim.figure:36} paper {claim.paper_figure:10} {claim.what}"

@@ -69,8 +69,8 @@ def rebuild(results: str | Path) -> Ledger:
 def claims_of(name: str, record: dict) -> list[Claim]:
     """The claims of one result; `name` is its file's. Raises LedgerError."""
     try:
-        found = {"library": _exact, "table1": _table_1}.get(record.get("kind", ""), lambda *_: [])(name, record)
-        return [*found, *(_made(name, record, **claim) for claim in record.get("claims", []))]
+        found = {"library": _exact, "table1": _table_1}.get(record.get("kind", ""), lambda _: [])(record)
+        return [_made(name, record, **claim) for claim in [*found, *record.get("claims", [])]]
     except LedgerError as error:
         raise LedgerError(f"{name}: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
@@ -100,7 +100,7 @@ def _column(metric: str) -> dict:
     return {"unit": about.unit, "better": about.better, "digits": about.digits}
 
 
-def _exact(name: str, record: dict) -> Iterator[Claim]:
+def _exact(record: dict) -> Iterator[dict]:
     """What `puppetmaster evaluate` says of procedural clips: what is asked for, then each row's own figures."""
     model, summary, kinds = record["model"], record["summary"], record["kinds"]
     suite = {"all": "library", "cabinets": "cabinets"}.get(kinds, f"library_{slug(kinds)}")
@@ -110,21 +110,21 @@ def _exact(name: str, record: dict) -> Iterator[Claim]:
         if where.partition("/")[0] in summary and value_at(summary, where) is not None:
             of = metric.removesuffix(OVER)
             what = METRICS[of].label + (", less the static copy's" if of != metric else "")
-            yield _made(name, record, f"summary/{where}", id=f"{suite}.{slug(model)}.{metric}", what=f"{named}: {what}, {model}",
-                        bar=bars.get(metric), **_column(of), **beside)
+            yield {"at": f"summary/{where}", "id": f"{suite}.{slug(model)}.{metric}", "what": f"{named}: {what}, {model}",
+                   "bar": bars.get(metric), **_column(of), **beside}
     for row in summary["rows"]:
         whose, named_row = f"{suite}.{ROWS[row]}{slug(model)}", model if row == "model" else f"{row}, beside {model}"
         for metric, part in OF_ROWS.items():
             if summary[row][part] is not None:
-                yield _made(name, record, f"summary/{row}/{part}", id=f"{whose}.{metric}", **_column(metric), **beside,
-                            what=f"{named}: {METRICS[metric].label}, {named_row}",
-                            bar=bars.get(metric) if row == "model" else None)
+                yield {"at": f"summary/{row}/{part}", "id": f"{whose}.{metric}", **_column(metric), **beside,
+                       "what": f"{named}: {METRICS[metric].label}, {named_row}",
+                       "bar": bars.get(metric) if row == "model" else None}
         if summary["right direction of"].get(row) is not None:
-            yield _made(name, record, f"summary/right direction of/{row}", id=f"{whose}.right_direction",
-                        what=f"{named}: {METRICS['right_direction'].label}, {named_row}", **_column("right_direction"), **beside)
+            yield {"at": f"summary/right direction of/{row}", "id": f"{whose}.right_direction",
+                   "what": f"{named}: {METRICS['right_direction'].label}, {named_row}", **_column("right_direction"), **beside}
 
 
-def _table_1(name: str, record: dict) -> Iterator[Claim]:
+def _table_1(record: dict) -> Iterator[dict]:
     """What `puppetmaster evaluate --data` says of each row. A model's row is held against the paper's Puppet-Master."""
     suite, models = record["suite"], record.get("models", [])
     figures = paper.figures_of_table_1().get(suite, {}).get("Puppet-Master", {})
@@ -135,13 +135,13 @@ def _table_1(name: str, record: dict) -> Iterator[Claim]:
             held = {"paper": figures[metric], "place": "Table 1"} if row in models and metric in figures else {}
             if held and summary["clips"] != paper.CLIPS:
                 notes.append(f"{summary['clips']} clips, the paper {paper.CLIPS}")
-            yield _made(name, record, f"summary/{row}/{metric}", id=f"{slug(suite)}.{slug(row)}.{metric}", **_column(metric),
-                        what=f"{suite}: {METRICS[metric].label}, {row}", scale=row if row in models else "",
-                        note="; ".join(notes), **held)
+            yield {"at": f"summary/{row}/{metric}", "id": f"{slug(suite)}.{slug(row)}.{metric}", **_column(metric),
+                   "what": f"{suite}: {METRICS[metric].label}, {row}", "scale": row if row in models else "",
+                   "note": "; ".join(notes), **held}
         for metric in summary.get("over_static_copy", {}) if row in models else ():
-            yield _made(name, record, f"summary/{row}/over_static_copy/{metric}", id=f"{slug(suite)}.{slug(row)}.{metric}{OVER}",
-                        what=f"{suite}: {METRICS[metric].label}, {row} less the static copy of the same clips", scale=row,
-                        bar=0.0, **_column(metric))
+            yield {"at": f"summary/{row}/over_static_copy/{metric}", "id": f"{slug(suite)}.{slug(row)}.{metric}{OVER}",
+                   "what": f"{suite}: {METRICS[metric].label}, {row} less the static copy of the same clips", "scale": row,
+                   "bar": 0.0, **_column(metric)}
 
 
 def _record(path: Path) -> dict:
