@@ -48,8 +48,7 @@ def end_point_error(tracks: np.ndarray, paths: np.ndarray, size: int) -> float:
     tracks: where the drags' origins went, (K, N, 2) pixels. paths: the drags, (K, N, 2) pixels. Only the last frame counts,
     the only one in which Drag-a-Move's straight drags tell the truth.
     """
-    off = np.subtract(tracks[:, -1], paths[:, -1], dtype=np.float64)
-    return float(np.linalg.norm(off, axis=1).mean() * PAPER_SIZE / size)
+    return motion_error(tracks[:, -1:], paths[:, -1:], size)
 
 
 def ways(tracks: np.ndarray, paths: np.ndarray, size: int) -> np.ndarray:
