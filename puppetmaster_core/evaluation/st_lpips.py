@@ -7,7 +7,9 @@ pixels.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +56,9 @@ class StLpips:
             raise MetricError(f"stlpips-pytorch is not installed: {INSTALL}")
         path = Path(package.origin).parent / FILE
         state = torch.load(path, map_location=device, weights_only=True)
-        self.parts, at = nn.ModuleDict(), 0
-        for k, layers in enumerate(alexnet(), start=1):  # the file counts layers through all parts: slice2.5.weight
-            self.parts[f"slice{k}"] = nn.Sequential()
-            for layer in layers:
-                self.parts[f"slice{k}"].add_module(str(at), layer)
-                at += 1
+        at = count()  # the file counts layers through all parts: slice2.5.weight
+        self.parts = nn.ModuleDict({f"slice{k}": nn.Sequential(OrderedDict((str(next(at)), layer) for layer in layers))
+                                    for k, layers in enumerate(alexnet(), start=1)})
         try:
             self.parts.load_state_dict({n.removeprefix("net."): t for n, t in state.items() if n.startswith("net.")})
             self.weights = [state[f"lin{k}.model.1.weight"] for k in range(len(self.parts))]  # (1, C, 1, 1) of each part
