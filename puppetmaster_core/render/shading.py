@@ -37,7 +37,7 @@ def shade(table, mesh, towards, strength, ambient, physical, supersampling, face
     uv, material, smooth, rgb, unlit = mesh.uv, mesh.material, mesh.smooth, mesh.rgb, mesh.unlit
     texels, levels, n_levels = mesh.texels, mesh.levels, mesh.n_levels
     colors, shine, emission, emission_uv = mesh.colors, mesh.shine, mesh.emission, mesh.emission_uv
-    plain, tinted = _untextured(mesh), len(colors) > 0
+    plain, tinted = mesh.plain, len(colors) > 0
     count, white = np.float32(supersampling * supersampling), np.float32(1)
     for row in range(frame.shape[0]):
         for column in range(frame.shape[1]):
@@ -110,29 +110,13 @@ def _lit(nx, ny, nz, towards, strength, ambient, physical, facing):
 
 
 @_jit
-def _untextured(mesh):
-    """Which materials have no texture, or one of a single white texel: (M,) bool."""
-    plain = np.zeros(len(mesh.rgb), np.bool_)
-    for m in range(len(plain)):
-        first = mesh.levels[m, 0, 0]
-        white = mesh.texels[first, 0] == 255 and mesh.texels[first, 1] == 255 and mesh.texels[first, 2] == 255
-        plain[m] = white and mesh.levels[m, 0, 1] * mesh.levels[m, 0, 2] == 1
-    return plain
-
-
-@_jit
 def _textured(uv, texels, levels, count, t, f, wa, wb, wc, share):
     """Colour (3 float32) of texture t at barycentric coordinates (float32) of triangle f; uv (F, 3, 2).
 
     count: of the texture's sizes; share: how much of the triangle's area the sample covers.
     """
-    u = v = 0.0
-    u += wa * uv[f, 0, 0]
-    v += wa * uv[f, 0, 1]
-    u += wb * uv[f, 1, 0]
-    v += wb * uv[f, 1, 1]
-    u += wc * uv[f, 2, 0]
-    v += wc * uv[f, 2, 1]
+    u = 0.0 + wa * uv[f, 0, 0] + wb * uv[f, 1, 0] + wc * uv[f, 2, 0]  # 0.0: summed in float64
+    v = 0.0 + wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1]
     if count > 1:
         ax, ay = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1]
         bx, by = uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]

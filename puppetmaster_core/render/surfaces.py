@@ -7,7 +7,6 @@ and their smaller copies together, L levels.
 from __future__ import annotations
 
 from typing import NamedTuple
-from weakref import ref
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from puppetmaster_core.assets.asset import WRAPS, AnimatedAsset
 
 OPAQUE, BLEND = -2.0, -1.0  # in place of a cutoff
 _WHITE = np.full((1, 1, 3), 255, np.uint8)
-_made: dict[int, tuple] = {}  # by the asset's id: a weak reference to it, and its surfaces
 
 
 class Surfaces(NamedTuple):
@@ -34,6 +32,7 @@ class Surfaces(NamedTuple):
     emission: np.ndarray  # (M, 3) float32, linear
     shine: np.ndarray  # (M,) int64: the texture of the emission, or of white; -1 = nothing shines
     unlit: np.ndarray  # (M,) bool
+    plain: np.ndarray  # (M,) bool: no texture, or one of a single white texel
     one_sided: np.ndarray  # (M,) bool
     texels: np.ndarray  # (P, 4) uint8
     levels: np.ndarray  # (T, L, 5) int64: first texel, rows, columns of each size of each texture; indices of WRAPS for u and v
@@ -65,6 +64,7 @@ class Surfaces(NamedTuple):
             smooth=np.ascontiguousarray(smooth, np.int32), rgb=of_materials("color"), alpha=of_materials("alpha"),
             cutoff=np.array(cutoffs, np.float32), emission=of_materials("emission"), shine=shine,
             unlit=of_materials("unlit", bool), one_sided=~of_materials("double_sided", bool),
+            plain=np.array([whole.size == 4 and (whole[..., :3] == 255).all() for whole, *_ in pyramids[:len(materials)]]),
             texels=np.concatenate([picture.reshape(-1, 4) for pyramid in pyramids for picture in pyramid]),
             levels=_places(pyramids, [wrap for _, _, wrap in textures]),
             n_levels=np.array([len(pyramid) for pyramid in pyramids], np.int64))
@@ -88,12 +88,10 @@ def _check(asset: AnimatedAsset) -> None:
 
 
 def surfaces_of(asset: AnimatedAsset) -> Surfaces:
-    """The surfaces of an asset, made once and kept as long as the asset: one that was drawn is changed no more, but replaced."""
-    key = id(asset)
-    known = _made.get(key)
-    if known is None or known[0]() is not asset:
-        known = _made[key] = ref(asset, lambda _: _made.pop(key, None)), Surfaces.of(asset)
-    return known[1]
+    """The surfaces of an asset, made once and kept with it: one that was drawn is changed no more, but replaced."""
+    if not hasattr(asset, "_surfaces"):
+        asset._surfaces = Surfaces.of(asset)
+    return asset._surfaces
 
 
 def _places(pyramids: list[list[np.ndarray]], wraps: list[tuple[str, str]]) -> np.ndarray:
