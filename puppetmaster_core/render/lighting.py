@@ -1,4 +1,4 @@
-"""The second part of the rasteriser: normals, and how brightly each triangle is lit. For one frame; `mesh` is `Surfaces`.
+"""The second part of the rasteriser: normals. For one frame; `mesh` is `Surfaces`.
 
 numba keeps what it compiled by the file's own time, so nothing here calls compiled code of another file.
 Letters: V vertices, F triangles, G groups of corners that share a normal.
@@ -13,9 +13,9 @@ _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_jit
-def light_faces(positions, mesh, eye, towards, strength, ambient, physical):
-    """Brightness (F,) of flat triangles; facing (F,), -1 where a triangle is seen from behind its winding; normals (G, 3)."""
-    brightness, facing = np.empty(mesh.faces.shape[0], np.float32), np.empty(mesh.faces.shape[0])
+def all_normals(positions, mesh, eye):
+    """The triangles' normals (F, 3); facing (F,), -1 where one is seen from behind its winding; the corners' normals (G, 3)."""
+    flat, facing = np.empty((mesh.faces.shape[0], 3)), np.empty(mesh.faces.shape[0])
     normals = np.zeros((mesh.smooth.max() + 1, 3))
     if len(normals):
         shared_normals(positions, mesh, normals)
@@ -24,9 +24,8 @@ def light_faces(positions, mesh, eye, towards, strength, ambient, physical):
         a = mesh.faces[f, 0]
         ex, ey, ez = eye[0] - positions[a, 0], eye[1] - positions[a, 1], eye[2] - positions[a, 2]
         facing[f] = 1.0 if nx * ex + ny * ey + nz * ez >= 0.0 else -1.0
-        if mesh.smooth[f, 0] < 0:
-            brightness[f] = lit(nx, ny, nz, towards, strength, ambient, physical, facing[f])
-    return brightness, facing, normals
+        flat[f] = nx, ny, nz
+    return flat, facing, normals
 
 
 @_jit
@@ -69,15 +68,3 @@ def face_normal(positions, faces, f):
     ux, uy, uz = positions[b, 0] - positions[a, 0], positions[b, 1] - positions[a, 1], positions[b, 2] - positions[a, 2]
     vx, vy, vz = positions[c, 0] - positions[a, 0], positions[c, 1] - positions[a, 1], positions[c, 2] - positions[a, 2]
     return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-
-
-@_jit
-def lit(nx, ny, nz, towards, strength, ambient, physical, facing):
-    """How brightly a normal is lit (Lights); facing: -1 where the camera sees the surface from behind its winding."""
-    length = max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
-    total = ambient
-    for k in range(towards.shape[0]):
-        dot = nx * towards[k, 0] + ny * towards[k, 1] + nz * towards[k, 2]
-        cosine = max(facing * dot, 0.0) / length if physical else abs(dot) / length
-        total += strength[k] * cosine
-    return np.float32(total)

@@ -9,7 +9,7 @@ import numpy as np
 from puppetmaster_core.assets.asset import AnimatedAsset
 from puppetmaster_core.render.backgrounds import over
 from puppetmaster_core.render.camera import Camera
-from puppetmaster_core.render.lighting import light_faces
+from puppetmaster_core.render.lighting import all_normals
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
 from puppetmaster_core.render.shading import fill_barycentric, shade
 from puppetmaster_core.render.surfaces import surfaces_of
@@ -70,8 +70,8 @@ def render(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, size: in
         sample_depth.fill(np.inf)
         set_up(screen[n], mesh.faces, samples, NEAR * camera.distance, table)
         nearest(table, mesh, samples, supersampling, sample_face, sample_depth)
-        lit = light_faces(positions[n], mesh, camera.position, *lighting)
-        shade(table, mesh, *lighting, supersampling, sample_face, *lit, frames[n], alpha[n])
+        normals = all_normals(positions[n], mesh, camera.position)
+        shade(table, mesh, *lighting, supersampling, sample_face, *normals, frames[n], alpha[n])
     part_ids = np.where(face >= 0, mesh.submodel[face], -1).astype(np.int16)
     return Rendering(frames, alpha, part_ids, depth, face, barycentric)
 

@@ -28,16 +28,20 @@ def fill_barycentric(table, face, barycentric):
 
 
 @_jit
-def shade(table, mesh, towards, strength, ambient, physical, supersampling, face, brightness, facing, normals, frame, alpha):
+def shade(table, mesh, towards, strength, ambient, physical, supersampling, face, flat, facing, normals, frame, alpha):
     """Fill frame (H, W, 3) and alpha (H, W): colour every sample of the nearest triangles face (S, S), average each pixel's.
     Behind them it is white.
 
-    table (F, 11) as of `set_up`; brightness, facing (F,) and normals (G, 3) as of `light_faces`.
+    table (F, 11) as of `set_up`; flat (F, 3), facing (F,) and normals (G, 3) as of `all_normals`.
     """
     uv, material, smooth, rgb, unlit = mesh.uv, mesh.material, mesh.smooth, mesh.rgb, mesh.unlit
     texels, levels, n_levels = mesh.texels, mesh.levels, mesh.n_levels
     colors, shine, emission, emission_uv = mesh.colors, mesh.shine, mesh.emission, mesh.emission_uv
     plain, tinted = mesh.plain, len(colors) > 0
+    brightness = np.empty(len(material), np.float32)  # of flat triangles
+    for f in range(len(brightness)):
+        if smooth[f, 0] < 0:
+            brightness[f] = _lit(flat[f, 0], flat[f, 1], flat[f, 2], towards, strength, ambient, physical, facing[f])
     count, white = np.float32(supersampling * supersampling), np.float32(1)
     for row in range(frame.shape[0]):
         for column in range(frame.shape[1]):
