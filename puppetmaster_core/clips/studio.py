@@ -63,15 +63,32 @@ def film(asset: AnimatedAsset, number: int, name: str, how: Filming, time_limit:
     """
     if not asset.clips:
         raise ValueError("got an asset without animations, expected one at least")
-    provenance, tools = _provenance(asset, name, how), _tools(how)
+    provenance, tools = _provenance(asset, name, how), {"renderer": how.renderer, **versions("numpy", "numba", "pillow")}
     lights = SETTINGS[how.setting].lights(asset_rng(how.seed, name))
+
+    @lru_cache(maxsize=2)  # views mostly share their times
+    def move(animation: int, times: tuple[float, ...]) -> np.ndarray:
+        return finite(asset.trajectories(animation, np.array(times)))
+
     for animation, known in enumerate(asset.clips):
-        for shot in _film_animation(asset, number, name, animation, lights, how, time_limit):
-            if shot.clip is None:
-                yield replace(shot, reason=f"animation {known.name!r}{shot.reason}")
+        called = f"animation {known.name!r}"
+        for view in range(how.views):
+            key = f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}"
+            if not (np.isfinite(known.duration) and known.duration > 0):
+                yield Shot(key, reason=f"{called} lasts {known.duration:g} s")
                 continue
-            clip = replace(shot.clip, provenance={**provenance, "animation": known.name, **shot.clip.provenance}, tools=tools)
-            yield replace(shot, clip=clip, row=_row(shot.key, clip, name, how) | {"notes": list(getattr(asset, "notes", ()))})
+            try:
+                clip = _shoot(asset, name, animation, view, move, lights, how, time_limit)
+            except BlenderError as error:
+                yield Shot(key, reason=f"{called}, view {view + 1}: {error}", detail=error.stderr[-TAIL:])
+            except ValueError as error:
+                yield Shot(key, reason=f"{called}: {error}")
+            else:
+                if clip is None:
+                    yield Shot(key, reason=f"{called}, view {view + 1}: {_still(how)} in {ATTEMPTS} tries")
+                else:
+                    clip = replace(clip, provenance={**provenance, "animation": known.name, "view": view}, tools=tools)
+                    yield Shot(key, clip, _row(key, clip, name, how) | {"notes": list(getattr(asset, "notes", ()))})
 
 
 def filmed(source: Source, how: Filming) -> Iterator[Clip]:
@@ -81,34 +98,14 @@ def filmed(source: Source, how: Filming) -> Iterator[Clip]:
         yield from (shot.clip for shot in shots if shot.clip is not None)
 
 
-def _film_animation(asset, number, name, animation, lights, how, time_limit) -> Iterator[Shot]:
-    """Shots without a row; their clips know of their view only."""
-    duration = asset.clips[animation].duration
-    # views mostly share their times
-    move = lru_cache(maxsize=2)(lambda times: finite(asset.trajectories(animation, np.array(times))))
-    for view in range(how.views):
-        key = f"{number:06d}-{_plain(name)}-a{animation:02d}-v{view:02d}"
-        if not (np.isfinite(duration) and duration > 0):
-            yield Shot(key, reason=f" lasts {duration:g} s")
-            continue
-        try:
-            clip = _shoot(asset, name, animation, view, move, lights, how, time_limit)
-        except BlenderError as error:
-            yield Shot(key, reason=f", view {view + 1}: {error}", detail=error.stderr[-TAIL:])
-        except ValueError as error:
-            yield Shot(key, reason=f": {error}")
-        else:
-            yield Shot(key, clip) if clip else Shot(key, reason=f", view {view + 1}: {_still(how)} in {ATTEMPTS} tries")
-
-
 def _shoot(asset, name, animation, view, move, lights, how, time_limit) -> Clip | None:
     """The clip of a view in which something moves; None where there is none. Raises ValueError and BlenderError."""
     rng = asset_rng(how.seed, name, animation, view)
     times, later = sample_times(asset, animation, how, rng)
-    positions = move(tuple(times))
+    positions = move(animation, tuple(times))
     if len(later) > LATER:  # an hour of animation is not held in memory at once
         later = later[np.linspace(0, len(later) - 1, LATER).astype(int)]
-    onward = move(tuple(later)) if len(later) and RULES[how.rules].weight == "animation" else None
+    onward = move(animation, tuple(later)) if len(later) and RULES[how.rules].weight == "animation" else None
     for _ in range(ATTEMPTS if np.ptp(positions, axis=0).max() > 0 else 0):
         camera = SETTINGS[how.setting].camera(rng, positions, view, how.views)
         seed = int(rng.integers(2**63))  # of the drags and the background
@@ -118,7 +115,7 @@ def _shoot(asset, name, animation, view, move, lights, how, time_limit) -> Clip 
         if how.renderer == "blender":  # ends sooner than the worker's own limit, so that what Blender said is kept
             drawn = render_blender(asset, positions, camera, how.size, lights=lights, time_limit=0.9 * time_limit)
             clip = _label(asset, positions, onward, camera, drawn, how, seed)
-        return replace(clip, provenance={"view": view})
+        return clip
     return None
 
 
@@ -164,10 +161,6 @@ def _provenance(asset: AnimatedAsset, name: str, how: Filming) -> dict:
     if mended := getattr(asset, "report", None):  # defects of a file
         known["mended"] = mended[:MENDED]
     return {"source": name, "licence": "unknown", **known, "asset": name, "source_sha256": sha256, "run_seed": how.seed}
-
-
-def _tools(how: Filming) -> dict:
-    return {"renderer": how.renderer, **versions("numpy", "numba", "pillow")}
 
 
 def _row(key: str, clip: Clip, name: str, how: Filming) -> dict:
