@@ -67,7 +67,11 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
     """
     kind, _, category = ("library:cabinet" if text == "cabinets" else text).partition(":")
     if kind == "library":
-        return Source("library", _categories(category), 100 if count is None else count, first)
+        try:
+            names = asset_source().categories_of(category or "good")
+        except AssetSourceError as error:
+            raise SourceError(str(error)) from None
+        return Source("library", names, 100 if count is None else count, first)
     path = Path(text)
     if path.is_file() and path.suffix.lower() in ENDINGS:
         return Source("files", (path.name,), 1, 0, str(path.parent.resolve()))
@@ -81,13 +85,6 @@ def find_source(text: str, count: int | None = None, first: int = 0) -> Source:
     if strange:  # neither the plan nor the index can hold them
         raise SourceError(f"{text}: got the file name {strange[0]!a}, expected names in UTF-8: rename the file")
     return Source("files", tuple(names), len(names), 0, str(path.resolve()))
-
-
-def _categories(names: str) -> tuple[str, ...]:
-    try:
-        return asset_source().categories_of(names or "good")
-    except AssetSourceError as error:
-        raise SourceError(str(error)) from None
 
 
 def asset_rng(seed: int, name: str, *more: int) -> np.random.Generator:
