@@ -110,11 +110,6 @@ def _project_out(attn: torch.nn.Module, x: Tensor) -> Tensor:
     return attn.to_out[1](x)
 
 
-def single_key(attn: torch.nn.Module, token: Tensor) -> Tensor:
-    """What attention over one key gives, whatever the query, as its softmax is 1: (R, 1, D) -> (R, 1, C)."""
-    return attn.to_out[1](attn.to_out[0](attn.to_v(token)))
-
-
 class FrameAttention:
     """Processor of the spatial self-attention layers: applies one arm of `ATTENTION_ARMS` (§3.3)."""
 
@@ -151,7 +146,8 @@ class TokenAttention:
         lone, rows = context.batch if single else context.lone, tokens.shape[0] // context.batch
         parts = []
         if lone:
-            value = single_key(attn, tokens[: lone * rows : rows, :1])  # (lone, 1, C)
+            value = attn.to_v(tokens[: lone * rows : rows, None, :1])  # (lone, 1, 1, C), as a softmax over one key is 1
+            value = _project_out(attn, value)  # (lone, 1, C)
             parts.append(value[:, None].expand(-1, rows, hidden_states.shape[1], -1).flatten(0, 1))
         if lone < context.batch:
             parts.append(self._attend(attn, hidden_states[lone * rows :], tokens[lone * rows :], lone))

@@ -48,7 +48,7 @@ class DragConditioning:
                 "make them with the same condition(..., size=...) and frames"
             )
         maps = tuple(
-            None if same[0] is None else Modulation(*(_cat(pair) for pair in zip(*same, strict=True)))
+            same[0] and Modulation(*(None if pair[0] is None else torch.cat(pair) for pair in zip(*same, strict=True)))
             for same in zip(*(part.maps for part in parts), strict=True)
         )
         points, present = torch.cat([part.points for part in parts]), torch.cat([part.present for part in parts])
@@ -67,11 +67,6 @@ class DragConditioning:
         maps = tuple(m and Modulation(*(x if x is None else x.to(device, dtype) for x in m)) for m in self.maps)
         positions = self.positions and tuple(x.to(device, dtype) for x in self.positions)
         return replace(self, maps=maps, points=self.points.to(device), present=self.present.to(device), positions=positions)
-
-
-def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
-    """Join along the batch what every part has, or None where none has it."""
-    return None if parts[0] is None else torch.cat(list(parts))
 
 
 def _leading_without_drags(parts: Sequence[DragConditioning]) -> tuple[int, bool]:
