@@ -53,7 +53,7 @@ def integer(default=REQUIRED, least: int = 0, most: int = 2**53) -> Field:
     """A whole number from `least` to `most`."""
     def check(value, name, report):
         value = int(value) if isinstance(value, float) and value.is_integer() else value  # some exporters write 3.0
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        if type(value) is not int or not least <= value <= most:  # a bool is none
             raise damaged(name, short(value), f"a whole number from {least} to {most}")
         return value
     return Field(check, default)
@@ -73,7 +73,7 @@ def string(value, name: str, report: Report) -> str:
 
 def one_of(*known) -> Callable:
     def check(value, name, report):
-        if isinstance(value, (dict, list)) or value not in known:
+        if value not in known:
             raise damaged(name, short(value), f"one of {list(known)}")
         return value
     return check
@@ -104,7 +104,7 @@ def numbers(*default: float) -> Field:
     def check(value, name, report):
         if value is default:
             return np.array(default, np.float64)
-        if not isinstance(value, list) or len(value) != len(default) or not all(map(_is_number, value)):
+        if not isinstance(value, list) or len(value) != len(default) or any(type(v) not in (int, float) for v in value):
             raise damaged(name, short(value), f"{len(default)} numbers")
         array = np.array([_as_float(v) for v in value])
         if not np.isfinite(array).all():
@@ -118,10 +118,6 @@ def number(default: float) -> Field:
     """A number; `default` where it is not finite, which is reported."""
     array = numbers(default)
     return Field(lambda value, name, report: float(array.check([value], name, report)[0]), default)
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _as_float(value) -> float:
