@@ -19,7 +19,7 @@ import numpy as np
 from puppetmaster_core.assets.asset import AnimatedAsset, Material, displayed, linear
 from puppetmaster_core.render.camera import Camera
 from puppetmaster_core.render.lights import DRAG_A_MOVE_LIGHTS, Lights
-from puppetmaster_core.render.raster import Rendering, check_positions, render
+from puppetmaster_core.render.raster import Rendering, render
 
 PYTHON_VARIABLE = "PUPPETMASTER_BLENDER_PYTHON"
 SENSOR = 32.0  # mm; the lens then is Camera.focal · 32 mm, 35 mm by default
@@ -59,16 +59,16 @@ def render_blender(asset: AnimatedAsset, positions: np.ndarray, camera: Camera, 
     Plain lights become physical ones that look alike (`Lights.as_physical`). The process is killed after `time_limit`
     seconds. Raises BlenderError.
     """
-    positions = check_positions(asset, positions)
     python = blender_python()
     if python is None:
         raise BlenderError(f"no Python with Blender's module was found: run `make blender`, or name one in ${PYTHON_VARIABLE}")
+    rendering = render(asset, positions, camera, size, lights=lights)
     with tempfile.TemporaryDirectory(prefix="puppetmaster-blender-") as folder:
         scene, out = Path(folder) / "scene.npz", Path(folder) / "out.npy"
         _write_scene(scene, asset, positions, camera, lights, {"size": size, **asdict(cycles)})
         _run([str(python), str(_JOB), str(scene), str(out)], out, folder, time_limit)
         drawn = np.load(out, allow_pickle=False)
-    return _over_white(render(asset, positions, camera, size, lights=lights), drawn)
+    return _over_white(rendering, drawn)
 
 
 def _over_white(rendering: Rendering, color: np.ndarray) -> Rendering:
