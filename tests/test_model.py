@@ -135,7 +135,7 @@ def test_a_copy_shares_nothing():
     for transformer in twin.drag_transformers():
         contexts |= {id(transformer.transformer_blocks[0].attn1.processor.context)}
         contexts |= {id(transformer.temporal_transformer_blocks[0].attn2.processor.context)}
-        contexts |= {id(transformer._gradient_checkpointing_func.context)}
+        contexts |= {id(transformer._gradient_checkpointing_func.keywords["context_fn"].__self__)}
     assert contexts == {id(twin.context)} and net.context is not twin.context
     for parameter in net.parameters():
         parameter.zero_()

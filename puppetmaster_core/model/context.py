@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 
 from .conditioning import DragConditioning
 
@@ -44,7 +43,7 @@ class ForwardContext:
         self.conditioning = None
 
     def replay(self) -> tuple[AbstractContextManager, AbstractContextManager]:
-        """For gradient checkpointing: nothing special now, and this very state when the block is computed again."""
+        """For gradient checkpointing: nothing special now, and this state, not a later one, when a block is computed again."""
         return nullcontext(), self._as_it_was(dict(vars(self)))
 
     @contextmanager
@@ -55,13 +54,3 @@ class ForwardContext:
             yield
         finally:
             vars(self).update(now)
-
-
-class BlockCheckpoint:
-    """Gradient checkpointing that recomputes a block under the context of its own forward pass, not of the last one."""
-
-    def __init__(self, context: ForwardContext) -> None:
-        self.context = context
-
-    def __call__(self, block: nn.Module, *args):
-        return checkpoint(block, *args, use_reentrant=False, context_fn=self.context.replay)

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 
 import torch
@@ -18,13 +19,14 @@ from diffusers.models.unets.unet_spatio_temporal_condition import (
 )
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from puppetmaster_core.drags import pad_drags
 from puppetmaster_core.encoding import encode_drags
 
 from .checks import check_config
 from .conditioning import DragConditioning, halved
-from .context import BlockCheckpoint, ForwardContext
+from .context import ForwardContext
 from .prediction import clean_to_v
 from .reference import beside_static_reference
 from .released import RELEASED, check_released, read_released, released_name
@@ -194,7 +196,8 @@ class DragUNet(UNetSpatioTemporalConditionModel):
         return replace(DragConditioning.cat([conditioning, no_drags]), reference=True)
 
     def enable_gradient_checkpointing(self, gradient_checkpointing_func=None) -> None:
-        super().enable_gradient_checkpointing(gradient_checkpointing_func or BlockCheckpoint(self.context))
+        ours = partial(checkpoint, use_reentrant=False, context_fn=self.context.replay)
+        super().enable_gradient_checkpointing(gradient_checkpointing_func or ours)
 
     def forward(
         self,
