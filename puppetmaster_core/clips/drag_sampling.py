@@ -6,7 +6,7 @@ of a field of exact displacement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class VisiblePoints:
     tracks: np.ndarray  # (P, N, 2) float32, xy in [0, 1]
     part: np.ndarray  # (P,) int, the sub-model each point rides on
     size: int  # pixels a side of the picture they were seen in
-    submodels: int = field(default=2)  # how many the whole asset has; 1 = it has no sub-models
+    submodels: int = 2  # how many the whole asset has; 1 = it has no sub-models
 
     @classmethod
     def of_field(cls, offset: np.ndarray, parts: np.ndarray) -> VisiblePoints:
