@@ -73,7 +73,7 @@ def _measure(job: CurationJob, effort: Effort) -> dict:
 def _ask(job: CurationJob, forest: Forest, judging: Judging, effort: Effort) -> None:
     """Ask about what the forest kept of this rank's share."""
     own = range(effort.rank, len(job.plan.parts), effort.world_size)
-    rows = list(kept(forest_verdicts(job, own, forest)).values())
+    rows = kept(forest_verdicts(job, own, forest))
     for name, error in judging.draw(rows, job.plan.source, job.plan.picture_size, workers=effort.workers or WORKERS,
                                     **effort.limits):
         print(f"{name}: not drawn: {error}", file=sys.stderr)

@@ -47,23 +47,20 @@ def forest_verdicts(job: CurationJob, parts: Iterable[int], forest: Forest) -> l
     return rows
 
 
-def kept(rows: Iterable[dict]) -> dict[str, dict]:
-    """The rows that the forest kept, by animation_id."""
-    return {animation_id(row): row for row in rows if row["verdict"] == KEEP}
+def kept(rows: Iterable[dict]) -> list[dict]:
+    """The rows that the forest kept."""
+    return [row for row in rows if row["verdict"] == KEEP]
 
 
-def join_answers(rows: Iterable[dict], answers: Mapping[str, Mapping]) -> None:
-    """Put the judge's answers, by animation_id, into the rows the forest kept: realistic → HQ, unrealistic → dropped.
+def join_answer(row: dict, answer: Mapping) -> None:
+    """Put the judge's answer into a row that the forest kept: realistic → HQ, unrealistic → dropped.
 
     An animation whose answer failed stays where the forest put it, and says why.
     """
-    for name, row in kept(rows).items():
-        if (answer := answers.get(name)) is None:
-            continue
-        row |= {"stage": "judge", "judge_error": answer.get("error")}
-        if not answer.get("error"):
-            row |= {"realistic": answer["realistic"], "judge_reason": answer["reason"], "reason": answer["reason"],
-                    "verdict": HQ if answer["realistic"] else DROP}
+    row |= {"stage": "judge", "judge_error": answer.get("error")}
+    if not answer.get("error"):
+        row |= {"realistic": answer["realistic"], "judge_reason": answer["reason"], "reason": answer["reason"],
+                "verdict": HQ if answer["realistic"] else DROP}
 
 
 def finish(job: CurationJob, forest: Forest, answers: Callable[[dict], Mapping | None] | None = None) -> dict | None:
@@ -75,11 +72,10 @@ def finish(job: CurationJob, forest: Forest, answers: Callable[[dict], Mapping |
     if not all(is_done(job, part) for part in parts):
         return None
     rows = forest_verdicts(job, parts, forest)
-    if answers is not None:
-        said = {name: answers(row) for name, row in kept(rows).items()}
-        if any(answer is None for answer in said.values()):
+    for row in kept(rows) if answers else ():
+        if (answer := answers(row)) is None:
             return None
-        join_answers(rows, said)
+        join_answer(row, answer)
     assets = read_rows(*(job.files(part)[1] for part in parts))
     write_table(job.folder / "assets.parquet", assets, ASSETS)
     write_table(job.folder / "animations.parquet", rows, ANIMATIONS)
