@@ -13,7 +13,6 @@ import pickle
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,7 +35,6 @@ class Outcome:
     error: str | None = None  # one line, None = done
     detail: str = ""  # the traceback and the end of stderr
     memory_mb: float = 0.0  # the most its worker ever held
-    cpu_seconds: float = 0.0  # of its worker, for this job
 
 
 class Workers:
@@ -134,8 +132,8 @@ class _Worker:
         if not self.started:
             self.started = True
             return None
-        result, error, detail, *used = message
-        return Outcome(self.job, result, error, self._said(detail) if error else "", *used)
+        result, error, detail, memory = message
+        return Outcome(self.job, result, error, self._said(detail) if error else "", memory)
 
     def end(self) -> None:
         """End the process and those it started, Blender's for instance."""
@@ -186,8 +184,8 @@ def _work(packed: bytes, pipe, time_limit: float | None, memory_gb: float | None
 
 
 def _do(function: Callable, job) -> tuple:
-    """Result, error, traceback, the most memory of this process, CPU seconds of the job."""
-    began, result, error, detail = time.process_time(), None, None, ""
+    """Result, error, traceback, the most memory of this process."""
+    result, error, detail = None, None, ""
     restart_time_limit()
     try:
         result = function(job)
@@ -195,7 +193,7 @@ def _do(function: Callable, job) -> tuple:
         error, detail = _one_line(problem), traceback.format_exc()
     restart_time_limit(0)  # no limit until the next job
     sys.stderr.flush()
-    return result, error, detail, _most_memory_mb(), time.process_time() - began
+    return result, error, detail, _most_memory_mb()
 
 
 def _one_line(error: Exception) -> str:
