@@ -38,8 +38,7 @@ def this_process() -> PartialState:
 def wait_for_main() -> None:
     """Wait until the main process is here, too. It waits for nobody, so a process may end right after: with a barrier, one that
     leaves early breaks those still in it."""
-    if this_process().num_processes > 1:
-        broadcast(torch.zeros(1, device=this_process().device))
+    broadcast(torch.zeros(1, device=this_process().device))
 
 
 def make_accelerator(folder: Path, settings: RunSettings) -> Accelerator:

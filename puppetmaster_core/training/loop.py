@@ -157,9 +157,7 @@ class _Run:
     def check_finite(self, what: str, value: Tensor, used: list[Batch]) -> None:
         """Raise FloatingPointError in all processes where the value of one is not finite; each keeps what it used."""
         finite = torch.isfinite(value.detach()).float().to(self.accelerator.device)
-        if self.accelerator.num_processes > 1:
-            finite = self.accelerator.reduce(finite, "mean")
-        if finite == 1:
+        if self.accelerator.reduce(finite, "mean") == 1:
             return
         name = self.folder / f"bad-step-{self.step:08d}-{self.accelerator.process_index}.safetensors"
         save_file({key: torch.cat([batch[key] for batch in used]).contiguous() for key in used[0]}, name)
@@ -169,8 +167,6 @@ class _Run:
     def time_is_up(self) -> bool:
         """Whether to stop; in all processes or in none."""
         over = time.monotonic() - self.began >= self.settings.max_seconds
-        if self.accelerator.num_processes == 1:
-            return over
         return bool(broadcast(torch.tensor([over], device=self.accelerator.device, dtype=torch.float32))[0])
 
     # ---- what is kept ----------------------------------------------------------------------------------------------------
@@ -179,11 +175,10 @@ class _Run:
         """Log, sample and save a checkpoint, each where its turn has come."""
         settings, last = self.settings, self.step == self.settings.steps
         if self.step % settings.log_every == 0:
-            value = self.accelerator.reduce(value, "mean") if self.accelerator.num_processes > 1 else value
             rate = settings.learning_rate * settings.rate(self.step - 1)
             rates = self.meter.read()
-            logged = {"loss": value.item(), "gradient norm": float(norm), "learning rate": rate, **rates,
-                      **{name: float(number) for name, number in numbers.items()}}
+            logged = {"loss": self.accelerator.reduce(value, "mean").item(), "gradient norm": float(norm), "learning rate": rate,
+                      **rates, **{name: float(number) for name, number in numbers.items()}}
             self.bar.set_postfix({name: f"{one:.3g}" for name, one in rates.items()}, refresh=False)
             self.accelerator.log(logged, self.step)  # the main process does
         if sample and (self.step % settings.sample_every == 0 or last):
