@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from puppetmaster_core.checkpoints import find_model
 from puppetmaster_core.latents.field import CHANNELS, GRID
@@ -103,7 +102,7 @@ def _on_pictures(plan: Plan, clips: ShardClips):
     preset, settings, own = plan.preset, plan.settings("denoiser"), "vae" in plan.recipe
     pipeline = first_model(plan) if plan.weights or not own else None
     vae = trained_vae(plan) if own else pipeline.vae
-    if pipeline is not None and not _same(pipeline.vae, vae):
+    if pipeline is not None and not all(map(torch.equal, pipeline.vae.parameters(), vae.parameters())):
         raise TrainingError(f"{final_of(plan)}: got another VAE than that of {plan.weights}: use another folder")
     encoder, process = None if own else pipeline.image_encoder, this_process()
     half = torch.autocast(process.device.type, torch.bfloat16, enabled=own and settings.mixed_precision == "bf16")
@@ -128,7 +127,3 @@ def _on_motion(plan: Plan, clips: ShardClips):
     pipeline.to(this_process().device).vae.requires_grad_(False)
     items = MotionItems(clips, settings, plan.items, plan.preset.frames, plan.preset.max_drags, (CHANNELS, GRID, GRID))
     return pipeline, motion_target(pipeline.vae), items
-
-
-def _same(one: nn.Module, other: nn.Module) -> bool:
-    return all(a.equal(b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
