@@ -10,13 +10,13 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from puppetmaster_core.assets.gltf.errors import TEXTURE
 from puppetmaster_core.clips.drag_sampling import PAPER, DragRules, draw_paths
@@ -127,9 +127,7 @@ class ShardClips:
             return {int(number): str(reason) for number, reason in json.loads(path.read_text(encoding="utf-8")).items()}
         except (OSError, ValueError, AttributeError):
             pass
-        with ThreadPoolExecutor() as pool:
-            tried = pool.map(self._damage, range(len(self)))
-            reasons = list(tqdm(tried, total=len(self), desc="reading clips", mininterval=5))
+        reasons = thread_map(self._damage, range(len(self)), desc="reading clips", mininterval=5, tqdm_class=tqdm)
         found = {number: reason for number, reason in enumerate(reasons) if reason}
         if len(found) < len(self):
             with saving(path):
