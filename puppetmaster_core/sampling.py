@@ -10,6 +10,7 @@ import copy
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -187,16 +188,15 @@ def sample(
     given, without = (every_frame(one, noise.shape[1]).to(unet.dtype) for one in
                       (given, given if guidance is None or guidance.given is None else guidance.given))
     embedding, time_ids = embedding.to(unet.dtype), time_ids.to(embedding.device, unet.dtype)
-    ready: dict[bool, tuple] = {}  # all that no noise level changes, for steps with guidance and without
 
+    @cache
     def prepared(guided: bool) -> tuple[Tensor, Tensor, Tensor, DragConditioning]:
-        if guided not in ready:
-            keep = not (guided and guidance.blank)
-            pictures = torch.cat([without * keep, given]) if guided else given
-            looks = torch.cat([embedding * keep, embedding]) if guided else embedding
-            drags = DragConditioning.cat([guidance.null, conditioning]) if guided else conditioning
-            ready[guided] = pictures, looks, time_ids.expand(len(looks), -1), drags if drags is None else unet.prepare(drags)
-        return ready[guided]
+        """All that no noise level changes, for steps with guidance and without."""
+        keep = not (guided and guidance.blank)
+        pictures = torch.cat([without * keep, given]) if guided else given
+        looks = torch.cat([embedding * keep, embedding]) if guided else embedding
+        drags = DragConditioning.cat([guidance.null, conditioning]) if guided else conditioning
+        return pictures, looks, time_ids.expand(len(looks), -1), drags if drags is None else unet.prepare(drags)
 
     x = noise * scheduler.init_noise_sigma
     sigmas = scheduler.sigmas.tolist()
