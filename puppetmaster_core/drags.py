@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from puppetmaster_core.files import shortened, whole_file
+from puppetmaster_core.files import shortened, write_json
 
 if TYPE_CHECKING:
     import torch
@@ -98,11 +98,9 @@ class Drags:
             "image_size": _image_size(image_size).tolist(),
             "drags": [{"points": points} for points in self.pixels(image_size).tolist()],
         }
-        text = json.dumps(record)
         if path is not None:
-            with whole_file(path) as partial:
-                partial.write_text(text + "\n", encoding="utf-8")
-        return text
+            write_json(path, record, indent=None)
+        return json.dumps(record)
 
     def resample(self, frames: int) -> Drags:
         """The same motion in another number of frames, linear between the old ones."""

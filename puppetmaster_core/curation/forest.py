@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from puppetmaster_core.curation.metrics import MEANING, METRICS
-from puppetmaster_core.files import whole_folder
+from puppetmaster_core.files import whole_folder, write_json
 
 FORMAT = "puppetmaster.forest/1"
 SHIPPED = Path(__file__).with_name("shipped_forest")
@@ -89,9 +89,9 @@ class Forest:
 
         with whole_folder(folder) as partial:
             dump(self.trees, partial / "trees.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=9)
-            text = {"format": FORMAT, "metrics": {name: MEANING.get(name, "") for name in self.metrics}, "slope": self.slope,
-                    "offset": self.offset, "threshold": self.threshold, "usual": self.usual, "about": self.about}
-            (partial / "forest.json").write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_json(partial / "forest.json", {
+                "format": FORMAT, "metrics": {name: MEANING.get(name, "") for name in self.metrics}, "slope": self.slope,
+                "offset": self.offset, "threshold": self.threshold, "usual": self.usual, "about": self.about})
 
     @classmethod
     def load(cls, folder: str | os.PathLike = SHIPPED) -> Forest:
