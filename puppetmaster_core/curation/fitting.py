@@ -46,12 +46,11 @@ class Judged:
         """`ranking`, the Brier score (mean squared error of the probability, sources of labels weighing the same), and what is
         kept of each kind at the threshold, which keeps 95 % of the good of every source among those that it was chosen on."""
         weights, kept = self.examples.weights(), self.margin >= 0
-        by_source = {str(source): round(float(kept[self.good & (self.examples.sources == source)].mean()), 4)
-                     for source in np.unique(self.examples.sources[self.good])}
         return {**ranking(self.examples, self.probability),
                 "brier": round(float(brier_score_loss(self.good, self.probability, sample_weight=weights)), 5),
                 "brier, not calibrated": round(float(brier_score_loss(self.good, self.share, sample_weight=weights)), 5),
-                "kept at the threshold": kept_by_kind(self.examples, kept), "kept of the good by source": by_source}
+                "kept at the threshold": kept_by(self.examples.kinds, kept),
+                "kept of the good by source": kept_by(self.examples.sources[self.good], kept[self.good])}
 
     def curves(self) -> dict:
         """What is drawn of it. Precision and recall at 60 thresholds; of each tenth of [0, 1] that has some animations, in
@@ -71,12 +70,12 @@ def ranking(examples: Examples, probability: np.ndarray) -> dict:
     all_good = float(np.quantile(probability[examples.good], 1 - KEPT, method="lower"))
     return {"auc": round(float(roc_auc_score(examples.good, probability)), 5),
             "average precision": round(float(average_precision_score(examples.good, probability)), 5),
-            "kept at 95 % of the good": kept_by_kind(examples, probability >= all_good)}
+            "kept at 95 % of the good": kept_by(examples.kinds, probability >= all_good)}
 
 
-def kept_by_kind(examples: Examples, kept: np.ndarray) -> dict[str, float]:
-    """The share of each kind for which kept (n,) is true."""
-    return {str(kind): round(float(kept[examples.kinds == kind].mean()), 4) for kind in np.unique(examples.kinds)}
+def kept_by(names: np.ndarray, kept: np.ndarray) -> dict[str, float]:
+    """The share of each of names (n,), of kinds or sources, for which kept (n,) is true."""
+    return {str(name): round(float(kept[names == name].mean()), 4) for name in np.unique(names)}
 
 
 def splits(examples: Examples, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
