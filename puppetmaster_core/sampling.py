@@ -147,15 +147,13 @@ def one_each(drags, seed, generator) -> tuple[list[Drags | None], list[torch.Gen
         raise ValueError("got seed and generator, expected one of them")
     sets = list(drags) if isinstance(drags, Sequence) else [drags]
     seeds = list(seed) if isinstance(seed, Sequence) else [seed]
-    counts = {len(sets), len(seeds)} - {1}
-    if len(counts) > 1 or 0 in counts:
+    count = max(len(sets), len(seeds))
+    if not (sets and seeds) or {len(sets), len(seeds)} - {1, count}:
         raise ValueError(f"got {len(sets)} sets of drags and {len(seeds)} seeds, expected as many of both, or one of either")
     for wrong in (d for d in sets if not isinstance(d, Drags | None)):
         raise DragError(f"got a {type(wrong).__name__} as drags, expected Drags: Drags.from_json reads them")
-    count = counts.pop() if counts else 1
-    seeds = seeds if len(seeds) == count else seeds * count
-    generators = [generator if s is None else _generator(s) for s in seeds]
-    return sets if len(sets) == count else sets * count, generators
+    sets, seeds = (own * (count // len(own)) for own in (sets, seeds))
+    return sets, [generator if s is None else _generator(s) for s in seeds]
 
 
 def _generator(seed) -> torch.Generator:
