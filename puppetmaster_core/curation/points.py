@@ -116,9 +116,9 @@ def _jump(sample, early: float, late: float, before: np.ndarray, after: np.ndarr
     for _ in range(HALVINGS):
         middle = (early + late) / 2
         cloud = sample(np.array([middle]))[0]
-        first, second = (float(np.linalg.norm(b - a, axis=1).mean()) for a, b in ((before, cloud), (cloud, after)))
+        first, second = _steps(np.stack([before, cloud, after]))
         if first >= second:
             late, after = middle, cloud
         else:
             early, before = middle, cloud
-    return float(np.linalg.norm(after - before, axis=1).mean())
+    return float(_steps(np.stack([before, after]))[0])
