@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator, PartialState
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration, broadcast, is_wandb_available
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, broadcast, is_wandb_available, recursively_apply
 from diffusers.models.attention import BasicTransformerBlock, TemporalBasicTransformerBlock
 from diffusers.models.resnet import SpatioTemporalResBlock
 from torch import Tensor, nn
@@ -48,8 +48,7 @@ def make_accelerator(folder: Path, settings: RunSettings) -> Accelerator:
                             "it out")
     some = DistributedDataParallelKwargs(find_unused_parameters=True)  # diffusers' networks have some that never get a gradient
     accelerator = Accelerator(mixed_precision=settings.mixed_precision, cpu=ON_CPU, kwargs_handlers=[some],
-                              log_with=["tensorboard", "wandb"][: 1 + bool(settings.wandb)],
-                              project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)))
+                              log_with=["tensorboard", "wandb"][: 1 + bool(settings.wandb)], project_dir=str(folder))
     if accelerator.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
         raise TrainingError(f"got {accelerator.distributed_type.value} in accelerate's configuration, expected none: say --shard "
                             "to share the model out over the processes (FSDP)")
@@ -80,11 +79,7 @@ def parts_of(whole: Tensor, like: Tensor) -> Tensor:
 
 def unshard(record):
     """A state as of an optimiser, nested in dictionaries and lists, with whole tensors on the CPU. All processes call it."""
-    if isinstance(record, DTensor):
-        return record.detach().full_tensor().cpu()
-    if isinstance(record, dict):
-        return {name: unshard(value) for name, value in record.items()}
-    return type(record)(map(unshard, record)) if isinstance(record, list | tuple) else record
+    return recursively_apply(lambda x: x.detach().full_tensor().cpu(), record, test_type=lambda x: isinstance(x, DTensor))
 
 
 @torch.no_grad()
