@@ -69,11 +69,11 @@ class PartsNet(nn.Module):
             layers.append((weight.view(-1, o, i) / i**0.5, bias[..., None]))
             start += i * o + o
         weight, bias = layers[0]
-        seen = weight[..., :HIDDEN].unflatten(0, (batch, count)).flatten(1, 2) @ look.fine.float().flatten(2)
+        seen = weight[..., :HIDDEN].unflatten(0, (batch, count)).flatten(1, 2) @ look.fine.float().flatten(2)  # (B, K·HIDDEN, S²)
         across, down = _placed(points.float(), read(look.told("box"), points).float(), look.fine.shape[-1])
         across, down = weight[..., HIDDEN:] @ across.flatten(0, 1), weight[..., HIDDEN:] @ down.flatten(0, 1) + bias
         x = seen.view(*down.shape[:2], *look.fine.shape[-2:]) + across[:, :, None] + down[..., None]
-        x = x.flatten(2)
+        x = x.flatten(2)  # (B·K, HIDDEN, S²)
         for weight, bias in layers[1:]:
             x = weight @ F.relu(x) + bias
         return x.view(batch, count, *look.fine.shape[-2:])

@@ -48,7 +48,8 @@ class DragConditioning:
                 "make them with the same condition(..., size=...) and frames"
             )
         maps = tuple(
-            same[0] and Modulation(*(None if pair[0] is None else torch.cat(pair) for pair in zip(*same, strict=True)))
+            None if same[0] is None
+            else Modulation(*(None if pair[0] is None else torch.cat(pair) for pair in zip(*same, strict=True)))
             for same in zip(*(part.maps for part in parts), strict=True)
         )
         points, present = torch.cat([part.points for part in parts]), torch.cat([part.present for part in parts])

@@ -7,6 +7,7 @@ and their smaller copies together, L levels.
 from __future__ import annotations
 
 from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from puppetmaster_core.assets.asset import WRAPS, AnimatedAsset
 
 OPAQUE, BLEND = -2.0, -1.0  # in place of a cutoff
 _WHITE = np.full((1, 1, 3), 255, np.uint8)
+_made: dict[int, tuple] = {}  # by the asset's id: a weak reference to it, and its surfaces; copies of an asset get their own
 
 
 class Surfaces(NamedTuple):
@@ -88,10 +90,12 @@ def _check(asset: AnimatedAsset) -> None:
 
 
 def surfaces_of(asset: AnimatedAsset) -> Surfaces:
-    """The surfaces of an asset, made once and kept with it: one that was drawn is changed no more, but replaced."""
-    if not hasattr(asset, "_surfaces"):
-        asset._surfaces = Surfaces.of(asset)
-    return asset._surfaces
+    """The surfaces of an asset, made once and kept as long as the asset: one that was drawn is changed no more, but replaced."""
+    key = id(asset)
+    known = _made.get(key)
+    if known is None or known[0]() is not asset:
+        known = _made[key] = ref(asset, lambda _: _made.pop(key, None)), Surfaces.of(asset)
+    return known[1]
 
 
 def _places(pyramids: list[list[np.ndarray]], wraps: list[tuple[str, str]]) -> np.ndarray:

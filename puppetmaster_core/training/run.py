@@ -102,7 +102,8 @@ def _on_pictures(plan: Plan, clips: ShardClips):
     preset, settings, own = plan.preset, plan.settings("denoiser"), "vae" in plan.recipe
     pipeline = first_model(plan) if plan.weights or not own else None
     vae = trained_vae(plan) if own else pipeline.vae
-    if pipeline is not None and not all(map(torch.equal, pipeline.vae.parameters(), vae.parameters())):
+    if pipeline is not None and not all(
+            one.equal(other) for one, other in zip(pipeline.vae.parameters(), vae.parameters(), strict=True)):
         raise TrainingError(f"{final_of(plan)}: got another VAE than that of {plan.weights}: use another folder")
     encoder, process = None if own else pipeline.image_encoder, this_process()
     half = torch.autocast(process.device.type, torch.bfloat16, enabled=own and settings.mixed_precision == "bf16")
