@@ -17,6 +17,7 @@ from torch import Tensor
 from puppetmaster_core.diffusion import denoise, draw_noise
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.field import CHANNELS, GRID
+from puppetmaster_core.latents.mirrored import TwoLooks
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.snap import Guide
@@ -59,16 +60,16 @@ class LivePicture:
         self.placement = Placement.of(picture.size, min(LARGEST, pipeline.latents.side(picture.size)))
         self.first = to_tensor(np.asarray(self.placement.pad(picture)))[None].to(self.device)
         self.embedding, self.guide = pipeline.embed(self.first), Guide.of(self.first[0])
-        self.look, self._levels = pipeline.vae.parts(F.adaptive_avg_pool2d(self.first, SIDE))
+        self.looks = TwoLooks.at(pipeline.vae.parts, F.adaptive_avg_pool2d(self.first, SIDE))
         self._origins, self._parts = None, None
 
     def parts(self, origins: Tensor) -> tuple[Tensor, Tensor]:
-        """Masks (1, K, S, S) in [0, 1] and codes (1, K, CODE) of the parts on which drags begin, origins (1, K, 2); kept until
+        """Masks (1, K, S, S) in [0, 1] and codes (2, K, CODE) of the parts on which drags begin, origins (1, K, 2); kept until
         they begin elsewhere."""
         if self._origins is None or not torch.equal(self._origins, origins):
             net = self.pipeline.vae.parts
-            masks = net.masks(self.look, self._levels, origins).float().sigmoid()
-            self._origins, self._parts = origins, (masks, net.codes(self.look, self._levels, masks, origins))
+            masks = self.looks.masks(net, origins)
+            self._origins, self._parts = origins, (masks, self.looks.codes(net, masks, origins))
         return self._parts
 
     @torch.no_grad()
@@ -80,7 +81,7 @@ class LivePicture:
             drags.resample(pipe.config.frames))]))
         ends = points[:, :, [0, -1]]
         masks, codes = self.parts(ends[:, :, 0])
-        dragged = pipe.vae.dragged(self.look, masks * present[..., None, None], codes, ends)
+        dragged = pipe.vae.dragged(self.looks.own, masks * present[..., None, None], codes, ends)
         numbers = torch.tensor([0, pipe.config.frames - 1], device=self.device)
         conditioning = pipe.unet.condition(ends, present, (GRID, GRID), numbers)
         ids = pipe.time_ids().to(self.device)
@@ -101,15 +102,16 @@ class LivePicture:
 
         Which of the two ways along its axis a part goes cannot be seen: the arrow points down, towards whoever looks, or right.
         """
-        movable = F.avg_pool2d(self.look.told("movable").float().sigmoid(), 5, 1, 2)[0, 0]
-        axis, found, left = self.look.told("axis")[0].float(), [], torch.ones_like(movable)
+        look = self.looks.own
+        movable = F.avg_pool2d(look.told("movable").float().sigmoid(), 5, 1, 2)[0, 0]
+        axis, found, left = look.told("axis")[0].float(), [], torch.ones_like(movable)
         for _ in range(self.pipeline.unet.config.max_drags):
             likely = movable * left
             row, column = divmod(int(likely.argmax()), SIDE)
             if likely[row, column] < SURE:
                 break
             origin = torch.tensor([[column + 0.5, row + 0.5]], device=self.device) / SIDE
-            mask = self.pipeline.vae.parts.masks(self.look, self._levels, origin[None]).float().sigmoid()[0, 0]
+            mask = self.looks.masks(self.pipeline.vae.parts, origin[None])[0, 0]
             left = left * (mask < 0.3)
             left[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0  # also where the mask misses its own point
             found.append(Suggestion(mask.cpu().numpy(), self._arrow(origin.cpu().numpy(), axis[:, row, column].tolist())))

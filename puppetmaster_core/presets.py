@@ -106,8 +106,8 @@ TINY = Preset(
     size=64,
     frames=14,
     latents="motion",
-    vae={"parts_widths": (32, 64, 128), "parts_fine": 16, "parts_depth": 5, "painter_widths": (48, 96, 128),
-         "painter_fine": 24, "scale": 16.0},
+    vae={"parts_widths": (32, 64, 128), "parts_fine": 16, "parts_depth": 5, "parts_rise": 2, "painter_widths": (48, 96, 128),
+         "painter_fine": 24, "painter_depth": 3, "scale": 16.0},
     image_encoder=_clip(64, 8, 64, 2, 64),
     # 48: x, y and whether it moves, 4 × 4 of them a cell; 232: what `MotionCodec` gives beside the noise
     unet=_unet((64, 64), 48, 64, (32, 48), 14) | {"in_channels": 48 + 232, "prediction": "clean"},

@@ -12,7 +12,7 @@ from puppetmaster_core.evaluation.ceilings import overlap
 from puppetmaster_core.latents.affine import AffineHead
 from puppetmaster_core.latents.anchoring import anchored, spread
 from puppetmaster_core.latents.field import coarse, from_latents, guess, to_latents
-from puppetmaster_core.latents.painter import MODES, Moved, Painter, around, shown
+from puppetmaster_core.latents.painter import MODES, Moved, Painter, around, decided, shown, swept_over
 from puppetmaster_core.latents.snap import Guide, snap
 from puppetmaster_core.latents.splat import splat
 from puppetmaster_core.pipeline import build
@@ -60,6 +60,19 @@ def test_each_part_is_guessed_to_follow_its_drag_and_to_grow_or_turn_about_it():
     away = (24 + 0.5) / 32 - 0.7
     torch.testing.assert_close(guessed[:, 20, 24], torch.tensor([0.5 * away, 0.2]), atol=0.02, rtol=0)
     assert not guessed[:, 16, 16].any()
+
+
+def test_a_picture_and_its_mirror_image_are_told_to_move_alike():
+    codec, generator = build(SKETCH).vae.eval(), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        codec.parts.affine.matrix[-1].weight.normal_(generator=generator)
+        pictures, drags = torch.rand(2, 3, 64, 64, generator=generator) * 2 - 1, torch.rand(2, 5, 4, 2, generator=generator)
+        own = codec.look(pictures, drags, torch.ones(2, 5))
+        other = codec.look(pictures.flip(-1), drags * torch.tensor([-1, 1]) + torch.tensor([1, 0]), torch.ones(2, 5))
+    torch.testing.assert_close(other.masks.flip(-1), own.masks, atol=1e-4, rtol=0)
+    turned = other.guessed.flip(-1) * torch.tensor([-1, 1])[:, None, None]
+    assert own.guessed.abs().max() > 0.1
+    torch.testing.assert_close(turned, own.guessed, atol=1e-4, rtol=0)
 
 
 def test_a_part_whose_drag_does_not_move_does_not_turn():
@@ -168,6 +181,32 @@ def test_what_a_part_passes_near_may_stay_as_the_picture_has_it():
     torch.testing.assert_close(frame[:, near], picture[:, near])
     left = around(mask[None])[0] > 0
     assert not torch.allclose(frame[:, left], picture[:, left])  # what left is no more what it was, nor are its edges
+
+
+def test_what_was_swept_over_is_painted_or_left_as_one():
+    """A square that went far right: in the band between, painting leads by little in three rows of four, and lags in one."""
+    picture, offset = torch.ones(3, 64, 64), torch.zeros(1, 2, 64, 64)
+    offset[0, 0] = 0.5
+    moved = Moved.of(picture, offset, square(64, 16, 32), torch.zeros(1, 64, 64))
+    odds = torch.full((1, MODES + 2, 64, 64), -9.0)
+    odds[:, 0], odds[:, -1] = 0.5, 0
+    odds[:, -1, ::4] = 1
+    band = decided(odds, moved)[0, :, 18:30, 36:46]
+    assert (band[0] > band[-1]).all()
+    where_it_left = around(square(64, 16, 32)[None])[0] > 0
+    torch.testing.assert_close(decided(odds, moved)[0, :, where_it_left], odds[0, :, where_it_left])
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_what_a_part_sweeps_over_has_no_steps(size):
+    """A square goes a third of the width across and down: between its first and last place, the band between two diagonals."""
+    offset = torch.full((1, 2, size, size), 0.35)
+    swept = swept_over(offset, square(size, size // 8, 3 * size // 8))[0, 0]
+    across, down = (torch.arange(size) + 0.5) / size, (torch.arange(size) + 0.5)[:, None] / size
+    ahead, low = across - down, torch.minimum(across, down)
+    inside = (ahead.abs() < 0.25 - 3 / 64) & (low > 0.2) & (torch.maximum(across, down) < 0.65)
+    assert inside.any() and swept[inside].min() > 0.9
+    assert swept[ahead.abs() > 0.25 + 3 / 64].max() < 0.1
 
 
 @pytest.mark.parametrize("size", [128, 256])

@@ -43,6 +43,12 @@ class SelfAttention(nn.Module):
         return x + self.out(h.view_as(x))
 
 
+def rounds(channels: int, side: int, count: int) -> nn.Sequential:
+    """`count` times: every cell of a grid of `side` looks at all others, then at its neighbours."""
+    return nn.Sequential(*(block for _ in range(count)
+                           for block in (SelfAttention(channels, side), ResBlock(channels, channels))))
+
+
 def unet_pass(levels: nn.ModuleList, middle: nn.Module, ups: nn.ModuleList, x: Tensor) -> list[Tensor]:
     """Down through `levels`, halving between them, through the middle, and up again with skips; the features on the way up,
     coarsest first. ups[i] takes the coarser features, doubled, beside the level's own."""

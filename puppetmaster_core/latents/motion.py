@@ -15,6 +15,7 @@ from torch import Tensor
 
 from puppetmaster_core.latents.anchoring import PartMotion, anchored
 from puppetmaster_core.latents.field import COARSE, GRID, from_latents, guess, pack, to_latents
+from puppetmaster_core.latents.mirrored import TwoLooks, matrices
 from puppetmaster_core.latents.painter import Moved, Painter
 from puppetmaster_core.latents.parts import AUXILIARY, SIDE, Look, PartsNet
 from puppetmaster_core.latents.snap import Guide
@@ -39,10 +40,11 @@ class MotionCodec(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(self, parts_widths: tuple[int, ...] = (32, 64, 128), parts_fine: int = 16, parts_depth: int = 2,
-                 painter_widths: tuple[int, ...] = (48, 96, 128), painter_fine: int = 24, scale: float = 16.0):
+                 parts_rise: int = 0, painter_widths: tuple[int, ...] = (48, 96, 128), painter_fine: int = 24,
+                 painter_depth: int = 1, scale: float = 16.0):
         super().__init__()
-        self.parts = PartsNet(tuple(parts_widths), parts_fine, parts_depth)
-        self.painter = Painter(tuple(painter_widths), painter_fine)
+        self.parts = PartsNet(tuple(parts_widths), parts_fine, parts_depth, parts_rise)
+        self.painter = Painter(tuple(painter_widths), painter_fine, painter_depth)
 
     @staticmethod
     def given_channels(max_drags: int, parts_widths: tuple[int, ...] = (32, 64, 128)) -> int:
@@ -51,15 +53,15 @@ class MotionCodec(ModelMixin, ConfigMixin):
 
     def look(self, pictures: Tensor, drags: Tensor, present: Tensor) -> Dragged:
         """What `pictures` (B, 3, W, W) in [−1, 1] and drags (B, K, N, 2), present (B, K), say before anything is diffused."""
-        look, levels = self.parts(_seen(pictures).to(self.dtype))
-        masks = self.parts.masks(look, levels, drags[:, :, 0]).float().sigmoid() * present[..., None, None]
-        codes = self.parts.codes(look, levels, masks, drags[:, :, 0])
-        return self.dragged(look, masks, codes, drags.float())
+        looks = TwoLooks.at(self.parts, _seen(pictures).to(self.dtype))
+        masks = looks.masks(self.parts, drags[:, :, 0]) * present[..., None, None]
+        codes = looks.codes(self.parts, masks, drags[:, :, 0])
+        return self.dragged(looks.own, masks, codes, drags.float())
 
     def dragged(self, look: Look, masks: Tensor, codes: Tensor, drags: Tensor) -> Dragged:
-        """codes (B, K, CODE): how the masks' parts move, see `PartsNet.codes`."""
+        """codes (2B, K, CODE): how the masks' parts move, see `TwoLooks.codes`."""
         small = F.avg_pool2d(masks, SIDE // COARSE)
-        guessed = guess(small, drags, self.parts.affine(codes, drags))
+        guessed = guess(small, drags, matrices(self.parts, codes, drags))
         deep = F.group_norm(look.deep.float(), 8)
         about = pack(F.avg_pool2d(torch.cat([look.about[:, :3].float().sigmoid(), look.about[:, 3:].float()], 1), 4))
         own = pack(F.avg_pool2d(masks, 4))

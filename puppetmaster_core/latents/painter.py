@@ -9,12 +9,13 @@ colours are not painted: what moved to there, and what was there, as where a par
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from puppetmaster_core.latents.blocks import ResBlock, SelfAttention, unet_pass
+from puppetmaster_core.latents.blocks import ResBlock, rounds, unet_pass
 from puppetmaster_core.latents.splat import splat
 
 BASE = 64  # pixels a side of the coarsest octave
@@ -23,10 +24,11 @@ MODES = 4  # colours that a pixel may have
 PAINT = 4 * MODES + 3  # channels painted: the colours (3 each), their log odds, the logit of how much of them shows over what
 # moved, and the log odds of what moved alone and of the picture's own pixel
 TOLD = 6.0  # log odds of a unit that the networks tell, so that they learn to be sure soon
-CRISP = 4.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
+CRISP = 5.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
 FAINTLY = 0.25  # known: a pixel that is less has nothing of its own to show
+NEIGHBOURHOOD = 32  # of a picture's width: how far pixels decide together whether what was swept over is painted
 AROUND = 2  # pixels around what moves, where edges are mixed
-BETWEEN = (0.25, 0.5, 0.75)  # of the way, where what moves has swept over the picture: a drawer's sides show there
+PASSES = 12  # places on the way, told at BASE pixels: so many leave no steps in the outline of what was swept over
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Moved:
         found = [splat(one, shift[None], weight, o[None], None if still_order is None else still_order[n : n + 1])
                  for n, (one, shift, o) in enumerate(zip(values, offset * size, order, strict=True))]
         carried, covered = (torch.cat(parts) for parts in zip(*found, strict=True))
-        swept = torch.stack([splat(first[:1], part * offset * size, weight, order)[1] for part in BETWEEN]).amax(0)
+        swept = swept_over(offset, weight)
         stays = 1 - F.max_pool2d(weight[None, None], 3, 1, 1)  # the pixels around are mixtures with what moves
         known = covered + (1 - covered) * stays
         pictures = covered * carried[:, :3] + (1 - covered) * stays * first
@@ -78,14 +80,15 @@ class Moved:
 
 
 class Painter(nn.Module):
-    """widths: channels of the coarsest octave's network at 32, 16 and 8 cells; fine: of the one that refines."""
+    """widths: channels of the coarsest octave's network at 32, 16 and 8 cells; fine: of the one that refines; depth: rounds of
+    self-attention at 8 cells."""
 
-    def __init__(self, widths: tuple[int, int, int] = (48, 96, 128), fine: int = 24):
+    def __init__(self, widths: tuple[int, int, int] = (48, 96, 128), fine: int = 24, depth: int = 1):
         super().__init__()
         a, b, c = widths
         self.stem = nn.Conv2d(4 * GIVEN, a, 3, padding=1)
         self.levels = nn.ModuleList([ResBlock(a, a), ResBlock(a, b), nn.Sequential(ResBlock(b, c), ResBlock(c, c))])
-        self.middle = nn.Sequential(SelfAttention(c, BASE // 8), ResBlock(c, c))
+        self.middle = rounds(c, BASE // 8, depth)
         self.ups = nn.ModuleList([ResBlock(c + b, b), nn.Sequential(ResBlock(b + a, a), ResBlock(a, a))])
         self.head = nn.Conv2d(a, 4 * PAINT, 3, padding=1)
         self.stem_fine = nn.Conv2d(4 * (GIVEN + PAINT), fine, 3, padding=1)
@@ -113,7 +116,7 @@ class Painter(nn.Module):
         odds = torch.cat([odds, carried - 4 * (1 - moved.known), own - seldom], 1)
         if moved.size > BASE:  # neighbours decide together, or where odds are even colours would be woven
             odds = F.avg_pool2d(odds, 3, 1, 1, count_include_pad=False)
-        return may, TOLD * odds
+        return may, decided(TOLD * odds, moved)
 
     def paint(self, moved: Moved) -> Tensor:
         """What the networks say of every pixel (N, PAINT, S, S)."""
@@ -131,6 +134,28 @@ class Painter(nn.Module):
         coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
         x = self.stem_fine(F.pixel_unshuffle(torch.cat([given, coarse], 1), 2))
         return coarse + F.pixel_shuffle(self.head_fine(self.levels_fine(x)), 2).float()
+
+
+def decided(odds: Tensor, moved: Moved) -> Tensor:
+    """Log odds (N, MODES + 2, S, S) where what was only swept over is painted, or left as it was, as its neighbourhood is: a
+    drawer's side is there or not, but not in rags."""
+    alone = moved.swept * (1 - moved.covered) * (1 - around(moved.left))
+    reach = moved.size // NEIGHBOURHOOD
+    near = partial(F.avg_pool2d, kernel_size=2 * reach + 1, stride=1, padding=reach)
+    lead = odds[:, -1:] - odds[:, :MODES].logsumexp(1, keepdim=True)
+    change = near(alone * lead) / near(alone).clamp(min=1e-3) - lead
+    return torch.cat([odds[:, :-1], odds[:, -1:] + alone * change], 1)
+
+
+def swept_over(offset: Tensor, weight: Tensor) -> Tensor:
+    """How far what moves by offset (N, 2, S, S), in picture widths, passed over each pixel on its way (N, 1, S, S): a drawer's
+    sides show there."""
+    size, own = weight.shape[-1], F.avg_pool2d(weight[None, None], weight.shape[-1] // BASE)
+    offset = F.avg_pool2d(offset * weight, size // BASE) / own.clamp(min=1e-3)
+    way = torch.arange(1, PASSES + 1, device=offset.device)[:, None, None, None] / (PASSES + 1)
+    level = offset.new_zeros(PASSES, BASE, BASE)
+    passed = torch.stack([splat(own[0], way * shift * BASE, own[0, 0], level)[1].amax(0) for shift in offset])
+    return F.interpolate(passed, size, mode="bilinear", align_corners=False)
 
 
 def around(x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puppetmaster_core.latents.affine import AffineHead, read
-from puppetmaster_core.latents.blocks import ResBlock, SelfAttention, unet_pass
+from puppetmaster_core.latents.blocks import ResBlock, rounds, unet_pass
 
 SIDE = 64  # pixels a side of the picture that the network sees
 AUXILIARY = {"movable": 1, "border": 2, "box": 4, "axis": 2}  # what it tells of every pixel beside: channels by name
@@ -34,16 +34,17 @@ class Look:
 
 
 class PartsNet(nn.Module):
-    """widths: channels at S/2, S/4 and S/8; fine: at S; depth: rounds of self-attention at S/8."""
+    """widths: channels at S/2, S/4 and S/8; fine: at S; depth: rounds of self-attention at S/8; rise: at S/4, on the way up."""
 
-    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: int = 16, depth: int = 2):
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128), fine: int = 16, depth: int = 2, rise: int = 0):
         super().__init__()
         a, b, c = widths
         self.sharp = nn.Conv2d(3, fine, 3, padding=1)  # at the picture's own size: edges
         self.stem = nn.Conv2d(12, a, 3, padding=1)
         self.levels = nn.ModuleList(nn.Sequential(ResBlock(i, o), ResBlock(o, o)) for i, o in ((a, a), (a, b), (b, c)))
-        self.middle = nn.Sequential(*(block for _ in range(depth) for block in (SelfAttention(c, SIDE // 8), ResBlock(c, c))))
+        self.middle = rounds(c, SIDE // 8, depth)
         self.ups = nn.ModuleList(nn.Sequential(ResBlock(i, o), ResBlock(o, o)) for i, o in ((c + b, b), (b + a, a)))
+        self.ups[0].extend(rounds(b, SIDE // 4, rise))
         self.refine = nn.Sequential(nn.Conv2d(a + fine, fine, 3, padding=1), ResBlock(fine, fine))
         self.fine = nn.Conv2d(fine, HIDDEN, 1)
         self.about = nn.Conv2d(fine, sum(AUXILIARY.values()), 1)

@@ -21,6 +21,7 @@ from puppetmaster_core.diffusion import denoise
 from puppetmaster_core.editor.bundle import script
 from puppetmaster_core.files import whole_file
 from puppetmaster_core.latents.field import CHANNELS, GRID
+from puppetmaster_core.latents.mirrored import TwoLooks
 from puppetmaster_core.latents.motion import Dragged, MotionCodec
 from puppetmaster_core.latents.painter import GIVEN, PAINT
 from puppetmaster_core.latents.parts import SIDE, Look
@@ -42,17 +43,17 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
     picture = torch.linspace(-1, 1, 3 * SIDE**2).view(1, 3, SIDE, SIDE)
 
     def look(seen: Tensor, clip: Tensor):
-        found, (c8, c4, c2, full) = codec.parts(seen)
+        looks = TwoLooks.at(codec.parts, seen)
         embedding = pipeline.image_encoder(clip).image_embeds[:, None]
-        return c8, found.fine, found.about, c4, c2, full, embedding
+        return *looks.levels, looks.both.fine, looks.both.about, embedding
 
-    def parts(deep, fine, about, c4, c2, full, points):
-        look, levels = Look(deep, fine, about), (deep, c4, c2, full)
-        masks = codec.parts.masks(look, levels, points).sigmoid()
-        return masks, codec.parts.codes(look, levels, masks, points)
+    def parts(deep, c4, c2, full, fine, about, points):
+        looks = TwoLooks(Look(deep, fine, about), (deep, c4, c2, full))
+        masks = looks.masks(codec.parts, points)
+        return masks, looks.codes(codec.parts, masks, points)
 
     def given(deep, about, masks, codes, drags):
-        dragged = codec.dragged(Look(deep, deep, about), masks, codes, drags)
+        dragged = codec.dragged(TwoLooks(Look(deep, deep, about), ()).own, masks, codes, drags)
         return dragged.given, dragged.guessed
 
     def clean(x, sigma, given, embedding, points, present, numbers):
@@ -70,9 +71,10 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
 
     tape, seen = record(look, picture, clip_pixels(picture, pipeline.image_encoder.config.image_size))
     yield "look", tape
-    deep, fine, about, c4, c2, full, embedding = seen
+    *features, embedding = seen
+    deep, about = features[0], features[-1]
     points = torch.rand(1, most, max(frames), 2, generator=torch.Generator().manual_seed(0))
-    tape, (shown, codes) = record(parts, deep, fine, about, c4, c2, full, points[:, :, 0])
+    tape, (shown, codes) = record(parts, *features, points[:, :, 0])
     yield "parts", tape
     for n in frames:
         tape, (told, guessed) = record(given, deep, about, shown, codes, points[:, :, :n])

@@ -40,8 +40,9 @@ export function makeEngine(model, bytes) {
       const c = Math.floor(i / each);
       clip.data[i] = (clip.data[i] / 2 + 0.5 - MEAN[c]) / DEVIATION[c];
     }
-    const [deep, fine, about, c4, c2, full, embedding] = player.run("look", small, clip);
-    seen = { W, first, guide: guideOf(first, W), deep, fine, about, c4, c2, full, embedding, origins: "" };
+    const looks = player.run("look", small, clip); // deep features first, then finer ones, then what is told of pixels
+    const embedding = looks.pop();
+    seen = { W, first, guide: guideOf(first, W), looks, embedding, origins: "" };
   }
 
   // The parts that drags begin on: masks (1, K, S, S), and codes that say how they move. origins: [x, y] in the unit square.
@@ -50,7 +51,7 @@ export function makeEngine(model, bytes) {
     if (seen.origins !== key) {
       const points = tensor([1, settings.max_drags, 2]);
       origins.forEach((point, k) => points.data.set(point, 2 * k));
-      const [masks, codes] = player.run("parts", seen.deep, seen.fine, seen.about, seen.c4, seen.c2, seen.full, points);
+      const [masks, codes] = player.run("parts", ...seen.looks, points);
       masks.data.fill(0, origins.length * SIDE * SIDE);
       Object.assign(seen, { origins: key, parts: { masks, codes } });
     }
@@ -67,7 +68,7 @@ export function makeEngine(model, bytes) {
     drags.forEach((drag, k) => (live ? [drag[0], drag.at(-1)] : drag).forEach((point, n) => points.data.set(point, 2 * (k * N + n))));
     const present = tensor([1, settings.max_drags], Float32Array.from({ length: settings.max_drags }, (_, k) => +(k < drags.length)));
     const numbers = tensor([N], Float32Array.from({ length: N }, (_, n) => (live && n ? settings.frames - 1 : n)));
-    const [given, guessed] = player.run(`given${N}`, seen.deep, seen.about, masks, codes, points);
+    const [given, guessed] = player.run(`given${N}`, seen.looks[0], seen.looks.at(-1), masks, codes, points);
     const x = tensor([1, N, settings.channels, settings.grid, settings.grid]);
     x.data.set((noise ?? noiseOf(seed, x.data.length)).map((value) => value * settings.start));
     const sigmas = live ? [steps[0], 0] : steps;

@@ -1,13 +1,13 @@
 // From how parts move to frames before painting: the pixels of the picture, carried (the package's anchoring.py, splat.py and
 // painter.py). Letters: S pixels a side of what the network sees, W of the picture, P = W² pixels.
 
-import { halved } from "./layers.js";
+import { enlarged, halved } from "./layers.js";
 import { resized, snap } from "./snap.js";
 import { tensor } from "./tensors.js";
 
 const [FAINT, TOLERANCE, FULL, FINEST] = [0.02, 0.02, 1.2, 24]; // as in splat.py
 const FIRM = 4; // as in anchoring.py
-const [AROUND, BETWEEN] = [2, [0.25, 0.5, 0.75]]; // as in painter.py
+const [BASE_SIDE, AROUND, PLACES] = [64, 2, 12]; // as BASE, AROUND and PASSES in painter.py
 
 // Of masks (K, S, S) and fields (K, N, 2, S, S), at the picture's size: who owns each pixel, how far it belongs to what moves,
 // and a function of n: its offset and order in frame n. guide: of the picture (snap.js).
@@ -127,9 +127,9 @@ function samples(weight, [wide, high], W, tell) {
 
 // values: planes of P numbers, carried `gone` of the way by offset (2 planes, in pixels), with its slopes. Returns their planes and
 // how far each pixel is covered.
-function splat(values, offset, slopes, weight, order, W, gone = 1) {
+function splat(values, offset, slopes, weight, order, W, gone = 1, fine = expansion(slopes, gone).fine) {
   const P = W * W;
-  const { area, fine } = expansion(slopes, gone);
+  const { area } = expansion(slopes, gone);
   const top = new Float32Array(P).fill(-Infinity);
   const total = new Float32Array(P);
   const sums = values.map(() => new Float32Array(P));
@@ -173,6 +173,21 @@ function widest(plane, W, reach) { // the largest number within `reach` pixels, 
   return pass(pass(plane, true), false);
 }
 
+// How far what moves by offset (2 planes, in picture widths) passed over each pixel on its way.
+function sweptOver(offset, weight, W) {
+  const weighed = offset.map((value, p) => value * weight[p % weight.length]);
+  const own = halved(tensor([1, W, W], weight), W / BASE_SIDE).data;
+  const whole = halved(tensor([2, W, W], weighed), W / BASE_SIDE).data;
+  const small = whole.map((value, p) => (BASE_SIDE * value) / Math.max(own[p % own.length], 1e-3));
+  const [slopes, level, swept] = [slopesOf(small, own, BASE_SIDE), new Float32Array(own.length), tensor([1, BASE_SIDE, BASE_SIDE])];
+  const { fine } = expansion(slopes, PLACES / (PLACES + 1)); // the last place stretches most
+  for (let place = 1; place <= PLACES; place++) {
+    const passed = splat([], small, slopes, own, level, BASE_SIDE, place / (PLACES + 1), fine).covered;
+    for (let p = 0; p < passed.length; p++) swept.data[p] = Math.max(swept.data[p], passed[p]);
+  }
+  return enlarged(swept, [W, W]).data;
+}
+
 // What the painter is given of one frame, (1, 13, W, W), where the frame may differ from the picture, and what is near to what
 // moves. first: 3 planes in [−1, 1]; offset: 2 planes in picture widths.
 export function moved(first, { offset, order }, weight, W) {
@@ -181,11 +196,7 @@ export function moved(first, { offset, order }, weight, W) {
   const planes = [first.subarray(0, P), first.subarray(P, 2 * P), first.subarray(2 * P), offset.subarray(0, P), offset.subarray(P)];
   const slopes = slopesOf(pixels, weight, W);
   const { sums, covered } = splat(planes, pixels, slopes, weight, order, W);
-  const swept = new Float32Array(P);
-  for (const share of BETWEEN) {
-    const passed = splat([], pixels, slopes, weight, order, W, share).covered;
-    for (let p = 0; p < P; p++) swept[p] = Math.max(swept[p], passed[p]);
-  }
+  const swept = sweptOver(offset, weight, W);
   const around = widest(weight, W, 1);
   const given = tensor([1, 13, W, W]);
   const some = new Float32Array(P);

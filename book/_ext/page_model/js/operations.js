@@ -128,6 +128,7 @@ export const OPERATIONS = {
     const [from, to] = [begin ?? 0, end ?? Infinity].map((at) => Math.min(Math.max(at < 0 ? at + x.shape[d] : at, 0), x.shape[d]));
     return part(x, d, from, Math.max(0, Math.ceil((to - from) / step)), step);
   },
+  flip: (x, dims) => dims.reduce((made, dim) => part(made, axis(x.shape, dim), x.shape.at(dim) - 1, x.shape.at(dim), -1), x),
   split, split_with_sizes: split,
   unbind: (x, dim = 0) => split(x, 1, dim),
   cat,

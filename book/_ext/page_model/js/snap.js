@@ -9,7 +9,7 @@ const PAIRS = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]; // of colours
 export const resized = (x, S) => (x.shape.at(-1) === S ? x : enlarged(x, [S, S], bicubic));
 
 // Means of a plane of s × s numbers over the windows of 2·radius + 1 pixels a side, as far as they lie inside.
-function windowMeans(plane, s, radius) {
+export function windowMeans(plane, s, radius) {
   const [across, made, sums] = [new Float32Array(s * s), new Float32Array(s * s), new Float64Array(s)];
   const inside = (i) => Math.min(s - 1, i + radius) - Math.max(0, i - radius) + 1;
   for (let y = 0; y < s; y++) {

@@ -6,7 +6,7 @@ const [SURE, LENGTH, MOVABLE, AXIS] = [0.5, 0.15, 0, 7]; // channels of what is 
 
 // [{ mask: (S, S) numbers, from: [x, y], to: [x, y] }], the surest first, in the unit square of the opened picture.
 export function suggest(engine) {
-  const told = engine.seen.about.data;
+  const told = engine.seen.looks.at(-1).data;
   const P = SIDE * SIDE;
   const sure = Float32Array.from({ length: P }, (_, p) => 1 / (1 + Math.exp(-told[MOVABLE * P + p])));
   const likely = new Float32Array(P);
