@@ -61,9 +61,9 @@ def test_what_was_seen_of_the_picture_is_kept(pipeline, picture, monkeypatch):
 
 def test_suggested_arrows_begin_where_the_network_says_that_something_moves(pipeline, picture):
     live = LivePicture(pipeline, picture)
-    live.look.about[:] = -9.0
-    live.look.about[:, 0, 20:30, 40:50] = 9.0  # the only part that is movable
-    live.look.about[:, 7], live.look.about[:, 8] = -1.0, 0.0  # cos 2θ, sin 2θ: up and down
+    live.looks.both.about[:] = -9.0
+    live.looks.both.about[:, 0, 20:30, 40:50] = 9.0  # the only part that is movable
+    live.looks.both.about[:, 7], live.looks.both.about[:, 8] = -1.0, 0.0  # cos 2θ, sin 2θ: up and down
     (found,) = live.suggest()
     begin, end = live.placement.drags_in(found.drags).points[0, [0, -1]] * 64
     assert 40 <= begin[0] <= 50 and 20 <= begin[1] <= 30

@@ -92,9 +92,9 @@ def networks(pipeline, frames: tuple[int, ...]) -> Iterator[tuple[str, Tape]]:
 def pack_model(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
     """All that a page needs of a pipeline: {"tapes", "weights", "settings", "bytes" (base64 of zlib's)}.
 
-    kind: how the U-Net's weights are kept, and those of the painter's smallest grid: "f4" (float32), "f2" (float16) or "i1" (int8
-    with a scale a row); small_kind: those of the U-Net's first and last convolution and its last block, which int8 would cost
-    most, the rest of the codec's and the image encoder's. Raises PageModelError.
+    kind: how the U-Net's weights are kept, and those of the painter's smallest grid and of the way up from it: "f4" (float32),
+    "f2" (float16) or "i1" (int8 with a scale a row); small_kind: those of the U-Net's first and last convolution and its last
+    block, which int8 would cost most, the rest of the codec's and the image encoder's. Raises PageModelError.
     """
     if not isinstance(pipeline.vae, MotionCodec):
         raise PageModelError(f"got a model of {type(pipeline.vae).__name__}, expected one of motion latents, as tiny is")
@@ -102,7 +102,8 @@ def pack_model(pipeline, kind: str = "i1", small_kind: str = "f2") -> dict:
     whole = ("conv_in", "conv_out", f"up_blocks.{len(pipeline.unet.up_blocks) - 1}.")
     own = {tensor.untyped_storage().data_ptr() for tensor in [
         *(tensor for name, tensor in pipeline.unet.named_parameters() if not name.startswith(whole)),
-        *pipeline.vae.painter.levels[-1].parameters(), *pipeline.vae.painter.middle.parameters()]}
+        *pipeline.vae.painter.levels[-1].parameters(), *pipeline.vae.painter.middle.parameters(),
+        *pipeline.vae.painter.ups[0].parameters()]}
     file, weights, numbers, tapes = io.BytesIO(), [], {}, {}
     alive = []  # constants that are told apart by where they lie in memory
     for name, tape in networks(pipeline, (LIVE, frames)):
