@@ -17,7 +17,6 @@ from torch import Tensor
 from puppetmaster_core.diffusion import denoise, draw_noise
 from puppetmaster_core.drags import Drags
 from puppetmaster_core.latents.field import CHANNELS, GRID
-from puppetmaster_core.latents.mirrored import TwoLooks
 from puppetmaster_core.latents.motion import MotionCodec
 from puppetmaster_core.latents.parts import SIDE
 from puppetmaster_core.latents.snap import Guide
@@ -60,7 +59,7 @@ class LivePicture:
         self.placement = Placement.of(picture.size, min(LARGEST, pipeline.latents.side(picture.size)))
         self.first = to_tensor(np.asarray(self.placement.pad(picture)))[None].to(self.device)
         self.embedding, self.guide = pipeline.embed(self.first), Guide.of(self.first[0])
-        self.looks = TwoLooks.at(pipeline.vae.parts, F.adaptive_avg_pool2d(self.first, SIDE))
+        self.looks = pipeline.vae.looks(self.first)
         self._origins, self._parts = None, None
 
     def parts(self, origins: Tensor) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,14 @@ class MotionCodec(ModelMixin, ConfigMixin):
 
     def look(self, pictures: Tensor, drags: Tensor, present: Tensor) -> Dragged:
         """What `pictures` (B, 3, W, W) in [−1, 1] and drags (B, K, N, 2), present (B, K), say before anything is diffused."""
-        looks = TwoLooks.at(self.parts, _seen(pictures).to(self.dtype))
+        return self.told(self.looks(pictures), drags, present)
+
+    def looks(self, pictures: Tensor) -> TwoLooks:
+        """What is seen of `pictures` (B, 3, W, W) in [−1, 1], whatever is dragged."""
+        return TwoLooks.at(self.parts, _seen(pictures).to(self.dtype))
+
+    def told(self, looks: TwoLooks, drags: Tensor, present: Tensor) -> Dragged:
+        """As `look`, of pictures that were looked at."""
         masks = looks.masks(self.parts, drags[:, :, 0]) * present[..., None, None]
         codes = looks.codes(self.parts, masks, drags[:, :, 0])
         return self.dragged(looks.own, masks, codes, drags.float())

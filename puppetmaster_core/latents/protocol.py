@@ -96,8 +96,9 @@ class MotionLatents:
         device = self.codec.device
         points, present = points.to(device), present.to(device)
         pictures = first.to(device).expand(len(points), -1, -1, -1)
-        known = self.codec.look(pictures, points, present)
-        null = self.codec.look(pictures, points, torch.zeros_like(present)) if present.any() else known
+        looks = self.codec.looks(pictures)
+        known = self.codec.told(looks, points, present)
+        null = self.codec.told(looks, points, torch.zeros_like(present)) if present.any() else known
         return Seen(known.given, null.given, (CHANNELS, GRID, GRID), first, known)
 
     def finish(self, x: Tensor, seen: Seen) -> list:
