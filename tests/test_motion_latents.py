@@ -174,13 +174,44 @@ def test_what_a_part_passes_near_may_stay_as_the_picture_has_it():
     painter = Painter((8, 16, 16), 8)
     with torch.no_grad():
         torch.nn.init.zeros_(painter.head.weight)
-        painter.head.bias.copy_(torch.tensor([*[0.0] * 4 * MODES, 0.0, 0.0, 1.0]).repeat_interleave(4))  # its odds e⁶
+        painter.head.bias.copy_(torch.tensor([*[0.0] * 4 * MODES, 0.0, 0.0, 1.0, *[0.0] * 3]).repeat_interleave(4))  # its odds e⁶
         frame = painter(moved)[0]
     near = (moved.touched[0, 0] > 0) & (moved.covered[0, 0] == 0) & (around(mask[None])[0] == 0)
     assert (moved.swept[0, 0, near] == 1).any()  # among them what would be painted
     torch.testing.assert_close(frame[:, near], picture[:, near])
     left = around(mask[None])[0] > 0
     assert not torch.allclose(frame[:, left], picture[:, left])  # what left is no more what it was, nor are its edges
+
+
+def test_what_moved_takes_a_shade_and_keeps_its_edges():
+    """A square of noise goes half the width to the right and is told to be lighter by 0.3."""
+    picture, mask, offset = torch.rand(3, 64, 64) - 0.5, square(64, 16, 32), torch.zeros(1, 2, 64, 64)
+    offset[0, 0] = 0.5
+    moved = Moved.of(picture, offset, mask, torch.zeros(1, 64, 64))
+    painter = Painter((8, 16, 16), 8)
+    with torch.no_grad():
+        torch.nn.init.zeros_(painter.head.weight)
+        painter.head.bias.copy_(torch.tensor([*[0.0] * 4 * MODES, 0.0, 1.0, 0.0, *[0.3] * 3]).repeat_interleave(4))
+        frame = painter(moved)[0]
+    torch.testing.assert_close(frame[:, 16:32, 48:64], picture[:, 16:32, 16:32] + 0.3, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_part_that_turns_over_shows_its_back_which_may_be_painted(over):
+    """A square that is mirrored in place, as a page that is turned; or that moves a little."""
+    picture, mask, offset = torch.rand(3, 64, 64) - 0.5, square(64, 16, 32), torch.full((1, 2, 64, 64), 2 / 64)
+    if over:
+        offset = torch.zeros(1, 2, 64, 64)
+        offset[0, 0] = 2 * (24 - (torch.arange(64) + 0.5)) / 64
+    moved = Moved.of(picture, offset, mask, torch.zeros(1, 64, 64))
+    inside = (moved.covered[0, 0] > 0.99) & (around(1 - mask[None])[0] == 0)
+    assert inside.any() and (moved.turned[0, 0, inside] == float(over)).all()
+    painter = Painter((8, 16, 16), 8)
+    with torch.no_grad():
+        torch.nn.init.zeros_(painter.head.weight)  # every colour 0.9, and all of it shown wherever it may be
+        painter.head.bias.copy_(torch.tensor([*[0.9] * 3 * MODES, *[1.0] * MODES, 20.0, *[0.0] * 5]).repeat_interleave(4))
+        frame = painter(moved)[0]
+    assert torch.allclose(frame[:, inside], torch.tensor(0.9), atol=0.01) == over
 
 
 def test_what_was_swept_over_is_painted_or_left_as_one():

@@ -3,31 +3,33 @@
 Letters: N frames, S = 64·2^k pixels a side. Painting begins at 64 pixels, where a network sees the whole picture, and is refined
 octave by octave by one small network, the same for every size. What was hidden cannot be known, and the mean of all it may be is
 a fog: so every pixel has a few colours and their odds (a mixture density, Bishop 1994), and the likeliest is shown. Two of the
-colours are not painted: what moved to there, and what was there, as where a part merely passed near.
+colours are not painted: what moved to there, and what was there, as where a part merely passed near. A surface that turns takes
+another light, and from behind another colour: what moved gets a shade, smooth, so that it stays as sharp as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puppetmaster_core.latents.blocks import ResBlock, rounds, unet_pass
-from puppetmaster_core.latents.splat import splat
+from puppetmaster_core.latents.splat import area, splat
 
 BASE = 64  # pixels a side of the coarsest octave
-GIVEN = 13  # channels the networks see: moved (3), known, covered, left, first (3), left bare, travel (2), swept
+GIVEN = 14  # channels the networks see: moved (3), known, covered, left, first (3), left bare, travel (2), swept, turned
 MODES = 4  # colours that a pixel may have
-PAINT = 4 * MODES + 3  # channels painted: the colours (3 each), their log odds, the logit of how much of them shows over what
-# moved, and the log odds of what moved alone and of the picture's own pixel
+PAINT = 4 * MODES + 6  # channels painted: the colours (3 each), their log odds, the logit of how much of them shows over what
+# moved, the log odds of what moved alone and of the picture's own pixel, and the shade (3) of what moved
 TOLD = 6.0  # log odds of a unit that the networks tell, so that they learn to be sure soon
 CRISP = 5.0  # how much steeper odds are made before they mix colours: edges between them a pixel wide, not stairs
 FAINTLY = 0.25  # known: a pixel that is less has nothing of its own to show
-NEIGHBOURHOOD = 32  # of a picture's width: how far pixels decide together whether what was swept over is painted
+NEIGHBOURHOOD = 32  # of a picture's width: how far pixels decide together whether what was swept over is painted, and are shaded
 AROUND = 2  # pixels around what moves, where edges are mixed
+TOGETHER = 4  # frames that are painted at once: as many as a processor keeps at hand
 PASSES = 12  # places on the way, told at BASE pixels: so many leave no steps in the outline of what was swept over
 
 
@@ -39,23 +41,35 @@ class Moved:
     known: Tensor  # (N, 1, S, S) in [0, 1]
     covered: Tensor  # (N, 1, S, S): by what moved
     travel: Tensor  # (N, 2, S, S) in picture widths, of what is seen to have moved
-    first: Tensor  # (3, S, S)
-    left: Tensor  # (1, S, S): how far each pixel of frame 1 belongs to what moves
+    first: Tensor  # (1 or N, 3, S, S)
+    left: Tensor  # (1 or N, 1, S, S): how far each pixel of frame 1 belongs to what moves
     swept: Tensor  # (N, 1, S, S): how far what moves passed over it
+    turned: Tensor  # (N, 1, S, S): how far what is seen to have moved shows its back
 
     @classmethod
     def of(cls, first: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_order: Tensor | None = None) -> Moved:
         """first (3, S, S) in [−1, 1]; offset (N, 2, S, S) in picture widths; the rest as for `splat`."""
-        size = first.shape[-1]
-        values = torch.cat([first[None].expand(len(offset), -1, -1, -1), offset], 1)
+        size, frames = first.shape[-1], len(offset)
+        back = (area(offset * size, weight) < 0).float()[:, None]
+        values = torch.cat([first.expand(frames, -1, -1, -1), offset, back], 1)
         found = [splat(one, shift[None], weight, o[None], None if still_order is None else still_order[n : n + 1])
                  for n, (one, shift, o) in enumerate(zip(values, offset * size, order, strict=True))]
         carried, covered = (torch.cat(parts) for parts in zip(*found, strict=True))
-        swept = swept_over(offset, weight)
+        carried, travel, turned = (covered * carried).split([3, 2, 1], 1)
         stays = 1 - F.max_pool2d(weight[None, None], 3, 1, 1)  # the pixels around are mixtures with what moves
         known = covered + (1 - covered) * stays
-        pictures = covered * carried[:, :3] + (1 - covered) * stays * first
-        return cls(pictures, known, covered, covered * carried[:, 3:], first, weight[None], swept)
+        pictures = carried + (1 - covered) * stays * first
+        return cls(pictures, known, covered, travel, first[None], weight[None, None], swept_over(offset, weight), turned)
+
+    @classmethod
+    def joined(cls, some: Sequence[Moved]) -> Moved:
+        """Frames of several videos as those of one."""
+        return cls(*(torch.cat(own) for own in zip(*(one.each() for one in some), strict=True)))
+
+    def each(self) -> list[Tensor]:
+        """Every field for itself, with as many entries as there are frames."""
+        own = (self.pictures, self.known, self.covered, self.travel, self.first, self.left, self.swept, self.turned)
+        return [one.expand(len(self.known), -1, -1, -1) for one in own]
 
     @property
     def size(self) -> int:
@@ -64,19 +78,21 @@ class Moved:
     @property
     def touched(self) -> Tensor:
         """Where a frame may differ from the picture (N, 1, S, S)."""
-        some = (self.left[None] > 0.5) | (self.covered > 0) | (self.swept > 0.5)
+        some = (self.left > 0.5) | (self.covered > 0) | (self.swept > 0.5)
         return around(some.float())
 
+    def split(self, count: int) -> list[Moved]:
+        """`count` frames at a time."""
+        return [Moved(*some) for some in zip(*(one.split(count) for one in self.each()), strict=True)]
+
     def halved(self) -> Moved:
-        own = self.pictures, self.known, self.covered, self.travel, self.first, self.left, self.swept
+        own = self.pictures, self.known, self.covered, self.travel, self.first, self.left, self.swept, self.turned
         return Moved(*(F.avg_pool2d(one, 2) for one in own))
 
     def given(self) -> Tensor:
         """What the networks see (N, GIVEN, S, S)."""
-        frames = len(self.known)
-        first, left = self.first.expand(frames, -1, -1, -1), self.left.expand(frames, -1, -1, -1)
-        bare = left * (1 - self.known)
-        return torch.cat([self.pictures, self.known, self.covered, left, first, bare, 4 * self.travel, self.swept], 1)
+        pictures, known, covered, travel, first, left, swept, turned = self.each()
+        return torch.cat([pictures, known, covered, left, first, left * (1 - known), 4 * travel, swept, turned], 1)
 
 
 class Painter(nn.Module):
@@ -99,18 +115,19 @@ class Painter(nn.Module):
 
     def forward(self, moved: Moved) -> Tensor:
         """Frames (N, 3, S, S) in [−1, 1]."""
-        return shown(moved, *self.mixture(moved))
+        return torch.cat([shown(some, *self.mixture(some)) for some in moved.split(TOGETHER)])
 
     def mixture(self, moved: Moved) -> tuple[Tensor, Tensor]:
         """What each pixel may be (N, MODES + 2, 3, S, S), and the log odds (N, MODES + 2, S, S): painted colours, then what moved
         there, then the picture's own."""
-        colours, odds, share, carried, own = self.paint(moved).split([3 * MODES, MODES, 1, 1, 1], 1)
-        # Painted is what is bare, or was swept over: elsewhere what moved stays as sharp as it is.
-        bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered))
+        colours, odds, share, carried, own, shade = self.paint(moved).split([3 * MODES, MODES, 1, 1, 1, 3], 1)
+        pictures = moved.pictures + moved.covered * _among(shade, moved.covered)
+        # Painted is what is bare, was swept over or shows its back: elsewhere what moved stays as sharp as it is.
+        bare = torch.maximum(1 - moved.known, moved.swept * (1 - moved.covered)).maximum(moved.turned)
         share = ((share - 3 + 6 * (1 - moved.known)).sigmoid() * (2 * bare).clamp(max=1))[:, None]
-        painted = (1 - share) * moved.pictures[:, None] + share * colours.unflatten(1, (MODES, 3))
-        whole = moved.pictures / moved.known.clamp(min=FAINTLY)
-        may = torch.cat([painted, whole[:, None], moved.first.expand(len(painted), 1, -1, -1, -1)], 1)
+        painted = (1 - share) * pictures[:, None] + share * colours.unflatten(1, (MODES, 3))
+        whole = pictures / moved.known.clamp(min=FAINTLY)
+        may = torch.cat([painted, whole[:, None], moved.first.expand_as(whole)[:, None]], 1)
         # What moved to here, or from here, is seldom as it was; nor are its edges, mixed with what lay behind or half missed.
         seldom = 2 * torch.maximum(moved.covered, around(moved.left))
         odds = torch.cat([odds, carried - 4 * (1 - moved.known), own - seldom], 1)
@@ -140,11 +157,20 @@ def decided(odds: Tensor, moved: Moved) -> Tensor:
     """Log odds (N, MODES + 2, S, S) where what was only swept over is painted, or left as it was, as its neighbourhood is: a
     drawer's side is there or not, but not in rags."""
     alone = moved.swept * (1 - moved.covered) * (1 - around(moved.left))
-    reach = moved.size // NEIGHBOURHOOD
-    near = partial(F.avg_pool2d, kernel_size=2 * reach + 1, stride=1, padding=reach)
     lead = odds[:, -1:] - odds[:, :MODES].logsumexp(1, keepdim=True)
-    change = near(alone * lead) / near(alone).clamp(min=1e-3) - lead
+    change = _among(lead, alone) - lead
     return torch.cat([odds[:, :-1], odds[:, -1:] + alone * change], 1)
+
+
+def _among(x: Tensor, weight: Tensor) -> Tensor:
+    """The mean of x (N, C, S, S) around each pixel, of pixels as they weigh, weight (N, 1, S, S)."""
+    reach = x.shape[-1] // NEIGHBOURHOOD
+
+    def mean(of: Tensor) -> Tensor:
+        across = F.avg_pool2d(of, (1, 2 * reach + 1), 1, (0, reach))
+        return F.avg_pool2d(across, (2 * reach + 1, 1), 1, (reach, 0))
+
+    return mean(x * weight) / mean(weight).clamp(min=1e-3)
 
 
 def swept_over(offset: Tensor, weight: Tensor) -> Tensor:

@@ -26,11 +26,14 @@ def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_o
     also pass behind what stays, still_order (N, S, S).
     """
     frames, _, size, _ = offset.shape
+    down, across = _box(weight > FAINT)
+    values, offset, weight, order = (one[..., down, across] for one in (values, offset, weight, order))
     spread, fine = expansion(offset, weight)
     values, offset, weight, order, spread = _refined(values, offset, weight, order, spread, fine)
     rows, columns = torch.nonzero(weight > FAINT, as_tuple=True)
     own, spread = weight[rows, columns], spread[:, rows, columns] / (fine[0] * fine[1])  # (P,), (N, P)
-    x, y = ((place + 0.5) / fine[i] - 0.5 + offset[:, i, rows, columns] for i, place in enumerate((columns, rows)))  # (N, P)
+    places = enumerate(((columns, across), (rows, down)))
+    x, y = ((own + 0.5) / fine[i] - 0.5 + box.start + offset[:, i, rows, columns] for i, (own, box) in places)  # (N, P)
     height = order[:, rows, columns]
     corners = []
     for right in (0, 1):
@@ -59,17 +62,31 @@ def splat(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, still_o
     return averaged.T.reshape(-1, *shape).transpose(0, 1), (FULL * total).clamp(max=1).view(frames, 1, size, size)
 
 
+def _box(there: Tensor) -> tuple[slice, slice]:
+    """Rows and columns around all that is there (S, S), and one more on every side."""
+    found = []
+    for axis in (1, 0):
+        at = there.any(axis).nonzero()[:, 0].tolist() or [0]
+        found.append(slice(max(0, at[0] - 1), at[-1] + 2))
+    return tuple(found)
+
+
+def area(offset: Tensor, weight: Tensor) -> Tensor:
+    """Into how many pixels' area each pixel is spread (N, S, S), told by its neighbours that move along; below 0 where its back
+    is seen."""
+    across, down = _slopes(offset, weight)
+    return (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
+
+
 def expansion(offset: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Into how many pixels' area each pixel is spread (N, S, S), from 1 on, told by its neighbours that move along; and into how
-    many samples across and down pixels are to be cut, so that these arrive less than a pixel apart."""
-    firm = (weight > 0.5).float()
-    across, down = _slope(offset, firm, -1), _slope(offset, firm, -2)
-    area = (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
+    """`area` from 1 on, whichever side is seen; and into how many samples across and down pixels are to be cut, so that these
+    arrive less than a pixel apart."""
+    across, down = _slopes(offset, weight)
     wide = (1 + across[:, 0]).abs().maximum(across[:, 1].abs()).max().item()
     high = (1 + down[:, 1]).abs().maximum(down[:, 0].abs()).max().item()
     wide, high = (max(1, math.ceil(one - 0.1)) for one in (wide, high))
     cut = min(1.0, (FINEST / (wide * high)) ** 0.5)
-    return area.abs().clamp(1, FINEST), (max(1, int(cut * wide)), max(1, int(cut * high)))
+    return area(offset, weight).abs().clamp(1, FINEST), (max(1, int(cut * wide)), max(1, int(cut * high)))
 
 
 def _refined(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, spread: Tensor,
@@ -85,9 +102,14 @@ def _refined(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, spre
     return values[0], offset, weight[0], order[:, 0], spread
 
 
+def _slopes(offset: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    firm = (weight > 0.5).float()
+    return _slope(offset, firm, -1), _slope(offset, firm, -2)
+
+
 def _slope(offset: Tensor, firm: Tensor, axis: int) -> Tensor:
     """The mean difference of offset (N, 2, S, S) to the two neighbours along an axis, of those that are firm (S, S)."""
-    size = offset.shape[-1]
+    size = offset.shape[axis]
     pair = firm.narrow(axis, 1, size - 1) * firm.narrow(axis, 0, size - 1)
     change = offset.diff(dim=axis) * pair
     shape = list(offset.shape)

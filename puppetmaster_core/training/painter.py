@@ -41,20 +41,21 @@ class PainterLoss(nn.Module):
                 drags: Tensor, present: Tensor, exact: Tensor) -> tuple[Tensor, dict]:
         """first (B, 3, S, S), frames (B, N, 3, S, S), offset (B, N, 2, S, S), weight (B, S, S), order and still (B, N, S, S);
         drags (B, K, 1 + N, 2), present (B, K), exact (B,): whether the clip is painted by its exact motion."""
-        errors, squared = [], []
-        for b in range(len(first)):
-            with torch.no_grad(), torch.autocast(first.device.type, enabled=False):
-                if self.foresee is None or exact[b]:
-                    moved = Moved.of(first[b], offset[b], weight[b], order[b], still[b])
-                else:
-                    moved = self.foresee(first[b], offset[b], weight[b], drags[b], present[b])
-            touched, (colours, odds) = moved.touched, self.painter.mixture(moved)
-            pixels = touched.sum() + 1
-            errors.append((_unlikely(colours, odds, frames[b]) * touched[:, 0]).sum() / pixels)
-            with torch.no_grad():
-                wrong = (shown(moved, colours, odds) - frames[b]).square()
-                squared.append((wrong * touched).sum() / (3 * pixels))
-        return torch.stack(errors).mean(), {"psnr": 10 * torch.log10(4 / (torch.stack(squared) + 1e-6)).mean()}
+        with torch.no_grad(), torch.autocast(first.device.type, enabled=False):
+            moved = Moved.joined([
+                Moved.of(first[b], offset[b], weight[b], order[b], still[b]) if self.foresee is None or exact[b]
+                else self.foresee(first[b], offset[b], weight[b], drags[b], present[b]) for b in range(len(first))])
+        colours, odds = self.painter.mixture(moved)
+        true, touched = frames.flatten(0, 1), moved.touched[:, 0]
+        pixels = touched.unflatten(0, frames.shape[:2]).sum((1, 2, 3)) + 1
+
+        def mean(x: Tensor) -> Tensor:
+            """Of each clip's touched pixels, x (B·N, S, S)."""
+            return (x * touched).unflatten(0, frames.shape[:2]).sum((1, 2, 3)) / pixels
+
+        with torch.no_grad():
+            squared = mean((shown(moved, colours, odds) - true).square().mean(1))
+        return mean(_unlikely(colours, odds, true)).mean(), {"psnr": 10 * torch.log10(4 / (squared + 1e-6)).mean()}
 
 
 def _unlikely(colours: Tensor, odds: Tensor, true: Tensor) -> Tensor:

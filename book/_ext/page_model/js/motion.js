@@ -67,14 +67,20 @@ function slopesOf(offset, weight, W) {
   return [xx, yx, xy, yy];
 }
 
-// Into how many pixels' area each pixel is spread that has gone `share` of its way, and into how many samples across and down
-// pixels are cut, so that these arrive less than a pixel apart.
-function expansion([xx, yx, xy, yy], share) {
+// Into how many pixels' area pixel p is spread that has gone `share` of its way; below 0 where its back is seen.
+function areaAt([xx, yx, xy, yy], p, share = 1) {
+  return (1 + share * xx[p]) * (1 + share * yy[p]) - share * yx[p] * (share * xy[p]);
+}
+
+// Areas from 1 on, whichever side is seen, and into how many samples across and down pixels are cut, so that these arrive less than
+// a pixel apart.
+function expansion(slopes, share) {
+  const [xx, yx, xy, yy] = slopes;
   const area = new Float32Array(xx.length);
   let [wide, high] = [1, 1];
   for (let p = 0; p < area.length; p++) {
     const [a, b, c, d] = [1 + share * xx[p], share * yx[p], share * xy[p], 1 + share * yy[p]];
-    area[p] = Math.min(FINEST, Math.max(1, Math.abs(a * d - b * c)));
+    area[p] = Math.min(FINEST, Math.max(1, Math.abs(areaAt(slopes, p, share))));
     wide = Math.max(wide, Math.abs(a), Math.abs(b));
     high = Math.max(high, Math.abs(d), Math.abs(c));
   }
@@ -188,17 +194,18 @@ function sweptOver(offset, weight, W) {
   return enlarged(swept, [W, W]).data;
 }
 
-// What the painter is given of one frame, (1, 13, W, W), where the frame may differ from the picture, and what is near to what
+// What the painter is given of one frame, (1, 14, W, W), where the frame may differ from the picture, and what is near to what
 // moves. first: 3 planes in [−1, 1]; offset: 2 planes in picture widths.
 export function moved(first, { offset, order }, weight, W) {
   const P = W * W;
   const pixels = offset.map((value) => value * W);
-  const planes = [first.subarray(0, P), first.subarray(P, 2 * P), first.subarray(2 * P), offset.subarray(0, P), offset.subarray(P)];
   const slopes = slopesOf(pixels, weight, W);
+  const back = Float32Array.from({ length: P }, (_, p) => +(areaAt(slopes, p) < 0));
+  const planes = [...[0, 1, 2].map((c) => first.subarray(c * P, (c + 1) * P)), offset.subarray(0, P), offset.subarray(P), back];
   const { sums, covered } = splat(planes, pixels, slopes, weight, order, W);
   const swept = sweptOver(offset, weight, W);
   const around = widest(weight, W, 1);
-  const given = tensor([1, 13, W, W]);
+  const given = tensor([1, 14, W, W]);
   const some = new Float32Array(P);
   for (let p = 0; p < P; p++) {
     const [stays, rest] = [1 - around[p], 1 - covered[p]];
@@ -214,6 +221,7 @@ export function moved(first, { offset, order }, weight, W) {
     given.data[10 * P + p] = 4 * covered[p] * sums[3][p];
     given.data[11 * P + p] = 4 * covered[p] * sums[4][p];
     given.data[12 * P + p] = swept[p];
+    given.data[13 * P + p] = covered[p] * sums[5][p];
     some[p] = +(weight[p] > 0.5 || covered[p] > 0 || swept[p] > 0.5);
   }
   return { given, touched: widest(some, W, AROUND), near: widest(weight, W, AROUND) };

@@ -28,11 +28,11 @@ function weigh(odds, told, p, W) {
   }
 }
 
-// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 3, W, W): the likeliest of what a pixel may be.
+// A frame, RGBA bytes (W, W), of what was given and what was painted (1, 4·MODES + 6, W, W): the likeliest of what a pixel may be.
 export function composed(first, { given, touched, near }, paint, W) {
   const P = W * W;
   const frame = new Uint8ClampedArray(4 * P).fill(255);
-  const [known, covered, left, swept] = [3, 4, 5, 12].map((channel) => given.data.subarray(channel * P, (channel + 1) * P));
+  const [known, covered, swept, turned] = [3, 4, 12, 13].map((channel) => given.data.subarray(channel * P, (channel + 1) * P));
   const told = (k, p) => { // of painted colours, what moved there, and the picture's own
     if (k < MODES) return paint.data[(3 * MODES + k) * P + p];
     if (k === MODES) return paint.data[(4 * MODES + 1) * P + p] - 4 * (1 - known[p]);
@@ -48,23 +48,27 @@ export function composed(first, { given, touched, near }, paint, W) {
     weigh(odds, told, p, W);
     leads[p] = odds[MODES + 1] - summed(odds.subarray(0, MODES));
   }
-  const reach = W / NEIGHBOURHOOD;
-  const [share, total] = [alone, alone.map((one, p) => one * leads[p])].map((plane) => windowMeans(plane, W, reach));
+  const among = (plane, weight) => { // the mean around each pixel, of pixels as they weigh
+    const [total, count] = [plane.map((one, p) => one * weight[p]), weight].map((one) => windowMeans(one, W, W / NEIGHBOURHOOD));
+    return total.map((one, p) => one / Math.max(count[p], 1e-3));
+  };
+  const lead = among(leads, alone);
+  const shade = [0, 1, 2].map((c) => among(paint.data.subarray((4 * MODES + 3 + c) * P, (4 * MODES + 4 + c) * P), covered));
   for (let p = 0; p < P; p++) {
     if (!touched[p]) {
       for (let c = 0; c < 3; c++) frame[4 * p + c] = 127.5 * (first[c * P + p] + 1);
       continue;
     }
     const odds = oddsAt(p);
-    odds[MODES + 1] += alone[p] * (total[p] / Math.max(share[p], 1e-3) - leads[p]);
+    odds[MODES + 1] += alone[p] * (lead[p] - leads[p]);
     const painted = odds.subarray(0, MODES);
     const kinds = likeliest([summed(painted), odds[MODES], odds[MODES + 1]]); // painted, moved there, as it was
     const shares = likeliest(painted);
     const [carried, own] = [kinds[1], kinds[2]];
-    const bare = Math.max(1 - known[p], swept[p] * (1 - covered[p])); // elsewhere what moved stays as sharp as it is
+    const bare = Math.max(1 - known[p], swept[p] * (1 - covered[p]), turned[p]); // elsewhere what moved stays as sharp as it is
     const much = Math.min(1, 2 * bare) / (1 + Math.exp(-(paint.data[4 * MODES * P + p] - 3 + 6 * (1 - known[p]))));
     for (let c = 0; c < 3; c++) {
-      const moved = given.data[c * P + p];
+      const moved = given.data[c * P + p] + covered[p] * shade[c][p];
       let chosen = (1 - carried - own) * (1 - much) * moved + (carried * moved) / Math.max(FAINTLY, known[p]) + own * first[c * P + p];
       for (let k = 0; k < MODES; k++) chosen += kinds[0] * shares[k] * much * paint.data[(3 * k + c) * P + p];
       frame[4 * p + c] = 127.5 * (chosen + 1);
