@@ -1,4 +1,4 @@
-"""The painter: pictures of a motion. The picture's own pixels move; what they uncover, and it alone, is painted.
+"""The painter: pictures of a motion. The picture's own pixels move; only what they uncover, or show the back of, is painted.
 
 Letters: N frames, S = 64·2^k pixels a side. Painting begins at 64 pixels, where a network sees the whole picture, and is refined
 octave by octave by one small network, the same for every size. What was hidden cannot be known, and the mean of all it may be is

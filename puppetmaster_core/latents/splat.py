@@ -74,8 +74,7 @@ def _box(there: Tensor) -> tuple[slice, slice]:
 def area(offset: Tensor, weight: Tensor) -> Tensor:
     """Into how many pixels' area each pixel is spread (N, S, S), told by its neighbours that move along; below 0 where its back
     is seen."""
-    across, down = _slopes(offset, weight)
-    return (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
+    return _area(*_slopes(offset, weight))
 
 
 def expansion(offset: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -86,7 +85,7 @@ def expansion(offset: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, int]]:
     high = (1 + down[:, 1]).abs().maximum(down[:, 0].abs()).max().item()
     wide, high = (max(1, math.ceil(one - 0.1)) for one in (wide, high))
     cut = min(1.0, (FINEST / (wide * high)) ** 0.5)
-    return area(offset, weight).abs().clamp(1, FINEST), (max(1, int(cut * wide)), max(1, int(cut * high)))
+    return _area(across, down).abs().clamp(1, FINEST), (max(1, int(cut * wide)), max(1, int(cut * high)))
 
 
 def _refined(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, spread: Tensor,
@@ -102,7 +101,12 @@ def _refined(values: Tensor, offset: Tensor, weight: Tensor, order: Tensor, spre
     return values[0], offset, weight[0], order[:, 0], spread
 
 
+def _area(across: Tensor, down: Tensor) -> Tensor:
+    return (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
+
+
 def _slopes(offset: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """How offset (N, 2, S, S) changes a pixel across, and a pixel down, among what moves."""
     firm = (weight > 0.5).float()
     return _slope(offset, firm, -1), _slope(offset, firm, -2)
 

@@ -48,12 +48,13 @@ export function composed(first, { given, touched, near }, paint, W) {
     weigh(odds, told, p, W);
     leads[p] = odds[MODES + 1] - summed(odds.subarray(0, MODES));
   }
-  const among = (plane, weight) => { // the mean around each pixel, of pixels as they weigh
-    const [total, count] = [plane.map((one, p) => one * weight[p]), weight].map((one) => windowMeans(one, W, W / NEIGHBOURHOOD));
-    return total.map((one, p) => one / Math.max(count[p], 1e-3));
+  const mean = (plane) => windowMeans(plane, W, W / NEIGHBOURHOOD);
+  const among = (planes, weight) => { // the means around each pixel, of pixels as they weigh
+    const count = mean(weight);
+    return planes.map((plane) => mean(plane.map((one, p) => one * weight[p])).map((one, p) => one / Math.max(count[p], 1e-3)));
   };
-  const lead = among(leads, alone);
-  const shade = [0, 1, 2].map((c) => among(paint.data.subarray((4 * MODES + 3 + c) * P, (4 * MODES + 4 + c) * P), covered));
+  const [lead] = among([leads], alone);
+  const shade = among([3, 4, 5].map((c) => paint.data.subarray((4 * MODES + c) * P, (4 * MODES + c + 1) * P)), covered);
   for (let p = 0; p < P; p++) {
     if (!touched[p]) {
       for (let c = 0; c < 3; c++) frame[4 * p + c] = 127.5 * (first[c * P + p] + 1);
